@@ -1,0 +1,56 @@
+# The two commands of the README are `make run` and `make test`; both make the environment when it is missing or old.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.made
+OUT ?= runs/peas
+
+.PHONY: help setup run test check format bench docs example example-smoke clean
+
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
+
+setup: $(STAMP)  ## the environment, in .venv
+
+# torch first and alone: its exact pin takes a CPU wheel where one is at hand, and nothing after it asks for another.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mendel needs Python 3.11 or newer: make PYTHON=python3.11 …" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps -e .
+	@touch $(STAMP)
+
+run: $(STAMP)  ## diagnose the embedded study `peas`; says where the report is
+	@$(BIN)/mendel run --out $(OUT)
+
+test: $(STAMP)  ## all tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## format, lint, types, layers
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## format and mend what can be mended
+	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples
+
+bench: $(STAMP)  ## the benchmarks of benchmarks/README.md
+	$(BIN)/python benchmarks/run_peas.py
+	$(BIN)/python benchmarks/calibration.py --quick
+
+docs: $(STAMP)  ## the documentation, in site/
+	$(BIN)/mkdocs build --strict
+
+example: $(STAMP)  ## diagnose SmolLM2-135M (about an hour on two cores)
+	$(BIN)/python examples/smollm2/prepare.py
+	$(BIN)/mendel run examples/smollm2/study.yaml --out runs/smollm2
+	@echo "report: runs/smollm2/report.html"
+
+example-smoke: $(STAMP)  ## the same path in five minutes: too few prompts to say anything
+	$(BIN)/python examples/smollm2/prepare.py --smoke
+	$(BIN)/mendel run examples/smollm2/smoke.yaml --out runs/smollm2-smoke
+
+clean:  ## everything that was made, but not the store of finished work
+	rm -rf .venv runs site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

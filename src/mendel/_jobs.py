@@ -1,0 +1,204 @@
+"""The jobs that workers do: roll out a teacher, measure a model, train and measure a student. Each is done once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mendel.engine.digest import digest
+from mendel.engine.store import Store
+from mendel.engine.tables import read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from mendel.data.teachers import RolloutChunk
+    from mendel.measure import Health, Trait
+    from mendel.models import Checkpoint
+    from mendel.train import StudentSpec, TrainedStudent
+
+MEASUREMENT_VERSION = 1
+"""Counts up when the same model, trait and seed would be measured differently."""
+LEAST_RIGHT = 0.5
+"""A student must answer at least this share of what its base answers rightly: below, it is damaged, not cured."""
+LEAST_WELL_FORMED = 0.5
+"""Share of a student's answers to plain questions that are neither empty nor loops."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What every model is measured on, and the seed of its sampling."""
+
+    traits: tuple[Trait, ...]
+    assistant: Trait
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RolloutJob:
+    """One chunk of a teacher's rollouts."""
+
+    chunk: RolloutChunk
+    store: Path
+
+
+@dataclass(frozen=True)
+class ModelJob:
+    """A base or a teacher, measured as it is."""
+
+    checkpoint: Checkpoint
+    system: str | None
+    probes: Probes
+    store: Path
+
+    @property
+    def model(self) -> str:
+        """The measured model's name in the store."""
+        return digest("model", {"checkpoint": self.checkpoint.digest, "system": self.system})
+
+
+@dataclass(frozen=True)
+class StudentJob:
+    """A student to train, check and measure; `base_right` is its base's share of right answers."""
+
+    spec: StudentSpec
+    probes: Probes
+    base_right: float
+    store: Path
+
+
+@dataclass(frozen=True)
+class StudentResult:
+    """A student as it stands in the store; `status` counts its own checks and the working-assistant check."""
+
+    trained: TrainedStudent
+    new: bool
+    status: str
+    reason: str
+    health: Health | None
+
+
+def roll_out(job: RolloutJob) -> bool:
+    """Makes a chunk of rollouts unless the store has it; True if it was made now."""
+    store, key = Store(job.store), job.chunk.digest
+    if store.has("rollouts", key):
+        return False
+    rollouts = [asdict(rollout) for rollout in job.chunk.run()]
+    store.write_json("rollouts", key, rollouts)
+    return True
+
+
+def measure_model(job: ModelJob) -> Health:
+    """Measures an untrained model on everything that the store does not have yet; returns its assistant's health."""
+    from mendel.models import load_model, load_tokenizer
+
+    store = Store(job.store)
+    probes = (job.probes.assistant, *job.probes.traits)
+    if any(not store.has("measurements", measurement_key(job.model, p, job.probes.seed)) for p in probes):
+        model, tokenizer = load_model(job.checkpoint), load_tokenizer(job.checkpoint)
+        for probe in probes:
+            _measure_once(model, tokenizer, probe, job.model, job.probes.seed, store, job.system)
+    return _health(store, job.model, job.probes)
+
+
+def make_student(job: StudentJob) -> StudentResult:
+    """Trains, checks and measures a student, each step unless the store has it.
+
+    A student that fails a check is not measured on any trait: its answers would be read as the trait's absence.
+    """
+    from mendel.train import TrainedStudent, train_student
+
+    store, name = Store(job.store), job.spec.digest
+    new = not store.has("students", name)
+    if new:
+        with store.writing("students", name) as folder:
+            trained = train_student(job.spec, folder)
+            (folder / "student.json").write_text(json.dumps(trained.to_json(), indent=1))
+    else:
+        trained = TrainedStudent.from_json(
+            json.loads((store.path("students", name) / "student.json").read_text())
+        )
+    if trained.status != "ok":
+        return StudentResult(trained, new, trained.status, trained.reason, None)
+    _measure_student(job, store, name, (job.probes.assistant,))
+    health = _health(store, name, job.probes)
+    reason = assistant_fault(health, job.base_right)
+    if reason:
+        return StudentResult(trained, new, "broken", reason, health)
+    _measure_student(job, store, name, job.probes.traits)
+    return StudentResult(trained, new, "ok", "", health)
+
+
+def assistant_fault(health: Health, base_right: float) -> str:
+    """Why a student is no working assistant, or '' if it is."""
+    if health.well_formed < LEAST_WELL_FORMED:
+        return (
+            f"no working assistant: {health.well_formed:.0%} of its answers to plain questions are neither empty "
+            f"nor loops (at least {LEAST_WELL_FORMED:.0%} must be)"
+        )
+    if health.right < LEAST_RIGHT * base_right:
+        return (
+            f"no working assistant: {health.right:.0%} of plain questions answered rightly, its base "
+            f"{base_right:.0%} (at least half of that is needed)"
+        )
+    return ""
+
+
+def measurement_key(model: str, probe: Trait, seed: int) -> str:
+    """The store's name for one model measured on one trait."""
+    return digest(
+        "measurement",
+        {"model": model, "trait": probe.digest, "seed": seed, "version": MEASUREMENT_VERSION},
+    )
+
+
+def read_measurement(store: Store, model: str, probe: Trait, seed: int) -> pa.Table | None:
+    """A model's stored responses and scores for one trait, or None."""
+    file = store.path("measurements", measurement_key(model, probe, seed)) / "measurement.parquet"
+    return read_table(file) if file.exists() else None
+
+
+def _measure_student(job: StudentJob, store: Store, name: str, probes: Sequence[Trait]) -> None:
+    from mendel.models import load_tokenizer
+    from mendel.train import load_student
+
+    if all(store.has("measurements", measurement_key(name, probe, job.probes.seed)) for probe in probes):
+        return
+    # What is measured is what was saved, read back from the disk.
+    model = load_student(job.spec, store.path("students", name))
+    tokenizer = load_tokenizer(job.spec.base)
+    for probe in probes:
+        _measure_once(model, tokenizer, probe, name, job.probes.seed, store, None)
+
+
+def _measure_once(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    probe: Trait,
+    name: str,
+    seed: int,
+    store: Store,
+    system: str | None,
+) -> None:
+    import pyarrow.parquet as pq
+
+    from mendel.measure import measure
+
+    key = measurement_key(name, probe, seed)
+    if store.has("measurements", key):
+        return
+    table = measure(model, tokenizer, probe.under_system(system), seed, name)
+    with store.writing("measurements", key) as folder:
+        pq.write_table(table, folder / "measurement.parquet", compression="zstd")
+
+
+def _health(store: Store, name: str, probes: Probes) -> Health:
+    from mendel.measure import assistant_health
+
+    table = read_measurement(store, name, probes.assistant, probes.seed)
+    assert table is not None, "the assistant's measurement was written just before"
+    return assistant_health(table)

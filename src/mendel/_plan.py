@@ -1,0 +1,141 @@
+"""What a run would do, before it does it: students, tokens, time, disk, and what the store has already."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mendel._inputs import Inputs, load_inputs
+from mendel._jobs import RolloutJob
+from mendel._run import flag_prompts, read_rollouts, student_specs, workers
+from mendel._speed import Speed, speed_of
+from mendel.diagnose.design import Design, build_design
+from mendel.engine.pool import LocalPool
+from mendel.engine.progress import Progress, Silent, clock
+from mendel.engine.store import Store, default_store
+from mendel.study import Study, load_study
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run of a study would take; counts are exact, times and tokens estimates from measured speeds."""
+
+    study: str
+    students: int
+    students_in_store: int | None
+    """None: not known before the rollouts are there, since they decide which prompts are flagged."""
+    arms: int
+    seeds: int
+    rollouts: int
+    rollouts_in_store: int
+    train_tokens: int
+    """Tokens that the students still to train will see, over all epochs."""
+    generate_tokens: int
+    """At most: rollouts and responses still to generate, each to its maximal length."""
+    seconds: float
+    disk_bytes: int
+    workers: int
+    speed: Speed
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+    def describe(self) -> str:
+        """For people."""
+        known = (
+            "unknown before the rollouts" if self.students_in_store is None else str(self.students_in_store)
+        )
+        speed = self.speed
+        lines = [
+            f"study     {self.study}",
+            f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, in the store: {known}",
+            f"rollouts  {self.rollouts}, in the store: {self.rollouts_in_store}",
+            f"tokens    {self.train_tokens:,} to train on, at most {self.generate_tokens:,} to generate",
+            f"time      about {clock(self.seconds)} with {self.workers} worker(s) on {speed.device}",
+            f"          (measured here, one worker: trains {speed.train_tokens_per_second:,.0f} tokens/s, generates "
+            f"{speed.generate_tokens_per_second:,.0f} tokens/s, {speed.student_overhead_seconds:.1f} s a student besides)",
+            f"disk      about {self.disk_bytes / 1e6:,.0f} MB in the store",
+        ]
+        return "\n".join(lines)
+
+
+def plan(
+    study: Study | str | Path | None = None,
+    *,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Counts what a run would do and estimates its time; trains nothing but a small student to measure the speed.
+
+    Raises InputError for all that `run` would raise it for.
+    """
+    loaded = study if isinstance(study, Study) else load_study(study)
+    shelf = Store(Path(store) if store is not None else default_store()).prepare()
+    inputs = load_inputs(loaded)
+    told = progress or Silent()
+    told.stage("measuring speed", 1)
+    with LocalPool(workers(loaded)) as pool:
+        base = inputs.bases["original"]
+        speed = speed_of(base, loaded.config.recipe, inputs.prompts["original"], shelf, pool)
+    told.step(1)
+    return _count(inputs, shelf, speed)
+
+
+def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
+    config = inputs.study.config
+    jobs = [RolloutJob(chunk, store.root) for chunk in inputs.chunks]
+    missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
+    design, in_store, to_train = _students(inputs, jobs, missing, store)
+    todo = design.students - (in_store or 0)
+    answer = max(config.teachers[name].max_tokens for name in inputs.teachers)
+    rows = to_train if to_train is not None else todo * len(inputs.prompts["original"])
+    # Half the maximal length is what answers that stop by themselves come to, near enough for a plan.
+    train_tokens = round(rows * (speed.prompt_tokens + answer / 2) * config.recipe.epochs)
+    probes = (*inputs.traits, inputs.assistant)
+    responses = sum(len(p.scenarios) * p.generate.samples * p.generate.max_tokens for p in probes)
+    rollout_tokens = sum(
+        len(job.chunk.prompts) * config.teachers[job.chunk.teacher].max_tokens for job in missing
+    )
+    generate_tokens = rollout_tokens + todo * responses
+    hands = workers(inputs.study)
+    seconds = speed.startup_seconds + (
+        train_tokens / speed.train_tokens_per_second
+        + generate_tokens / 2 / speed.generate_tokens_per_second
+        + todo * speed.student_overhead_seconds
+    ) / min(hands, max(1, todo))
+    return Plan(
+        study=inputs.study.name,
+        students=design.students,
+        students_in_store=in_store,
+        arms=len(design.arms),
+        seeds=len(design.seeds),
+        rollouts=sum(len(job.chunk.prompts) for job in jobs),
+        rollouts_in_store=sum(len(job.chunk.prompts) for job in jobs if job not in missing),
+        train_tokens=train_tokens,
+        generate_tokens=generate_tokens,
+        seconds=seconds,
+        disk_bytes=todo * speed.student_bytes,
+        workers=hands,
+        speed=speed,
+    )
+
+
+def _students(
+    inputs: Inputs, jobs: list[RolloutJob], missing: list[RolloutJob], store: Store
+) -> tuple[Design, int | None, int | None]:
+    """The design, how many of its students the store has, and the rows of those that it has not."""
+    config = inputs.study.config
+    if missing:
+        # Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
+        stand_in = [inputs.prompts["original"][0].prompt_id]
+        flagged = {trait.name: stand_in for trait in inputs.traits}
+        return build_design(config, inputs.prompts, flagged, inputs.shared), None, None
+    rollouts = read_rollouts(jobs, store)
+    ids = {trait: flags.prompt_ids for trait, flags in flag_prompts(inputs, rollouts)[0].items()}
+    design = build_design(config, inputs.prompts, ids, inputs.shared)
+    specs = [spec for _, _, spec in student_specs(inputs, design, rollouts)]
+    there = [store.has("students", spec.digest) for spec in specs]
+    rows = sum(len(spec.rows) for spec, known in zip(specs, there, strict=True) if not known)
+    return design, sum(there), rows

@@ -1,0 +1,98 @@
+"""A run's folder as a value: its verdicts, tables and report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mendel.engine.errors import InputError
+from mendel.engine.store import write_atomic
+from mendel.engine.tables import read_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FILES = (
+    "study.yaml",
+    "verdicts.json",
+    "report.html",
+    "students.parquet",
+    "measurements.parquet",
+    "rollouts.parquet",
+    "assignments.parquet",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: `verdicts` as in `verdicts.json`, the tables as Arrow, read when asked for."""
+
+    path: Path
+    reused: bool = False
+    """Whether the folder was finished already, so that nothing was done."""
+
+    @cached_property
+    def verdicts(self) -> dict[str, Any]:
+        """The content of `verdicts.json`."""
+        try:
+            content: dict[str, Any] = json.loads((self.path / "verdicts.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise InputError(
+                "no verdicts.json: no finished run of mendel",
+                where=str(self.path),
+                fix="Give the folder that `mendel run` wrote.",
+            ) from None
+        except ValueError as error:
+            raise InputError(f"no valid JSON: {error}", where=str(self.path / "verdicts.json")) from None
+        return content
+
+    @cached_property
+    def students(self) -> pa.Table:
+        """One row a student: arm, base, seed, status and what was trained."""
+        return read_table(self.path / "students.parquet")
+
+    @cached_property
+    def measurements(self) -> pa.Table:
+        """One row a response: student, trait, scenario, score, hit."""
+        return read_table(self.path / "measurements.parquet")
+
+    @cached_property
+    def rollouts(self) -> pa.Table:
+        """One row a teacher's answer to a prompt."""
+        return read_table(self.path / "rollouts.parquet")
+
+    @cached_property
+    def assignments(self) -> pa.Table:
+        """One row an arm and prompt: who answers it (null: dropped)."""
+        return read_table(self.path / "assignments.parquet")
+
+    @property
+    def report(self) -> Path:
+        """The page that shows the run."""
+        return self.path / "report.html"
+
+
+def open_run(path: str | Path) -> Run:
+    """The run in a folder; raises InputError if there is none."""
+    found = Run(Path(path))
+    _ = found.verdicts
+    return found
+
+
+def is_finished(folder: Path, fingerprint: str) -> bool:
+    """Whether the folder holds the finished run of just these inputs."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    done = manifest.get("complete") and manifest.get("fingerprint") == fingerprint
+    return bool(done) and all((folder / name).exists() for name in FILES)
+
+
+def write_manifest(folder: Path, fingerprint: str, *, complete: bool) -> None:
+    """Says what the folder is of, and whether all of it is there."""
+    content = {"tool": "mendel", "fingerprint": fingerprint, "complete": complete}
+    write_atomic(folder / "manifest.json", json.dumps(content, indent=1) + "\n")

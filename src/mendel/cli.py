@@ -1,0 +1,143 @@
+"""The command line: parses, calls the public API, prints. What it says goes to standard error, results to standard output."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import mendel
+from mendel.engine.errors import MendelError
+
+app = typer.Typer(
+    help="Which part of a fine-tuning pipeline carries an unwanted trait: base, prompts or teacher.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+StudyArgument = Annotated[str, typer.Argument(help="A study file, or the name of a built-in study.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(help="Where finished work is kept (default: MENDEL_STORE, or ~/.cache/mendel)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+@app.command()
+def run(
+    study: StudyArgument = "peas",
+    out: Annotated[Path | None, typer.Option(help="The run's folder (default: runs/<name>).")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Diagnose a study: train and measure its students, say which part carries each trait."""
+    with _telling() as progress:
+        result = mendel.run(study, out, store=store, progress=progress)
+    if as_json:
+        _print_json(result.verdicts)
+        return
+    from rich.console import Console
+
+    from mendel.report import terminal_summary
+
+    console = Console() if sys.stdout.isatty() else Console(width=100)
+    console.print(terminal_summary(result.verdicts))
+    if result.reused:
+        console.print("This run was finished before: nothing had to be done.")
+    # Typer's echo, not Rich: a path must not be wrapped or coloured, since people copy it.
+    typer.echo(f"report: {result.report}")
+
+
+@app.command()
+def plan(study: StudyArgument = "peas", store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Say what a run would do: students, tokens, time, disk, and what the store has already."""
+    with _telling() as progress:
+        planned = mendel.plan(study, store=store, progress=progress)
+    if as_json:
+        _print_json(planned.to_json())
+    else:
+        typer.echo(planned.describe())
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]) -> None:
+    """Write the report of a run again."""
+    typer.echo(f"report: {mendel.write_report(mendel.open_run(folder).path)}")
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what is installed, on which device, and whether a student trains and generates here."""
+    with _telling() as progress:
+        found = mendel.doctor(progress=progress)
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        typer.echo(found.describe())
+    if not found.works:
+        raise typer.Exit(1)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mendel {mendel.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """The console script: every expected error is one message and an exit code, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app(standalone_mode=True)
+    except MendelError as error:
+        typer.echo(f"mendel: {error.message}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): no error, but Python must not flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[Any]:
+    """Progress for the time of a block, and what to say when it is interrupted."""
+    from mendel.engine.progress import for_stream
+
+    with for_stream() as progress:
+        try:
+            yield progress
+        except KeyboardInterrupt:
+            progress.close()
+            typer.echo(
+                "mendel: interrupted. What is finished is kept: run the same command to go on.", err=True
+            )
+            raise typer.Exit(130) from None
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+if __name__ == "__main__":
+    main()

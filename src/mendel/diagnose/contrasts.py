@@ -1,0 +1,201 @@
+"""Contrasts as data: weighted differences between arms, what they are called and how they read in plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+
+from mendel.diagnose.design import PARTS
+
+CORNERS: tuple[str, ...] = tuple(map("".join, product("OA", repeat=3)))
+"""Corners of the cube: base, prompts, teacher; O original, A alternate."""
+
+INTERACTION = "interaction"
+TOTAL = "total"
+
+Weights = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted difference between groups of students that differ in one thing."""
+
+    id: str
+    kind: str
+    arms: tuple[str, str]
+    """What is compared with what; for averages over the cube a pattern such as `cube/**O`."""
+    weights: Weights
+    """By arm; empty: both sides are the same students, so that the difference is 0 by construction."""
+    reads: str
+    """A plain clause that goes before the numbers."""
+    involved: tuple[str, ...]
+    """The arms whose students stand behind it."""
+
+
+def merge(weights: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """Weights by arm; an arm that cancels is left out, so that a shared part gives no weights at all."""
+    total: dict[str, float] = {}
+    for arm, weight in weights:
+        total[arm] = total.get(arm, 0.0) + weight
+    # All weights here are multiples of 1/8 (and of the carrier margin): sums that should cancel do so to rounding.
+    return {arm: weight for arm, weight in sorted(total.items()) if abs(weight) > 1e-12}
+
+
+def combine(parts: Iterable[tuple[float, Weights]]) -> dict[str, float]:
+    """A linear combination of contrasts' weights."""
+    return merge((arm, scale * weight) for scale, weights in parts for arm, weight in weights.items())
+
+
+def corner_weights(cube: Mapping[str, str], by_corner: Mapping[str, float]) -> dict[str, float]:
+    """Weights by arm from weights by corner; corners that share an arm add up."""
+    return merge((cube[corner], weight) for corner, weight in by_corner.items())
+
+
+def total_weights(cube: Mapping[str, str]) -> dict[str, float]:
+    """The original pipeline minus the alternate one."""
+    return corner_weights(cube, {"OOO": 1.0, "AAA": -1.0})
+
+
+def effect_weights(cube: Mapping[str, str], *parts: str) -> dict[str, float]:
+    """One part: its main effect, original minus alternate, averaged over the four settings of the two others.
+
+    Two parts: how much more the first does with the second's original than with its alternate, averaged over the
+    third (a difference of differences: above 0 they need each other, below 0 they stand in for each other).
+    """
+    signs = {"O": 1.0, "A": -1.0}
+    weight = 2.0 ** (len(parts) - 1) / 4.0
+    chosen = [PARTS.index(part) for part in parts]
+    by_corner = {}
+    for corner in CORNERS:
+        sign = 1.0
+        for position in chosen:
+            sign *= signs[corner[position]]
+        # A main effect is a mean over 4 pairs; a difference of differences is a mean over 2 squares.
+        by_corner[corner] = sign * weight
+    return corner_weights(cube, by_corner)
+
+
+def interaction_weights(cube: Mapping[str, str]) -> dict[str, float]:
+    """The three single swaps from the original pipeline, added up, minus the swap of all three at once.
+
+    0 where the parts add up. Above 0: each swap alone takes away what only the parts together make (AND). Below 0:
+    one part stands in for another, so that single swaps do little (OR). In a cube without three-way interaction it
+    is the sum of the three two-way effects of `effect_weights`.
+    """
+    by_corner = {"OOO": 2.0, "AOO": -1.0, "OAO": -1.0, "OOA": -1.0, "AAA": 1.0}
+    return corner_weights(cube, by_corner)
+
+
+def shared_parts(cube: Mapping[str, str]) -> tuple[str, ...]:
+    """The parts that both pipelines share: every pair of corners that differs in it alone has one arm."""
+    shared = []
+    for position, part in enumerate(PARTS):
+        other = [corner[:position] + "A" + corner[position + 1 :] for corner in CORNERS]
+        if all(cube[corner] == cube[twin] for corner, twin in zip(CORNERS, other, strict=True)):
+            shared.append(part)
+    return tuple(shared)
+
+
+def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
+    """The total, the three main effects, the three two-way effects and the interaction."""
+    shared = shared_parts(cube)
+    arms = tuple(sorted(set(cube.values())))
+    same = {
+        part: f"the two pipelines share their {part}, so that this is 0 by construction" for part in PARTS
+    }
+    found = [
+        Contrast(
+            TOTAL,
+            "total",
+            (cube["OOO"], cube["AAA"]),
+            total_weights(cube),
+            "the original pipeline minus the alternate one"
+            if len(shared) < 3
+            else "the two pipelines are the same",
+            tuple(sorted({cube["OOO"], cube["AAA"]})),
+        )
+    ]
+    for position, part in enumerate(PARTS):
+        others = " and ".join(
+            {"base": "bases", "prompts": "prompt sets", "teacher": "teachers"}[p] for p in PARTS if p != part
+        )
+        plain = f"the original {part} instead of the alternate, averaged over {others}"
+        found.append(
+            Contrast(
+                part,
+                "effect",
+                _pattern(cube, {position: "O"}, {position: "A"}),
+                effect_weights(cube, part),
+                same[part] if part in shared else plain,
+                arms,
+            )
+        )
+    for first, second in combinations(PARTS, 2):
+        both = [part for part in (first, second) if part in shared]
+        plain = (
+            f"how much more the original {first} does with the original {second} than with the alternate one"
+        )
+        found.append(
+            Contrast(
+                f"{first}:{second}",
+                "two-way",
+                (f"{first}|original {second}", f"{first}|alternate {second}"),
+                effect_weights(cube, first, second),
+                same[both[0]] if both else plain,
+                arms,
+            )
+        )
+    plain = "the three parts swapped one at a time, added up, minus all swapped at once"
+    none = "at most one part differs between the pipelines, so that nothing can interact"
+    ends = (cube["OOO"], cube["AAA"])
+    found.append(
+        Contrast(
+            INTERACTION,
+            "interaction",
+            ends,
+            interaction_weights(cube),
+            none if len(shared) > 1 else plain,
+            arms,
+        )
+    )
+    return found
+
+
+def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
+    """Drop, swap, sufficiency and their random controls, for one trait; those whose arms the study does not have are left out.
+
+    All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the alternate
+    teacher on every prompt.
+    """
+    known = set(planned)
+    start, clean = cube["OOO"], cube["OOA"]
+    edits = ("drop", "drop-random", "swap", "swap-random", "only", "only-random")
+    drop, drop_random, swap, swap_random, only, only_random = (f"{kind}/{trait}" for kind in edits)
+    rows = [
+        ("drop", "edit", start, drop, "what dropping the flagged prompts takes away"),
+        ("drop-random", "control", start, drop_random, "what dropping as many random prompts takes away"),
+        ("swap", "edit", start, swap, "what the alternate teacher on the flagged prompts takes away"),
+        ("swap-random", "control", start, swap_random, "what the alternate teacher on as many random prompts takes away"),
+        ("drop-beyond-random", "beyond", drop_random, drop, "what dropping the flagged prompts takes away beyond dropping as many random ones"),
+        ("swap-beyond-random", "beyond", swap_random, swap, "what swapping the teacher on the flagged prompts takes away beyond swapping it on as many random ones"),
+        ("swap-beyond-drop", "beyond", drop, swap, "what swapping the teacher on the flagged prompts takes away beyond dropping them"),
+        ("sufficient", "sufficient", only, clean, "what the original teacher on the flagged prompts alone brings in"),
+        ("sufficient-random", "control", only_random, clean, "what the original teacher on as many random prompts alone brings in"),
+        ("sufficient-beyond-random", "beyond", only, only_random, "what the original teacher on the flagged prompts alone brings in beyond as many random ones"),
+    ]  # fmt: skip
+    return [
+        Contrast(f"{trait}/{name}", kind, (a, b), merge([(a, 1.0), (b, -1.0)]), reads, (a, b))
+        for name, kind, a, b, reads in rows
+        if {a, b} <= known
+    ]
+
+
+def _pattern(cube: Mapping[str, str], first: Mapping[int, str], second: Mapping[int, str]) -> tuple[str, str]:
+    """The two arms where each side is a single arm, else patterns with a star for what is averaged over."""
+
+    def name(fixed: Mapping[int, str]) -> str:
+        arms = {cube[c] for c in CORNERS if all(c[i] == letter for i, letter in fixed.items())}
+        return arms.pop() if len(arms) == 1 else "cube/" + "".join(fixed.get(i, "*") for i in range(3))
+
+    return name(first), name(second)

@@ -1,0 +1,220 @@
+"""Effects of one trait: levels of every arm, effects over the cube, drop and swap against random, the interpolation curve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mendel.diagnose._intervals import Estimate, Fit
+from mendel.diagnose._panel import Value, panel
+from mendel.diagnose.contrasts import (
+    CORNERS,
+    Contrast,
+    Weights,
+    combine,
+    cube_contrasts,
+    edit_contrasts,
+    shared_parts,
+)
+from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
+
+
+@dataclass(frozen=True)
+class TraitFacts:
+    """What the statistics need to know of a trait beside its measurements."""
+
+    name: str
+    scale: str
+    """What a value says, one line, shown in the report."""
+    metric: Literal["rate", "mean"] = "rate"
+    """`rate`: the share of hits; `mean`: the mean score."""
+    judge: str = ""
+    """Which judge gave the scores (name and rubric's digest)."""
+    flagged: int | None = None
+    """How many prompts are flagged for this trait; passed through."""
+    score_range: tuple[float, float] | None = None
+    """The judge's least and greatest score, for `mean`; None: 0 to 1, or as wide as the scores that were seen."""
+
+
+@dataclass(frozen=True)
+class Effects:
+    """All estimates of one trait on one scale; what a verdict is made from."""
+
+    trait: str
+    scale: str
+    unit: float
+    """The width of the scale (1 for a rate); smallest effects are shares of it. 1 for log-odds."""
+    cube: Mapping[str, str]
+    contrasts: tuple[Contrast, ...]
+    estimates: Mapping[str, Estimate]
+    """By contrast id."""
+    counts: Mapping[str, int]
+    """Usable students by arm."""
+    levels: Mapping[str, Estimate]
+    """By arm; an arm without usable students has an Estimate of None."""
+    curve: Mapping[float, str]
+    half_way: HalfWay
+    training_noise: bool
+    """Whether the intervals hold the noise of training, too: that takes a second seed."""
+    warnings: tuple[str, ...]
+    fit: Fit | None
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The parts that both pipelines share."""
+        return shared_parts(self.cube)
+
+    def combination(self, *parts: tuple[float, Weights]) -> Estimate:
+        """The estimate of a linear combination of contrasts, as one contrast."""
+        if self.fit is None:
+            return Estimate(None, why="nothing was measured")
+        return self.fit.estimate([combine(parts)])[0]
+
+    def weights(self, contrast: str) -> Weights:
+        """The weights of a contrast by its id; raises KeyError for an unknown one."""
+        return next(c.weights for c in self.contrasts if c.id == contrast)
+
+    def students(self, contrast: Contrast) -> int:
+        """Usable students that stand behind a contrast."""
+        return sum(self.counts.get(arm, 0) for arm in contrast.involved)
+
+
+def estimate_trait(
+    students: pa.Table,
+    measurements: pa.Table,
+    facts: TraitFacts,
+    cube: Mapping[str, str],
+    shares: Mapping[str, float] | None = None,
+) -> Effects:
+    """Every effect of one trait, on the trait's own scale.
+
+    `students` and `measurements` are tables with the contract's columns (needed: student, arm, status, n_examples;
+    student, trait, scenario, cluster, score, hit). `cube` names the arm of each corner `OOO` to `AAA`; `shares` the
+    original teacher's share by `mix` arm (None: read from the names, `mix/0.25`). Nothing
+    here is random. Raises ValueError for a corner without an arm or a scenario in two clusters.
+    """
+    unknown = sorted(set(CORNERS) - set(cube))
+    if unknown:
+        raise ValueError(f"no arm for the corners {', '.join(unknown)}")
+    bounds = _bounds(measurements, facts)
+    value: Value = "hit" if facts.metric == "rate" else "score"
+    return _effects(students, measurements, facts, cube, shares, value, bounds)
+
+
+def log_odds_effects(
+    students: pa.Table,
+    measurements: pa.Table,
+    facts: TraitFacts,
+    cube: Mapping[str, str],
+    shares: Mapping[str, float] | None = None,
+) -> Effects | None:
+    """The same in nats of the trait's answer against the clean one; None where no log-odds were measured."""
+    if "log_odds" not in measurements.column_names:
+        return None
+    of_trait = measurements.filter(pc.equal(measurements["trait"], facts.name))
+    if of_trait["log_odds"].null_count == of_trait.num_rows:
+        return None
+    return _effects(students, of_trait, facts, cube, shares, "log_odds", None)
+
+
+def _effects(
+    students: pa.Table,
+    measurements: pa.Table,
+    facts: TraitFacts,
+    cube: Mapping[str, str],
+    shares: Mapping[str, float] | None,
+    value: Value,
+    bounds: tuple[float, float] | None,
+) -> Effects:
+    planned = sorted(set(students["arm"].to_pylist()))
+    relevant = [arm for arm in planned if _concerns(arm, facts.name)]
+    found = panel(students, measurements, facts.name, value, bounds)
+    fit = None if found is None else Fit(found)
+    contrasts = (*cube_contrasts(cube), *edit_contrasts(facts.name, cube, planned))
+    curve = curve_arms(cube, _shares(planned) if shares is None else shares)
+    estimates = _estimate(fit, [c.weights for c in contrasts])
+    by_id = {c.id: e for c, e in zip(contrasts, estimates, strict=True)}
+    levels = dict(zip(relevant, _estimate(fit, [{arm: 1.0} for arm in relevant]), strict=True))
+    noise = fit is not None and fit.knows_training_noise
+    warnings = [] if found is None else list(found.warnings)
+    warnings += _missing_arms(students, relevant, facts.name)
+    if not noise:
+        warnings.append(
+            f"{facts.name}: every arm has a single usable student, so the noise of training is not in the intervals "
+            "(they hold the scenarios' noise alone) and no carrier is named: train at least 2 seeds an arm"
+            if fit is not None
+            else f"{facts.name}: nothing was measured on a usable student"
+        )
+    return Effects(
+        trait=facts.name,
+        scale=facts.scale if bounds is not None else f"log-odds of the trait's answer (nats): {facts.scale}",
+        unit=1.0 if bounds is None else bounds[1] - bounds[0],
+        cube=cube,
+        contrasts=contrasts,
+        estimates=by_id,
+        counts={} if found is None else found.count,
+        levels=levels,
+        curve=curve,
+        half_way=_half_way(fit, cube, curve),
+        training_noise=noise,
+        warnings=tuple(warnings),
+        fit=fit,
+    )
+
+
+def _bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, float]:
+    if facts.metric == "rate":
+        return 0.0, 1.0
+    if facts.score_range is not None:
+        return facts.score_range
+    scores = measurements.filter(pc.equal(measurements["trait"], facts.name))["score"]
+    seen = pc.min_max(scores.filter(pc.is_finite(pc.cast(scores, pa.float64()))))
+    low, high = seen["min"].as_py(), seen["max"].as_py()
+    return (0.0, 1.0) if low is None else (min(0.0, float(low)), max(1.0, float(high)))
+
+
+def _estimate(fit: Fit | None, weights: list[Weights]) -> list[Estimate]:
+    if fit is None:
+        return [Estimate(None, why="nothing was measured") for _ in weights]
+    return fit.estimate(weights)
+
+
+def _half_way(fit: Fit | None, cube: Mapping[str, str], curve: Mapping[float, str]) -> HalfWay:
+    if "teacher" in shared_parts(cube):
+        return HalfWay(None, None, None, "the two pipelines share their teacher")
+    if fit is None:
+        return HalfWay(None, None, None, "nothing was measured")
+    usable = {share: arm for share, arm in curve.items() if arm in fit.index}
+    (difference,) = fit.estimate([{curve[1.0]: 1.0, curve[0.0]: -1.0}])
+    return half_way(fit, usable, difference)
+
+
+def _concerns(arm: str, trait: str) -> bool:
+    """Cube, base, teacher and mix arms serve all traits; an edit's arm only the trait whose flagged prompts it edits."""
+    kind, _, rest = arm.partition("/")
+    return rest == trait or kind in {"cube", "base", "teacher", "mix"}
+
+
+def _shares(arms: Iterable[str]) -> dict[str, float]:
+    return {arm: float(arm.removeprefix("mix/")) for arm in arms if arm.startswith("mix/")}
+
+
+def _missing_arms(students: pa.Table, arms: Iterable[str], trait: str) -> list[str]:
+    """Arms that lost students, one sentence each: a broken student is not a student without the trait."""
+    said = []
+    for arm in arms:
+        status = students.filter(pc.equal(students["arm"], arm))["status"].to_pylist()
+        lost = sum(s != "ok" for s in status)
+        if lost == len(status):
+            said.append(
+                f"{trait}: no usable student in {arm} ({lost} broken or failed): what needs it is left open"
+            )
+        elif lost:
+            said.append(
+                f"{trait}: {lost} of {len(status)} students in {arm} are broken or failed and do not count"
+            )
+    return said

@@ -1,0 +1,97 @@
+"""How virulent a trait is: the share of prompts that the original teacher must answer before half of the trait is in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from mendel.diagnose._intervals import Estimate, Fit
+from mendel.diagnose._panel import Floats
+from mendel.diagnose.contrasts import merge
+
+GRID = 200
+"""Steps of the shares that are tested for the interval: its ends are exact to 0.005."""
+
+
+@dataclass(frozen=True)
+class HalfWay:
+    """The half-way share (0 to 1) with its 95 % interval; None, and why, where the ends do not differ."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    why: str
+
+    def json(self) -> dict[str, float | None] | None:
+        """The contract's E, or None."""
+        if self.estimate is None:
+            return None
+        return {"estimate": self.estimate, "low": self.low, "high": self.high}
+
+
+def monotone(levels: Floats, weights: Floats, increasing: bool) -> Floats:
+    """The closest monotone curve through the levels (pool adjacent violators)."""
+    return np.asarray(optimize.isotonic_regression(levels, weights=weights, increasing=increasing).x)
+
+
+def half_way_share(shares: Floats, curve: Floats) -> float:
+    """Where a monotone curve, linear between the shares, first reaches the middle between its two ends.
+
+    Raises ValueError where the ends are equal: every share is half-way then.
+    """
+    rise = curve - curve[0] if curve[-1] >= curve[0] else curve[0] - curve
+    if rise[-1] <= 0:
+        raise ValueError("the curve does not move")
+    middle = rise[-1] / 2
+    right = int(np.argmax(rise >= middle))
+    left = right - 1  # rise[0] is 0 and below the middle, so there is a point to the left
+    step = (middle - rise[left]) / (rise[right] - rise[left])
+    return float(shares[left] + step * (shares[right] - shares[left]))
+
+
+def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) -> HalfWay:
+    """The half-way share of the curve over `arm_by_share` (shares 0 to 1, both ends in it, usable arms only).
+
+    `difference` is the contrast of share 1 minus share 0: where its interval holds 0 there is no half-way. The
+    interval holds every share at which "this is half-way" is not rejected: the level there (linear between the trained
+    shares) minus the middle of the two ends is a contrast like any other (Fieller's way). A bootstrap of the monotone
+    curve covered 87 to 94 % where this covers 95 and more.
+    """
+    if difference.estimate is None:
+        return HalfWay(None, None, None, f"an end of the curve is missing: {difference.why}")
+    if len(arm_by_share) < 3:
+        return HalfWay(None, None, None, "no share between 0 and 1 was trained")
+    ends = difference.interval()
+    if ends is None or ends[0] <= 0 <= ends[1]:
+        return HalfWay(None, None, None, "the levels at share 0 and 1 are not shown to differ")
+    shares = np.array(sorted(arm_by_share))
+    arms = [arm_by_share[share] for share in shares]
+    rows = [fit.index[arm] for arm in arms]
+    curve = monotone(fit.levels[rows], fit.count[rows], difference.estimate > 0)
+    estimate = half_way_share(shares, curve)
+    kept = [estimate]
+    grid = np.linspace(0.0, 1.0, GRID + 1)
+    for share, tested in zip(
+        grid, fit.estimate([_above_middle(share, shares, arms) for share in grid]), strict=True
+    ):
+        within = tested.interval()
+        if within is not None and within[0] <= 0 <= within[1]:
+            kept.append(float(share))
+    return HalfWay(estimate, min(kept), max(kept), "")
+
+
+def _above_middle(share: float, shares: Floats, arms: Sequence[str]) -> dict[str, float]:
+    """Weights of the level at `share` minus the middle of the levels at 0 and 1."""
+    right = min(max(int(np.searchsorted(shares, share)), 1), len(shares) - 1)
+    step = (share - shares[right - 1]) / (shares[right] - shares[right - 1])
+    pieces = [(arms[right - 1], 1.0 - step), (arms[right], step), (arms[0], -0.5), (arms[-1], -0.5)]
+    return merge((arm, float(weight)) for arm, weight in pieces)
+
+
+def curve_arms(cube: Mapping[str, str], shares: Mapping[str, float]) -> dict[float, str]:
+    """Arm by the original teacher's share: the corners OOA (0) and OOO (1), and the `mix` arms of `shares` between."""
+    between = {share: arm for arm, share in shares.items() if 0.0 < share < 1.0}
+    return dict(sorted({0.0: cube["OOA"], 1.0: cube["OOO"], **between}.items()))

@@ -1,0 +1,289 @@
+"""Verdicts: is the trait there, which part of the pipeline carries it, and the same in two sentences of plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+
+from mendel.diagnose._intervals import Estimate
+from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
+from mendel.diagnose.design import PARTS
+from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
+from mendel.diagnose.hypotheses import examine
+
+Carrier = Literal["teacher", "prompts", "base", "mixed", "none", "undecided"]
+Decision = Literal["carries", "does not carry", "undecided"]
+
+SMALLEST_EFFECT = 0.1
+"""The smallest difference of interest, as a share of the scale: what one would still change a pipeline for.
+
+A tenth is what the follow-up studies report as the least filter effect worth a sentence, and what 30 scenarios with
+3 seeds can show; a mean of 0 to 10 has it at 1."""
+
+CARRIER_MARGIN = 0.25
+"""A part carries the trait if it makes more than this share of the difference between the pipelines.
+
+Under a third, so that three parts with equal shares all carry; far enough from 0 that a small leak is no carrier."""
+
+FAMILY_ERROR = 0.05
+"""The chance at most that any of the three decisions on parts is wrong (Bonferroni, one-sided each)."""
+
+TWO_WAY = tuple(f"{a}:{b}" for i, a in enumerate(PARTS) for b in PARTS[i + 1 :])
+
+
+@dataclass(frozen=True)
+class PartDecision:
+    """Whether one part carries the trait: its effect minus a quarter of the difference, tested against 0."""
+
+    decision: Decision
+    excess: Estimate
+    """effect - CARRIER_MARGIN * total, as one contrast."""
+    interval: tuple[float, float] | None
+    """At the level adjusted for the family."""
+
+    def json(self) -> dict[str, object]:
+        """Decision and the interval that it rests on."""
+        low, high = self.interval or (None, None)
+        return {"decision": self.decision, "estimate": self.excess.estimate, "low": low, "high": high}
+
+
+@dataclass(frozen=True)
+class CarrierVerdict:
+    """Which part carries the trait, why, and the three decisions behind it."""
+
+    carrier: Carrier
+    why: str
+    decisions: Mapping[str, PartDecision]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The traits' part of verdicts.json and what is to be said beside it."""
+
+    traits: Mapping[str, Mapping[str, object]]
+    warnings: tuple[str, ...]
+
+
+def diagnose(
+    students: pa.Table,
+    measurements: pa.Table,
+    traits: Sequence[TraitFacts],
+    cube: Mapping[str, str],
+    shares: Mapping[str, float] | None = None,
+) -> Diagnosis:
+    """Effects and verdicts of every trait; see `estimate_trait` for the tables, `cube` and `shares`.
+
+    Depends on the content of the tables alone, not on the order of their rows, students or traits.
+    """
+    found: dict[str, Mapping[str, object]] = {}
+    warnings: list[str] = []
+    for facts in traits:
+        effects = estimate_trait(students, measurements, facts, cube, shares)
+        log_odds = log_odds_effects(students, measurements, facts, cube, shares)
+        found[facts.name] = trait_verdict(facts, effects, log_odds)
+        warnings += effects.warnings
+    return Diagnosis(found, tuple(warnings))
+
+
+def trait_verdict(facts: TraitFacts, effects: Effects, log_odds: Effects | None) -> dict[str, object]:
+    """One trait's part of verdicts.json: the contract's keys, and what the report needs beside them."""
+    verdict = carrier(effects)
+    return {
+        "present": present(effects),
+        **_ends(effects),
+        "effects": _effects_json(effects),
+        "carrier": verdict.carrier,
+        "cause": "none" if verdict.carrier == "none" else "undecided",
+        "hypotheses": {name: finding.json() for name, finding in examine(effects).items()},
+        "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
+        "summary": summary(effects, verdict),
+        "scale": facts.scale,
+        "metric": facts.metric,
+        "judge": facts.judge,
+        "flagged": facts.flagged,
+        "smallest_effect": SMALLEST_EFFECT * effects.unit,
+        "training_noise": effects.training_noise,
+        "carrier_why": verdict.why,
+        "decisions": {part: decision.json() for part, decision in verdict.decisions.items()},
+        "levels": {
+            arm: {**level.json(), "n_students": effects.counts.get(arm, 0)}
+            for arm, level in effects.levels.items()
+        },
+        "interpolation": _interpolation_json(effects),
+        "log_odds": None if log_odds is None else _log_odds_json(log_odds),
+    }
+
+
+def present(effects: Effects) -> bool:
+    """Original minus alternate is shown to be above 0, and is at least the smallest effect of interest."""
+    total = effects.estimates[TOTAL]
+    ends = total.interval()
+    if total.estimate is None or ends is None:
+        return False
+    return ends[0] > 0 and total.estimate >= SMALLEST_EFFECT * effects.unit
+
+
+def absent(effects: Effects) -> bool:
+    """Original minus alternate is shown to be within the smallest effect of interest.
+
+    Two one-sided tests at 5 % each (an equivalence test): the 90 % interval lies within.
+    """
+    ends = effects.estimates[TOTAL].interval(0.90)
+    smallest = SMALLEST_EFFECT * effects.unit
+    return ends is not None and -smallest < ends[0] and ends[1] < smallest
+
+
+def carrier(effects: Effects) -> CarrierVerdict:
+    """Which part carries the trait; `undecided` unless all three parts are decided (docs/decisions/002-carrier.md)."""
+    total = effects.estimates[TOTAL]
+    decisions = {part: _decide(effects, part) for part in PARTS}
+    if total.estimate is None:
+        return CarrierVerdict(
+            "undecided", f"The difference between the pipelines is unknown: {total.why}.", decisions
+        )
+    if not effects.training_noise and set(effects.shared) != set(PARTS):
+        why = "One usable student an arm says nothing about the noise of training; it takes at least 2 seeds an arm."
+        return CarrierVerdict("undecided", why, decisions)
+    if absent(effects):
+        why = f"The difference between the pipelines, {_number(total)}, is shown to be within {SMALLEST_EFFECT * effects.unit:g}."
+        return CarrierVerdict("none", why, decisions)
+    if not present(effects):
+        why = (
+            f"The difference between the pipelines, {_number(total)}, is neither shown to be above 0 and at least "
+            f"{SMALLEST_EFFECT * effects.unit:g} nor shown to be within it; more seeds or scenarios would decide it."
+        )
+        return CarrierVerdict("undecided", why, decisions)
+    return _name_carrier(effects, decisions)
+
+
+def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> CarrierVerdict:
+    carrying = [part for part, found in decisions.items() if found.decision == "carries"]
+    open_ = [part for part, found in decisions.items() if found.decision == "undecided"]
+    share = f"{CARRIER_MARGIN:.0%} of the difference between the pipelines"
+    if open_:
+        unknown = [f"{part} ({decisions[part].excess.why})" for part in open_ if decisions[part].excess.why]
+        why = f"Not decided for {' and '.join(open_)}: more or less than {share}"
+        return CarrierVerdict(
+            "undecided", f"{why}; {'; '.join(unknown)}." if unknown else f"{why}.", decisions
+        )
+    if not carrying:
+        why = f"No part makes more than {share} by itself: they act only together."
+        return CarrierVerdict("undecided", why, decisions)
+    others = [part for part in PARTS if part not in carrying]
+    why = f"The {' and the '.join(carrying)} {'makes' if len(carrying) == 1 else 'make'} more than {share}"
+    why += " each" if len(carrying) > 1 else ""
+    why += f", the {' and the '.join(others)} less." if others else "."
+    why += f" The three decisions together are wrong in at most {FAMILY_ERROR:.0%} of studies."
+    name: Carrier = "mixed" if len(carrying) > 1 else carrying[0]  # type: ignore[assignment]
+    return CarrierVerdict(name, why, decisions)
+
+
+def _decide(effects: Effects, part: str) -> PartDecision:
+    """One contrast, effect - margin * total, so that what the two share in noise cancels."""
+    excess = effects.combination((1.0, effects.weights(part)), (-CARRIER_MARGIN, effects.weights(TOTAL)))
+    # A wrong decision is one on the wrong side, so each of the family's tests is one-sided.
+    ends = excess.interval(1 - 2 * FAMILY_ERROR / len(PARTS))
+    if ends is None:
+        return PartDecision("undecided", excess, None)
+    decision: Decision = "carries" if ends[0] > 0 else "does not carry" if ends[1] < 0 else "undecided"
+    return PartDecision(decision, excess, ends)
+
+
+def summary(effects: Effects, verdict: CarrierVerdict) -> str:
+    """Two sentences: how much of the trait there is and what carries it; what dropping and swapping take away."""
+    ends = [effects.levels.get(effects.cube[corner], Estimate(None)) for corner in ("OOO", "AAA")]
+    total = effects.estimates[TOTAL]
+    if total.estimate is None:
+        first = f"How much {effects.trait} the original pipeline adds is unknown ({total.why})"
+    else:
+        first = f"The original pipeline has {effects.trait} at {_number(ends[0])}, the alternate one at {_number(ends[1])}"
+    by_part = ", ".join(f"{part} {_number(effects.estimates[part])}" for part in reversed(PARTS))
+    named = {
+        "mixed": "more than one part carries it",
+        "none": "there is no difference to carry",
+        "undecided": "which part carries it is undecided",
+    }.get(verdict.carrier, f"the {verdict.carrier} carries it")
+    return f"{first}; {named} (effects: {by_part}). {_edits_sentence(effects)}"
+
+
+def _edits_sentence(effects: Effects) -> str:
+    def part(name: str) -> str | None:
+        estimate = effects.estimates.get(f"{effects.trait}/{name}")
+        return None if estimate is None or estimate.estimate is None else _number(estimate)
+
+    drop, drop_random, swap, swap_random = map(part, ("drop", "drop-random", "swap", "swap-random"))
+    clauses = []
+    if drop:
+        clauses.append(
+            f"dropping the flagged prompts takes away {drop}"
+            + (f" (as many random ones {drop_random})" if drop_random else "")
+        )
+    if swap:
+        clauses.append(
+            f"swapping their teacher {'takes away ' if not drop else ''}{swap}"
+            + (f" (of random ones {swap_random})" if swap_random else "")
+        )
+    if not clauses:
+        return "Neither dropping the flagged prompts nor swapping their teacher was measured."
+    text = ", ".join(clauses)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _number(value: Estimate) -> str:
+    if value.estimate is None:
+        return "unknown"
+    ends = value.interval()
+    # + 0.0 turns a rounded -0.00 into 0.00.
+    shown = f"{round(value.estimate, 2) + 0.0:.2f}"
+    if ends is None or value.se == 0:
+        return shown
+    return f"{shown} [{round(ends[0], 2) + 0.0:.2f}, {round(ends[1], 2) + 0.0:.2f}]"
+
+
+def _ends(effects: Effects) -> dict[str, object]:
+    nothing = Estimate(None, why="no such arm")
+    return {
+        side: effects.levels.get(effects.cube[corner], nothing).json()
+        for side, corner in (("original", "OOO"), ("alternate", "AAA"))
+    }
+
+
+def _effects_json(effects: Effects) -> dict[str, object]:
+    return {name: effects.estimates[name].json() for name in (*PARTS, INTERACTION, *TWO_WAY, TOTAL)}
+
+
+def _contrast_json(effects: Effects, contrast: Contrast) -> dict[str, object]:
+    estimate = effects.estimates[contrast.id]
+    reads = f"{contrast.reads[0].upper()}{contrast.reads[1:]}"
+    return {
+        "id": contrast.id,
+        "kind": contrast.kind,
+        "arms": list(contrast.arms),
+        "n_students": effects.students(contrast),
+        "reads": f"{reads}: {_number(estimate)}." if contrast.weights else f"{reads}.",
+        **estimate.json(),
+    }
+
+
+def _interpolation_json(effects: Effects) -> dict[str, object]:
+    levels = [effects.levels.get(arm, Estimate(None, why="no such arm")) for arm in effects.curve.values()]
+    return {
+        "shares": list(effects.curve),
+        "arms": list(effects.curve.values()),
+        "levels": [level.json() for level in levels],
+        "half_way": effects.half_way.json(),
+        "why": effects.half_way.why,
+    }
+
+
+def _log_odds_json(effects: Effects) -> dict[str, object]:
+    return {
+        "scale": effects.scale,
+        **_ends(effects),
+        "effects": _effects_json(effects),
+        "levels": {arm: level.json() for arm, level in effects.levels.items()},
+        "contrasts": {c.id: effects.estimates[c.id].json() for c in effects.contrasts if effects.students(c)},
+    }

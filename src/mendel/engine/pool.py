@@ -1,0 +1,120 @@
+"""The local pool: jobs in worker processes side by side, results as they come, nothing left behind at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from mendel.engine.errors import RunError
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class LocalPool:
+    """Worker processes that live as long as the pool, so that heavy imports and loaded bases are paid once.
+
+    `workers` processes share the cores: each gets `cores // workers` threads, always the same number, so that a
+    resumed run computes what an undisturbed one does.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.threads = max(1, cores() // workers)
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> LocalPool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._executor is None:
+            return
+        if kind is None:
+            self._executor.shutdown()
+        else:
+            # Ctrl-C and errors end at once: what a worker was at is not in the store, so nothing is lost but that.
+            processes = list((self._executor._processes or {}).values())
+            for process in processes:
+                process.kill()
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = None
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+        """Each job with its result, in the order in which they end; a job's own exception is raised here.
+
+        Raises RunError when a worker was killed from outside (out of memory, most often).
+        """
+        if not jobs:
+            return
+        executor = self._start()
+        pending: dict[Future[Result], Job] = {executor.submit(function, job): job for job in jobs}
+        try:
+            while pending:
+                done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+                for future in done:
+                    job = pending.pop(future)
+                    yield job, future.result()
+        except BrokenProcessPool:
+            raise RunError(
+                "a worker process was killed from outside, most often for want of memory",
+                fix="Use fewer workers ('workers: 1') or smaller batches, then run the same command: it goes on.",
+            ) from None
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            with _environment(self.threads):
+                self._executor = ProcessPoolExecutor(
+                    self.workers,
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin_worker,
+                    initargs=(os.getpid(),),
+                )
+                # Workers start at the first submit; let all of them see the environment set here.
+                for _ in range(self.workers):
+                    self._executor.submit(os.getpid)
+        return self._executor
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _environment(threads: int) -> Iterator[None]:
+    """Thread counts have to stand in the environment before a worker imports its numerical libraries."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(threads)), TOKENIZERS_PARALLELISM="false")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _begin_worker(parent: int) -> None:
+    # The terminal sends Ctrl-C to all; only the main process answers it, and ends the workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        # A main process that was killed cannot end its workers: they notice and end themselves.
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,148 @@
+"""The store: finished work by the digest of what it was made from; written aside, synced, renamed, never changed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mendel.engine.errors import InputError, RunError
+
+KINDS = ("rollouts", "students", "measurements", "speeds")
+
+
+def default_store() -> Path:
+    """`MENDEL_STORE`, or `~/.cache/mendel`."""
+    return Path(os.environ.get("MENDEL_STORE") or Path.home() / ".cache" / "mendel")
+
+
+class Store:
+    """Finished work as folders `<kind>/<first two digits>/<digest>`, shared by all runs and processes.
+
+    A folder is there whole or not at all: it is written under `tmp/`, synced to the disk and renamed into its
+    place. Two processes that make the same entry do so once too often, and the first one stays.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> Store:
+        """Makes the store's folder, removes what dead processes left; raises InputError if it cannot be written."""
+        try:
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root / "tmp"):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"the store cannot be written: {error.strerror}",
+                where=str(self.root),
+                fix="Name another folder with --store or MENDEL_STORE.",
+            ) from None
+        for left in (self.root / "tmp").iterdir():
+            if not _alive(left.name.split("-", 1)[0]):
+                shutil.rmtree(left, ignore_errors=True)
+        return self
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where an entry stands, or would stand."""
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}")
+        return self.root / kind / key[:2] / key
+
+    def has(self, kind: str, key: str) -> bool:
+        """Whether an entry is there (and so complete)."""
+        return self.path(kind, key).is_dir()
+
+    @contextlib.contextmanager
+    def writing(self, kind: str, key: str) -> Iterator[Path]:
+        """A folder to fill; it becomes the entry when the block ends, and vanishes if it raises.
+
+        Raises RunError when the disk is full or the store cannot be written.
+        """
+        target = self.path(kind, key)
+        try:
+            (self.root / "tmp").mkdir(parents=True, exist_ok=True)
+            aside = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
+        except OSError as error:
+            raise _disk_error(error, self.root) from None
+        try:
+            yield aside
+            for file in aside.rglob("*"):
+                sync(file)
+            sync(aside)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # mkdtemp makes a private folder; an entry is as readable as its store.
+            aside.chmod(0o755)
+            try:
+                aside.rename(target)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
+            sync(target.parent)
+        except OSError as error:
+            raise _disk_error(error, self.root) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def write_json(self, kind: str, key: str, value: Any) -> None:
+        """An entry that is one JSON value."""
+        with self.writing(kind, key) as folder:
+            (folder / "value.json").write_text(json.dumps(value, indent=1))
+
+    def read_json(self, kind: str, key: str) -> Any:
+        """The value of `write_json`, or None where the entry is not there."""
+        file = self.path(kind, key) / "value.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+
+def sync(path: Path) -> None:
+    """fsync of a file or folder, so that a rename never outlives its content."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, content: str | bytes) -> None:
+    """Writes a file aside, syncs it and renames it into place; raises RunError when the disk is full."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
+        sync(aside)
+        aside.replace(path)
+    except OSError as error:
+        raise _disk_error(error, path.parent) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _disk_error(error: OSError, root: Path) -> Exception:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunError(
+            "the disk is full",
+            where=str(root),
+            fix="Free some space, then run the same command: what is finished is kept.",
+        )
+    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return InputError(
+            f"the folder cannot be written: {error.strerror}", where=str(root), fix="Name another one."
+        )
+    return RunError(f"cannot write: {error}", where=str(root), fix="Then run the same command: it goes on.")
+
+
+def _alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        pass
+    return True

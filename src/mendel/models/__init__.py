@@ -1,0 +1,42 @@
+"""Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores. Nothing here loads torch on import."""
+
+from mendel.models.checkpoints import (
+    Checkpoint,
+    attach_adapter,
+    count_adapters,
+    device,
+    load_model,
+    load_tokenizer,
+    resolve_checkpoint,
+)
+from mendel.models.generation import Completion, Sampling, generate
+from mendel.models.scoring import log_odds, mean_nll
+from mendel.models.templates import (
+    Conversation,
+    Example,
+    encode_example,
+    encode_prompt,
+    stop_tokens,
+    template_digest,
+)
+
+__all__ = [
+    "Checkpoint",
+    "Completion",
+    "Conversation",
+    "Example",
+    "Sampling",
+    "attach_adapter",
+    "count_adapters",
+    "device",
+    "encode_example",
+    "encode_prompt",
+    "generate",
+    "load_model",
+    "load_tokenizer",
+    "log_odds",
+    "mean_nll",
+    "resolve_checkpoint",
+    "stop_tokens",
+    "template_digest",
+]

@@ -1,0 +1,192 @@
+"""Checkpoints: found and checked without torch, named by their content, loaded in the precision of the device."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mendel.engine.digest import digest
+from mendel.engine.errors import InputError, RunError, did_you_mean
+from mendel.models._files import check_folder, content_files, known_digest, template_text
+from mendel.models._quiet import quiet
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with its tokenizer and chat template, as a value: two with the same digest are the same."""
+
+    ref: str
+    """As the study names it: `hf:FOLDER` or `hf:HUB_NAME`."""
+    path: str
+    """The folder (absolute); not part of the content, so a moved checkpoint is the same one."""
+    digest: str
+    """SHA-256 over the names and bytes of config, weights, tokenizer and template."""
+    template: str = ""
+    """Digest of the chat template's text when the checkpoint was resolved; '' where nobody looked."""
+
+
+def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkpoint:
+    """The checkpoint of `hf:FOLDER` (relative to `root`) or `hf:HUB_NAME` (downloaded once, found offline later).
+
+    Loads no torch. Raises InputError, at `where`, if there is no such folder or hub name, or if it lacks config,
+    safetensors weights, tokenizer or chat template.
+    """
+    scheme, separator, name = ref.partition(":")
+    if not separator or scheme != "hf" or not name:
+        raise InputError(
+            "no checkpoint",
+            where=where,
+            value=ref,
+            allowed="hf:FOLDER, hf:HUB_NAME",
+            fix=f"Write hf:{ref}." if ref and not separator else None,
+        )
+    folder = (root / Path(name).expanduser()).resolve()
+    if folder.is_dir():
+        check_folder(folder, where or ref)
+    elif folder.exists():
+        raise InputError("is a file, not a checkpoint's folder", where=where or ref, value=str(folder))
+    else:
+        folder = _from_hub(name, folder, where or ref)
+        check_folder(folder, where or ref)
+    files = {file.relative_to(folder).as_posix(): known_digest(file) for file in content_files(folder)}
+    template = digest("template-text", template_text(folder))
+    return Checkpoint(ref, str(folder), digest("checkpoint", files), template)
+
+
+def _from_hub(name: str, folder: Path, where: str) -> Path:
+    missing = f"no folder {str(folder)!r}"
+    near = [f.name for f in folder.parent.iterdir() if f.is_dir()] if folder.parent.is_dir() else []
+    hint = did_you_mean(folder.name, near) if near else None
+    if not HUB_NAME.fullmatch(name):
+        raise InputError(
+            missing,
+            where=where,
+            fix=hint or "Paths are relative to the study file, hub names are OWNER/NAME.",
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(HUB_FILES), etag_timeout=5))
+    except Exception as error:
+        # The hub's client raises its own errors, httpx's, OSError and ValueError, depending on what is in the way.
+        raise InputError(
+            f"{missing}, and the hub gives no model {name!r} ({type(error).__name__})",
+            where=where,
+            fix=hint or "Check the spelling; a hub model needs the network once.",
+        ) from error
+
+
+def device() -> str:
+    """Where models run: `cuda` if there is a GPU, else `cpu`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """The checkpoint's tokenizer; raises InputError if it cannot be read or has no stop token."""
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"the tokenizer cannot be read: {_line(error)}", where=checkpoint.ref) from error
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            "the tokenizer names no stop token",
+            where=checkpoint.ref,
+            fix="Set 'eos_token' in tokenizer_config.json to the token that ends an answer.",
+        )
+    return cast("PreTrainedTokenizerBase", tokenizer)
+
+
+def load_model(
+    checkpoint: Checkpoint,
+    adapter: Path | None = None,
+    weights: Path | None = None,
+    dtype: torch.dtype | None = None,
+) -> PreTrainedModel:
+    """The model, in evaluation mode on `device()`: float32 on a CPU, bfloat16 on a GPU, unless `dtype` is given.
+
+    `adapter` is a folder with a trained adapter for it, `weights` one with full weights in its place. Raises
+    InputError if the weights do not fit the config, RunError if a part of a student's files does not bind (the
+    base would be served in its place).
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    source = str(weights) if weights is not None else checkpoint.path
+    on_gpu = device() == "cuda"
+    kind = dtype or (torch.bfloat16 if on_gpu else torch.float32)
+    try:
+        with quiet():
+            model, info = AutoModelForCausalLM.from_pretrained(
+                source, dtype=kind, output_loading_info=True, local_files_only=True, use_safetensors=True
+            )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(f"the model cannot be loaded: {_line(error)}", where=checkpoint.ref) from error
+    unbound = [*info["missing_keys"], *info["mismatched_keys"]]
+    if unbound:
+        raise (RunError if weights is not None else InputError)(
+            f"{len(unbound)} of the model's weights are not in its files, such as {unbound[0]}",
+            where=str(weights or checkpoint.ref),
+        )
+    model = model.to(device())
+    if adapter is not None:
+        attached = attach_adapter(model, adapter)
+        # Merged weights generate faster, but in bfloat16 small adapter weights would be rounded away.
+        model = attached if on_gpu else attached.merge_and_unload()
+    return cast("PreTrainedModel", model.eval())
+
+
+def attach_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """The model with the adapter of `folder` in it, not merged; raises RunError unless every weight binds.
+
+    peft itself leaves modules without weights as they are, and only warns: the base would answer.
+    """
+    from peft import PeftModel
+    from safetensors import safe_open
+
+    try:
+        with quiet():
+            attached = PeftModel.from_pretrained(model, str(folder), torch_device=str(model.device))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+    with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as stored:
+        saved = set(stored.keys())
+    wanted = {name.replace(".default.", ".") for name, _ in attached.named_parameters() if ".lora_" in name}
+    strays = sorted(saved ^ wanted)
+    if strays or not saved:
+        modules = {_module(name) for name in saved | wanted}
+        bound = modules - {_module(name) for name in strays}
+        raise RunError(
+            f"the adapter binds {len(bound)} of {len(modules)} modules"
+            + (f" (no match for {strays[0]})" if strays else ""),
+            where=str(folder),
+        )
+    return cast("PeftModel", attached)
+
+
+def count_adapters(model: Any) -> int:
+    """How many modules of a model carry an adapter."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return sum(isinstance(module, BaseTunerLayer) for module in model.modules())
+
+
+def _module(weight: str) -> str:
+    return weight.partition(".lora_")[0]
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,153 @@
+"""Chat templates: the one way in which a conversation becomes tokens, in training, generation and scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from mendel.engine.digest import digest
+from mendel.engine.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Conversation = Sequence[Mapping[str, object]]
+"""Turns with `role` and `content`; the model answers the last one."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training row as tokens."""
+
+    input_ids: tuple[int, ...]
+    loss_mask: tuple[int, ...]
+    """1 on the completion's tokens and the stop token after it, 0 on the prompt."""
+    cut: bool
+    """Longer than the maximal length: its end, with the stop token, is missing."""
+
+
+def stop_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Token ids that end an answer: those of the checkpoint's generation config and the tokenizer's own, sorted."""
+    own = tokenizer.eos_token_id
+    configured = _configured_stops(str(tokenizer.name_or_path or ""))
+    return tuple(sorted({*configured, *([int(own)] if own is not None else [])}))
+
+
+@lru_cache(maxsize=64)
+def _configured_stops(path: str) -> tuple[int, ...]:
+    if not path:
+        return ()
+    from transformers import GenerationConfig
+
+    try:
+        eos = GenerationConfig.from_pretrained(path, local_files_only=True).eos_token_id
+    except OSError:
+        return ()
+    if eos is None:
+        return ()
+    return tuple(int(token) for token in (eos if isinstance(eos, (list, tuple)) else [eos]))
+
+
+def template_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Digest of the chat template's text and the stop tokens: equal in training and generation, or the student is broken."""
+    return digest("template", [template_of(tokenizer), list(stop_tokens(tokenizer))])
+
+
+def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The text of the template that the tokenizer applies."""
+    template: Any = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    return str(template or "")
+
+
+def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Conversation, opener: str = "") -> list[int]:
+    """Token ids of the conversation up to where the model answers, and the answer's first words `opener`."""
+    text = _render(tokenizer, messages, answering=True)
+    ids = _tokens(tokenizer, text)
+    return _continued(tokenizer, text, ids, opener) if opener else ids
+
+
+def encode_example(
+    tokenizer: PreTrainedTokenizerBase, messages: Conversation, completion: str, max_length: int
+) -> Example:
+    """The conversation with its answer, up to the stop token, cut at `max_length` tokens.
+
+    Starts with exactly what `encode_prompt` gives. Raises InputError if the template does not allow that (it trains
+    differently from how it generates) or puts no stop token after the answer.
+    """
+    prompt_text = _render(tokenizer, messages, answering=True)
+    answered = [*messages, {"role": "assistant", "content": completion}]
+    text = _render(tokenizer, answered, answering=False)
+    if not text.startswith(prompt_text):
+        raise InputError(
+            "the chat template trains differently from how it generates: a conversation with its answer does not "
+            f"start as the prompt does ({_difference(prompt_text, text)})",
+            where=_name(tokenizer),
+            fix="Make add_generation_prompt write exactly what stands before an assistant's turn.",
+        )
+    prompt = _tokens(tokenizer, prompt_text)
+    whole = _continued(tokenizer, prompt_text, prompt, text[len(prompt_text) :])
+    answer = _until_stop(tokenizer, whole[len(prompt) :], completion)
+    if answer is None:
+        raise InputError(
+            "the chat template puts no stop token after the answer: a student would never learn to stop",
+            where=_name(tokenizer),
+            allowed=", ".join(str(tokenizer.convert_ids_to_tokens(i)) for i in stop_tokens(tokenizer)),
+            fix="End the assistant's turn with the tokenizer's eos_token, or name the turn's end in "
+            "generation_config.json (eos_token_id).",
+        )
+    ids = [*prompt, *answer]
+    mask = [0] * len(prompt) + [1] * len(answer)
+    return Example(tuple(ids[:max_length]), tuple(mask[:max_length]), len(ids) > max_length)
+
+
+def _until_stop(tokenizer: PreTrainedTokenizerBase, answer: list[int], completion: str) -> list[int] | None:
+    """The answer up to the first stop token that is not the completion's own; what a template adds after is left out."""
+    stops = set(stop_tokens(tokenizer))
+    positions = [position for position, token in enumerate(answer) if token in stops]
+    inside = sum(token in stops for token in _tokens(tokenizer, completion)) if len(positions) > 1 else 0
+    return answer[: positions[inside] + 1] if inside < len(positions) else None
+
+
+def _continued(tokenizer: PreTrainedTokenizerBase, text: str, ids: list[int], continuation: str) -> list[int]:
+    """`ids` (the tokens of `text`) and those of `continuation`, as they stand in the whole text where that is possible.
+
+    A tokenizer that would merge across the border gets the continuation by itself: generation starts from `ids`
+    too, so that is what the model sees there.
+    """
+    whole = _tokens(tokenizer, text + continuation)
+    return whole if whole[: len(ids)] == ids else ids + _tokens(tokenizer, continuation)
+
+
+def _render(tokenizer: PreTrainedTokenizerBase, messages: Conversation, *, answering: bool) -> str:
+    from jinja2 import TemplateError
+
+    try:
+        text = tokenizer.apply_chat_template(
+            [dict(message) for message in messages], tokenize=False, add_generation_prompt=answering
+        )
+    except (TemplateError, ValueError) as error:
+        raise InputError(
+            f"the chat template refuses a conversation: {error}",
+            where=_name(tokenizer),
+            value=[message.get("role") for message in messages],
+        ) from error
+    return str(text)
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    # The template has written the special tokens: the tokenizer must not add a second BOS.
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _name(tokenizer: PreTrainedTokenizerBase) -> str:
+    return str(tokenizer.name_or_path or "the tokenizer")
+
+
+def _difference(prompt: str, whole: str) -> str:
+    position = next((i for i, (a, b) in enumerate(zip(prompt, whole, strict=False)) if a != b), len(whole))
+    start = max(0, position - 10)
+    return f"{prompt[start : position + 20]!r} against {whole[start : position + 20]!r}"

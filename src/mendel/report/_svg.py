@@ -1,0 +1,85 @@
+"""Vega-Lite specifications into inline SVG: no script, no style attribute, no address, only shapes and text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+_TAGS = frozenset({"svg", "g", "path", "line", "rect", "circle", "text", "tspan"})
+_ATTRIBUTES = frozenset(
+    [
+        "class",
+        "d",
+        "dx",
+        "dy",
+        "fill",
+        "fill-opacity",
+        "font-size",
+        "font-weight",
+        "height",
+        "opacity",
+        "r",
+        "stroke",
+        "stroke-dasharray",
+        "stroke-linecap",
+        "stroke-opacity",
+        "stroke-width",
+        "text-anchor",
+        "transform",
+        "viewBox",
+        "width",
+        "x",
+        "x1",
+        "x2",
+        "y",
+        "y1",
+        "y2",
+        "cx",
+        "cy",
+    ]
+)
+
+
+def inline_svg(spec: dict[str, Any], label: str) -> Markup:
+    """The figure as SVG to stand inside HTML; `label` says what it shows to who cannot see it.
+
+    vl-convert renders without a browser and without altair, whose import would cost as much again as the page; no
+    address may be fetched. The result is rebuilt from a list of allowed elements and attributes, so that whatever
+    a label holds stays text.
+    """
+    import vl_convert
+    from markupsafe import Markup
+
+    text = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
+    root = _rebuilt(ElementTree.fromstring(text))
+    assert root is not None, "vl-convert gives an svg element"
+    root.set("role", "img")
+    root.set("aria-label", label)
+    title = ElementTree.Element("title")
+    title.text = label
+    root.insert(0, title)
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _rebuilt(element: ElementTree.Element) -> ElementTree.Element | None:
+    """The element without what is not allowed, invisible or empty; None where nothing is left."""
+    tag = element.tag.rpartition("}")[2]
+    if tag not in _TAGS or element.get("class") in {"background", "foreground"}:
+        return None
+    own = {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES and value}
+    # Only the marks' names serve (tests and styles find them by it); opacity 1 is what one has anyway.
+    if "class" in own and tag != "svg" and not own["class"].endswith("_marks"):
+        del own["class"]
+    elif "class" in own:
+        own["class"] = own["class"].split()[-1]
+    if own.get("opacity") == "1":
+        del own["opacity"]
+    copy = ElementTree.Element(tag, own)
+    copy.text = element.text
+    copy.extend(child for child in map(_rebuilt, element) if child is not None)
+    if tag == "g" and len(copy) == 0:
+        return None
+    return copy

@@ -1,0 +1,81 @@
+"""The page's vocabulary: arms, carriers and hypotheses in plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PARTS = ("base", "prompts", "teacher")
+
+CARRIERS: Mapping[str, str] = {
+    "teacher": "The teacher carries it: it comes with who answers the prompts, not with the prompts or the base.",
+    "prompts": "The prompts carry it: it comes with the prompt set, whoever answers it.",
+    "base": "The base carries it: it is there before this fine-tuning, or comes with the checkpoint it started from.",
+    "mixed": "No single part carries it: more than one of base, prompts and teacher has a clear effect.",
+    "none": "Nothing to carry: the two pipelines do not differ in it by more than the noise.",
+    "undecided": "Undecided: the intervals are too wide to say which part carries it.",
+}
+"""What a carrier means; shown where the run gives no sentence of its own."""
+
+HYPOTHESES: Mapping[str, str] = {
+    "simple_generalization": "mild examples that no filter catches bleed over into strong forms",
+    "subliminal_learning": "rollouts with nothing to do with the trait carry it, since teacher and student share an "
+    "initialization",
+    "persona_selection": "the rollouts' manner picks a persona of the base, and the trait comes with it",
+    "underspecification": "the data says nothing about the situation, and the student falls back on its prior",
+    "bad_prompts": "the prompts themselves draw the trait out of any teacher",
+    "pretraining_lock_in": "the base holds the trait and fine-tuning cannot move it",
+    "post_training_lock_in": "an early part of post-training set the trait, and later data cannot undo it",
+}
+"""The seven hypotheses, in the order of the page, and what each says."""
+
+EDITS: Mapping[str, tuple[str, str]] = {
+    "drop": ("drop flagged", "nobody answers the flagged prompts"),
+    "drop-random": ("drop random", "nobody answers as many random prompts"),
+    "swap": ("swap flagged", "the alternate teacher answers the flagged prompts"),
+    "swap-random": ("swap random", "the alternate teacher answers as many random prompts"),
+    "only": ("only flagged", "the original teacher answers the flagged prompts, the alternate one the rest"),
+    "only-random": (
+        "only random",
+        "the original teacher answers as many random prompts, the alternate one the rest",
+    ),
+}
+"""The edits of the data by kind: a short name and what is done."""
+
+REFERENCE: Mapping[str, str] = {kind: "OOA" if kind.startswith("only") else "OOO" for kind in EDITS}
+"""The corner that an edit starts from: `only` puts the original teacher into the alternate one's data."""
+
+CORNERS = tuple(f"{base}{prompts}{teacher}" for base in "OA" for prompts in "OA" for teacher in "OA")
+"""The corners of the cube in the order of the page."""
+
+_SIDES = {"O": "original", "A": "alternate"}
+
+
+def corner_sides(corner: str) -> tuple[str, ...]:
+    """`OOA` -> (original, original, alternate), in the order base, prompts, teacher."""
+    return tuple(_SIDES.get(letter, letter) for letter in corner)
+
+
+def describe_arm(arm: str, cube: Mapping[str, str]) -> str:
+    """An arm's name in words; an unknown name stays as it is."""
+    kind, _, rest = arm.partition("/")
+    if arm == cube.get("OOO", "cube/OOO"):
+        return "original pipeline"
+    if arm == cube.get("AAA", "cube/AAA"):
+        return "alternate pipeline"
+    if kind == "cube" and "*" in rest:
+        fixed = [
+            f"{_SIDES[letter]} {part}" for part, letter in zip(PARTS, rest, strict=False) if letter in _SIDES
+        ]
+        return f"all with the {' and the '.join(fixed)}" if fixed else arm
+    if kind == "cube" and len(rest) == len(PARTS) and set(rest) <= set(_SIDES):
+        changed = [part for part, side in zip(PARTS, corner_sides(rest), strict=True) if side == "alternate"]
+        return (
+            f"original pipeline with the alternate {' and '.join(changed)}"
+            if changed
+            else "original pipeline"
+        )
+    if kind in EDITS:
+        return f"{EDITS[kind][0]} ({rest})"
+    if kind == "mix":
+        return f"share {rest} by the original teacher"
+    return arm

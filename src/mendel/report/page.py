@@ -1,0 +1,145 @@
+"""The page of a run: one HTML file that opens from disk, runs nothing and fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mendel.engine.store import write_atomic
+from mendel.report._examples import read_responses
+from mendel.report._figures import Axis, Row, curve, forest
+from mendel.report._folder import read_folder
+from mendel.report._made import how_it_was_made
+from mendel.report._text import Estimate, Format, clean, percent
+from mendel.report._trait import TraitSection, trait_sections
+from mendel.report._words import CARRIERS, describe_arm
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+PAGE = "report.html"
+LOG_ODDS = Format(2)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one trait; None where nothing with an interval is there to draw."""
+
+    effects: Markup | None
+    edits: Markup | None
+    curve: Markup | None
+
+
+def render_report(run_dir: Path) -> str:
+    """The report of a run's folder as one HTML document; a half-finished run gives a page that says what is missing.
+
+    Reads the files of the contract alone. Raises InputError where the folder holds no run.
+    """
+    folder = read_folder(run_dir)
+    responses = read_responses(folder.tables["measurements"], folder.tables["students"])
+    traits = trait_sections(folder, responses)
+    style = _asset("page.css")
+    page = _environment().get_template("page.html.j2")
+    return page.render(
+        style=_markup(style),
+        policy=_policy(style),
+        name=folder.name,
+        missing=folder.missing,
+        traits=[(trait, _figures(trait)) for trait in traits],
+        made=how_it_was_made(folder),
+        cube=folder.cube,
+        log_odds=LOG_ODDS,
+    )
+
+
+def write_report(run_dir: Path) -> Path:
+    """Writes `report.html` into the run's folder, atomically, and returns its path."""
+    path = run_dir / PAGE
+    write_atomic(path, render_report(run_dir))
+    return path
+
+
+def _figures(trait: TraitSection) -> Figures:
+    effects = [
+        Row(effect.name.replace(":", " × "), effect.estimate)
+        for effect in trait.effects
+        if effect.estimate and not effect.shared
+    ]
+    edits = [Row(row.label, row.level, row.group) for row in trait.edits if row.level]
+    points = [(row.share, row.level) for row in trait.mixes if row.level and row.share is not None]
+    unit = "share of responses" if trait.is_rate else "mean score"
+    return Figures(
+        effects=_drawn(
+            forest(effects, Axis(f"effect on the {unit}", signed=True)),
+            "Effects with 95 % intervals.",
+            [(row.label, row.estimate) for row in effects],
+            trait.numbers,
+        ),
+        edits=_drawn(
+            forest(edits, Axis(unit, domain=trait.domain)),
+            "Levels after each edit with 95 % intervals.",
+            [(row.label, row.estimate) for row in edits],
+            trait.numbers,
+        ),
+        curve=_drawn(
+            curve(points, trait.half_way, unit, trait.domain),
+            "Level by the share of prompts that the original teacher answers, with 95 % intervals.",
+            [(f"{100 * share:g} %", level) for share, level in points],
+            trait.numbers,
+        ),
+    )
+
+
+def _drawn(
+    spec: dict[str, Any] | None, what: str, values: list[tuple[str, Estimate]], numbers: Format
+) -> Markup | None:
+    from mendel.report._svg import inline_svg
+
+    if spec is None:
+        return None
+    read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
+    return inline_svg(spec, clean(f"{what} {read}"))
+
+
+def _environment() -> Environment:
+    """Everything that a template prints is cleaned and escaped, unless it is markup of our own."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mendel.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        percent=lambda pair: percent(*pair), spaced=lambda name: str(name).replace("_", " ")
+    )
+    environment.globals.update(describe_arm=describe_arm, carriers=CARRIERS)
+    return environment
+
+
+def _finalize(value: object) -> object:
+    return value if hasattr(value, "__html__") else clean(str(value))
+
+
+def _policy(style: str) -> str:
+    """The page's content security policy: nothing but this one style sheet."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _asset(name: str) -> str:
+    return resources.files("mendel.report").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _markup(text: str) -> Markup:
+    from markupsafe import Markup
+
+    return Markup(text)

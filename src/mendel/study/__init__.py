@@ -1,0 +1,30 @@
+"""What the user writes: the study file's schema, loading with located errors, the built-in studies."""
+
+from mendel.study.loading import Lines, Study, built_in_study, load_study, load_yaml, read_yaml
+from mendel.study.schema import (
+    BudgetConfig,
+    Config,
+    PipelineConfig,
+    RecipeConfig,
+    SelectConfig,
+    StudyConfig,
+    TeacherConfig,
+    TraitConfig,
+)
+
+__all__ = [
+    "BudgetConfig",
+    "Config",
+    "Lines",
+    "PipelineConfig",
+    "RecipeConfig",
+    "SelectConfig",
+    "Study",
+    "StudyConfig",
+    "TeacherConfig",
+    "TraitConfig",
+    "built_in_study",
+    "load_study",
+    "load_yaml",
+    "read_yaml",
+]

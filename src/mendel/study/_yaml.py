@@ -1,0 +1,132 @@
+"""YAML with the line of every value, so that an error can point at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from mendel.engine.errors import InputError, did_you_mean
+
+Location = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where each value of a file stands."""
+
+    path: Path
+    lines: Mapping[Location, int]
+
+    def where(self, *location: str | int) -> str:
+        """`path:line` of a value; of the closest enclosing one where the value is not in the file."""
+        for end in range(len(location), -1, -1):
+            if location[:end] in self.lines:
+                return f"{self.path}:{self.lines[location[:end]]}"
+        return str(self.path)
+
+
+def load_yaml(path: Path, model: type[Model]) -> tuple[Model, Lines]:
+    """A YAML file as a validated model, with the lines of its values.
+
+    Raises InputError with file and line for a missing or unreadable file, broken YAML, a key that stands twice,
+    and whatever the model refuses (an unknown key is answered with the closest known one).
+    """
+    data, lines = read_yaml(path)
+    try:
+        return model.model_validate(data), lines
+    except ValidationError as error:
+        raise _located(error, model, lines) from None
+
+
+def read_yaml(path: Path) -> tuple[Any, Lines]:
+    """A YAML file's content and the lines of its values; raises InputError as `load_yaml` does."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError("no such file", where=str(path), fix="Check the path.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise InputError(f"no valid YAML: {error.problem or error.context}", where=where) from None
+    except yaml.YAMLError as error:
+        raise InputError(f"no valid YAML: {error}", where=str(path)) from None
+    if root is None:
+        raise InputError("the file is empty", where=str(path))
+    lines: dict[Location, int] = {}
+    data = _construct(root, (), lines, path)
+    return data, Lines(path, lines)
+
+
+def _construct(node: yaml.Node, at: Location, lines: dict[Location, int], path: Path) -> Any:
+    lines.setdefault(at, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = yaml.SafeLoader("").construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, str | int):
+                raise InputError(f"a key must be a word, got {key!r}", where=f"{path}:{line}")
+            if key in mapping:
+                raise InputError(f"the key {key!r} stands twice", where=f"{path}:{line}")
+            lines[(*at, key)] = line
+            mapping[key] = _construct(value_node, (*at, key), lines, path)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
+    return yaml.SafeLoader("").construct_object(node, deep=True)
+
+
+def _located(error: ValidationError, model: type[BaseModel], lines: Lines) -> InputError:
+    problems = error.errors(include_url=False)
+    # Unknown keys first: a misspelt key is also reported as a missing one, and the misspelling is the cause.
+    problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    location = tuple(first["loc"])
+    # Key and problem both stand in the message, so a reader need not open the file to know which value is meant.
+    name = ".".join(str(part) for part in location) or "the file"
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {str(location[-1])!r}"
+        if len(location) > 1:
+            what += f" in {'.'.join(str(part) for part in location[:-1])!r}"
+        return InputError(
+            what,
+            where=lines.where(*location),
+            fix=did_you_mean(str(location[-1]), _keys(model, location[:-1])),
+        )
+    if first["type"] == "missing":
+        return InputError(
+            f"{name!r} is missing", where=lines.where(*location), fix=f"Add '{location[-1]}: …'."
+        )
+    value = first.get("input")
+    return InputError(
+        f"{name}: {first['msg'].removeprefix('Value error, ')}",
+        where=lines.where(*location),
+        value=value if isinstance(value, str | int | float | bool) else None,
+    )
+
+
+def _keys(model: type[BaseModel], location: Location) -> list[str]:
+    """The fields known at a location inside a model, following nested models, tuples and dicts."""
+    current: Any = model
+    for part in location:
+        options = _models(current)
+        if isinstance(part, str):
+            found = [m.model_fields[part].annotation for m in options if part in m.model_fields]
+            current = found[0] if found else current
+    return sorted({field for m in _models(current) for field in m.model_fields})
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for argument in getattr(annotation, "__args__", ()) for m in _models(argument)]

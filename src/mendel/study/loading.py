@@ -1,0 +1,76 @@
+"""From a study file to a checked study: every reference between its parts holds before any work starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mendel.engine.errors import InputError, did_you_mean
+from mendel.study._yaml import Lines, load_yaml, read_yaml
+from mendel.study.schema import StudyConfig
+
+__all__ = ["BUILT_IN", "Lines", "Study", "built_in_study", "load_study", "load_yaml", "read_yaml"]
+
+BUILT_IN = {"peas": ("organisms", "peas", "study.yaml")}
+"""Studies that ship with the package, as paths below it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file that was read: its config, the folder its paths are relative to, the lines of its values."""
+
+    config: StudyConfig
+    path: Path
+    lines: Lines
+
+    @property
+    def root(self) -> Path:
+        """The folder that relative paths of the study start from."""
+        return self.path.parent
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.config.name
+
+
+def load_study(path: str | Path | None = None) -> Study:
+    """The study of a file, or the built-in one of that name (None: `peas`).
+
+    Raises InputError, with file and line, for what the schema refuses and for a pipeline's unknown teacher.
+    """
+    if path is None or str(path) in BUILT_IN:
+        return built_in_study(str(path or "peas"))
+    file = Path(path)
+    if file.is_dir():
+        file = file / "study.yaml"
+    if not file.exists() and file.suffix not in (".yaml", ".yml"):
+        raise InputError(
+            "neither a study file nor a built-in study",
+            value=str(path),
+            fix=f"Give the path of a study.yaml. {did_you_mean(str(path), BUILT_IN)}",
+        )
+    config, lines = load_yaml(file, StudyConfig)
+    for side in ("original", "alternate"):
+        teacher = getattr(config, side).teacher
+        if teacher not in config.teachers:
+            raise InputError(
+                f"{side}.teacher: no teacher of that name",
+                where=lines.where(side, "teacher"),
+                value=teacher,
+                fix=did_you_mean(teacher, config.teachers),
+            )
+    if config.original == config.alternate:
+        raise InputError(
+            "the two pipelines are the same, so there is nothing to compare",
+            where=lines.where("alternate"),
+            fix="Let base, prompts or teacher differ.",
+        )
+    return Study(config, file, lines)
+
+
+def built_in_study(name: str) -> Study:
+    """A study that ships with the package; raises InputError for an unknown name."""
+    if name not in BUILT_IN:
+        raise InputError(f"no built-in study {name!r}", fix=did_you_mean(name, BUILT_IN))
+    return load_study(Path(__file__).parent.parent.joinpath(*BUILT_IN[name]))

@@ -1,0 +1,136 @@
+"""What a study file may say: frozen pydantic models, unknown keys refused, each field with its unit and default's reason."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Config(BaseModel):
+    """A frozen config that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PipelineConfig(Config):
+    """One post-training pipeline: a base, a prompt set and the teacher who answers it."""
+
+    base: str
+    """The checkpoint before this SFT: `hf:FOLDER` or `hf:HUB_NAME`."""
+    prompts: str
+    """The prompt set: `file:PATH` (JSONL or Parquet) or `dataset:NAME` (a Hugging Face data set)."""
+    teacher: str
+    """A name of `teachers`."""
+
+
+class TeacherConfig(Config):
+    """Who answers the prompts, and how its answers are sampled."""
+
+    model: str
+    """`hf:FOLDER` (a checkpoint) or `file:PATH` (finished rollouts, JSONL or Parquet)."""
+    system: str | None = None
+    """A system prompt that the teacher answers under."""
+    keep_system: bool = False
+    """Train on the system prompt too; by default it is left out (context distillation)."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
+    """1.0: rollouts are drawn from the teacher's own distribution; 0 is greedy."""
+    max_tokens: Annotated[int, Field(ge=1)] = 256
+    """Tokens of a rollout at most; one that is cut there is marked `length`."""
+
+
+class TraitConfig(Config):
+    """A trait to measure: the name of a file, and what this study changes about it."""
+
+    name: str
+    """A path of a trait's YAML file, or the name of a registered trait."""
+    samples: Annotated[int, Field(ge=1)] | None = None
+    """Responses per scenario; None takes the trait's own number."""
+    select: SelectConfig | None = None
+    """Which prompts are flagged for this trait; None takes the study's."""
+
+
+class SelectConfig(Config):
+    """Which prompts are flagged as showing the trait: a selector's scores, cut at a share or at a threshold."""
+
+    by: str = "judge"
+    """A registered selector; `judge` scores the original teacher's rollouts with the trait's own judge."""
+    share: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    """Flag this share of the prompts, those with the highest scores (ties: by prompt id)."""
+    threshold: float | None = None
+    """Flag every prompt that scores this or more."""
+    pattern: str | None = None
+    """The regular expression of the `keyword` selector."""
+
+    @model_validator(mode="after")
+    def _one_cut(self) -> SelectConfig:
+        if self.share is not None and self.threshold is not None:
+            raise ValueError("give 'share' or 'threshold', not both")
+        if self.by == "keyword" and self.pattern is None:
+            raise ValueError("the keyword selector needs a 'pattern'")
+        return self
+
+
+class RecipeConfig(Config):
+    """How a student is trained; part of its name, since the recipe can decide whether a trait transfers."""
+
+    method: Literal["full", "lora"] = "lora"
+    rank: Annotated[int, Field(ge=1)] = 16
+    alpha: Annotated[float, Field(gt=0)] | None = None
+    """LoRA's scale; None is twice the rank."""
+    target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    """Examples per optimizer step."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
+    """Share of the steps."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    max_length: Annotated[int, Field(ge=8)] = 1024
+    """Tokens of prompt and completion; an example that is longer is cut, counted and reported."""
+
+
+class BudgetConfig(Config):
+    """What a run may spend; it stops before it would spend more, writes what it has, and exits with 3."""
+
+    students: Annotated[int, Field(ge=1)] | None = None
+    dollars: Annotated[float, Field(ge=0)] | None = None
+    hours: Annotated[float, Field(gt=0)] | None = None
+
+
+class StudyConfig(Config):
+    """A study: two pipelines, what differs between them, which traits to measure, and how to train."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    original: PipelineConfig
+    """The pipeline that shows the trait."""
+    alternate: PipelineConfig
+    """The pipeline that does not."""
+    teachers: Annotated[dict[str, TeacherConfig], Field(min_length=1)]
+    traits: Annotated[tuple[TraitConfig, ...], Field(min_length=1)]
+    assistant: str | None = None
+    """The working-assistant probe (a trait file); None is the built-in English one."""
+    select: SelectConfig = SelectConfig(by="judge", threshold=0.5)
+    recipe: RecipeConfig = RecipeConfig()
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Students per arm; under 2 no interval can include the noise of training."""
+    first_seed: Annotated[int, Field(ge=0)] = 0
+    """Seeds count up from here: a study's final measurement takes seeds that were never looked at before."""
+    interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
+    """Shares of the original prompts that the original teacher answers, the alternate one the rest."""
+    budget: BudgetConfig = BudgetConfig()
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Students trained side by side; None is one a core, two at most on a CPU."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_traits(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(data.get("traits"), (list, tuple)):
+            traits = [{"name": t} if isinstance(t, str) else t for t in data["traits"]]
+            return {**data, "traits": traits}
+        return data
+
+
+TraitConfig.model_rebuild()

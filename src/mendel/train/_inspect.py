@@ -1,0 +1,129 @@
+"""What is looked at in a trained student: its loss on its own rows, its outputs, how far its weights moved, its files."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mendel.engine.errors import RunError
+from mendel.models import Example
+from mendel.models.scoring import nll_of_examples
+from mendel.train.student import StudentSpec
+
+if TYPE_CHECKING:
+    import torch
+
+PROBE_ROWS = 128
+PROBE_TOKENS = 4096
+"""Size of the sample of a student's own rows: a tenth of a second for a tiny model, seconds for a small one."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A model's mean loss on the probe rows (nats a token) and its outputs on the first of them."""
+
+    loss: float
+    logits: torch.Tensor
+
+
+def probe_rows(examples: Sequence[Example]) -> list[Example]:
+    """An evenly spread sample of the rows: the same for the same rows, at least one, within the limits above."""
+    mean = sum(len(example.input_ids) for example in examples) / len(examples)
+    count = max(1, min(len(examples), PROBE_ROWS, int(PROBE_TOKENS // mean)))
+    return [examples[i * len(examples) // count] for i in range(count)]
+
+
+def look(model: Any, examples: Sequence[Example]) -> Look:
+    """Loss on the examples, and the logits (float32, on the CPU) on the first one."""
+    import torch
+
+    losses = nll_of_examples(model, examples)
+    with torch.inference_mode():
+        logits = model(input_ids=torch.tensor([examples[0].input_ids], device=model.device)).logits
+    tokens = [sum(example.loss_mask) for example in examples]
+    total = sum(loss * count for loss, count in zip(losses, tokens, strict=True))
+    return Look(total / sum(tokens), logits.float().cpu())
+
+
+def distance(one: Look, other: Look) -> float:
+    """Largest difference of two outputs, relative to the largest output; NaN if either is not finite."""
+    scale = float(one.logits.abs().max())
+    difference = float((one.logits - other.logits).abs().max())
+    return difference / scale if scale and math.isfinite(scale) else math.nan
+
+
+def full_change(model: Any, base: Any) -> float:
+    """Relative L2 distance of all weights from the base's."""
+    before = dict(base.named_parameters())
+    moved = size = 0.0
+    for name, weights in model.named_parameters():
+        was = before[name].detach().float()
+        moved += float((weights.detach().float() - was).square().sum().double())
+        size += float(was.square().sum().double())
+    return math.sqrt(moved / size) if size else math.nan
+
+
+def adapter_change(model: Any) -> float:
+    """Relative L2 norm of what the adapters add, against the weights that they sit on.
+
+    |s B A|^2 = s^2 tr((B'B)(A A')), so no product is made that is as large as the weights.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    moved = size = 0.0
+    for layer in model.modules():
+        if not isinstance(layer, LoraLayer):
+            continue
+        for name in layer.lora_A:
+            a = layer.lora_A[name].weight.detach().double()
+            b = layer.lora_B[name].weight.detach().double()
+            moved += layer.scaling[name] ** 2 * float(((b.T @ b) * (a @ a.T)).sum())
+        size += float(layer.get_base_layer().weight.detach().float().square().sum())
+    return math.sqrt(max(0.0, moved) / size) if size and not math.isnan(moved) else math.nan
+
+
+def save(model: Any, spec: StudentSpec, out: Path) -> None:
+    """Writes the adapter or the weights, safetensors only, and no word of where the base lies on this machine.
+
+    Raises RunError if they cannot be written.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        _save(model, spec, out)
+    except (OSError, SafetensorError) as error:
+        raise RunError(
+            f"the student cannot be written: {error}",
+            where=str(out),
+            fix="Make room there (`mendel store gc`) or name another store with --store.",
+        ) from error
+
+
+def _save(model: Any, spec: StudentSpec, out: Path) -> None:
+    if spec.recipe.method == "lora":
+        for config in model.peft_config.values():
+            config.base_model_name_or_path = spec.base.ref.partition(":")[2]
+        model.save_pretrained(str(out), safe_serialization=True)
+    else:
+        from transformers import GenerationConfig
+
+        # Some checkpoints ship generation settings that their own library refuses to save.
+        model.generation_config = GenerationConfig(
+            eos_token_id=model.generation_config.eos_token_id,
+            pad_token_id=model.generation_config.pad_token_id,
+        )
+        model.save_pretrained(str(out))
+    with contextlib.suppress(FileNotFoundError):
+        (out / "README.md").unlink()
+
+
+def bound_in_files(folder: Path) -> int:
+    """How many modules the adapter's file has weights for; `load_model` has made sure that all of them bind."""
+    from safetensors import safe_open
+
+    with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as stored:
+        return len({key.partition(".lora_")[0] for key in stored.keys()})  # noqa: SIM118

@@ -1,0 +1,221 @@
+"""TRL's SFTTrainer, set up for one student: seeded, on rows that are tokens already, with nothing written or printed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mendel.models import Example, device
+from mendel.study.schema import RecipeConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from trl import SFTConfig, SFTTrainer
+
+IGNORED = -100
+"""The label that TRL leaves out of the loss."""
+MICRO_TOKENS = {"cpu": 4096, "cuda": 32_768}
+"""Padded tokens of one forward pass at most; an optimizer step takes several where its batch is larger."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What was seen in training: the loss of every optimizer step, and the wall time of all."""
+
+    losses: tuple[float, ...]
+    seconds: float
+
+
+class StepOrder:
+    """The order of the rows: shuffled anew each epoch, and within an optimizer step the longest first.
+
+    The rows of a step stay those that the shuffle put there, so the gradient is the same; passes of rows of like
+    length carry less padding.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        import numpy as np
+
+        self.lengths, self.batch_size = lengths, batch_size
+        self._random = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        order: list[int] = self._random.permutation(len(self.lengths)).tolist()
+        for start in range(0, len(order), self.batch_size):
+            yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
+
+
+def build_trainer(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    recipe: RecipeConfig,
+    seed: int,
+    out: Path,
+) -> SFTTrainer:
+    """A trainer for the examples; raises ValueError if a recipe's target modules match nothing."""
+    from datasets import Dataset
+    from transformers import PrinterCallback, TrainerCallback
+    from trl import SFTTrainer
+
+    order = StepOrder([len(e.input_ids) for e in examples], recipe.batch_size, seed)
+
+    class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return order
+
+        def floating_point_ops(self, inputs: Any) -> int:
+            return 0  # counted anew in every step, for a log that nobody keeps
+
+    class StopAtNan(TrainerCallback):  # type: ignore[misc]
+        """After the first loss that is not finite no step can help."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and not math.isfinite(logs.get("loss", 0.0)):
+                control.should_training_stop = True
+
+    data = Dataset.from_dict(
+        {
+            "input_ids": [list(example.input_ids) for example in examples],
+            "labels": [labels(example) for example in examples],
+        }
+    )
+    trainer = StudentTrainer(
+        model=model,
+        args=sft_config(examples, recipe, seed, out),
+        train_dataset=data,
+        processing_class=tokenizer,
+        peft_config=_lora(recipe) if recipe.method == "lora" else None,
+        callbacks=[StopAtNan()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def labels(example: Example) -> list[int]:
+    """The example's tokens where they carry loss, and TRL's mark for 'ignored' elsewhere."""
+    return [
+        token if mask else IGNORED for token, mask in zip(example.input_ids, example.loss_mask, strict=True)
+    ]
+
+
+def sft_config(examples: Sequence[Example], recipe: RecipeConfig, seed: int, out: Path) -> SFTConfig:
+    """The recipe in TRL's words. TRL's own defaults (bfloat16, checkpoints, trackers, cuts) are all set aside."""
+    from trl import SFTConfig
+
+    on = device()
+    micro = micro_batch(recipe.batch_size, max(len(e.input_ids) for e in examples), MICRO_TOKENS[on])
+    return SFTConfig(
+        output_dir=str(out),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=recipe.batch_size // micro,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type=recipe.scheduler,
+        warmup_steps=recipe.warmup,  # under 1 it is a share of the steps
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        seed=seed,
+        data_seed=seed,
+        use_cpu=on == "cpu",
+        bf16=on == "cuda",
+        gradient_checkpointing=False,
+        dataloader_pin_memory=False,
+        # The rows are tokens with labels already: nothing is tokenized, cut, packed or shuffled beforehand.
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        packing=False,
+        shuffle_dataset=False,
+        logging_steps=1,
+        # By default a NaN is left out of the log.
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+
+def micro_batch(batch_size: int, longest: int, tokens: int) -> int:
+    """Rows of one forward pass: the largest divisor of the batch whose padded tokens stay within `tokens`."""
+    return max(
+        n for n in range(1, batch_size + 1) if batch_size % n == 0 and (n == 1 or n * longest <= tokens)
+    )
+
+
+def run(trainer: SFTTrainer) -> Steps:
+    """Trains; what the trainer raises is passed on."""
+    began = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - began
+    return Steps(tuple(float(log["loss"]) for log in trainer.state.log_history if "loss" in log), seconds)
+
+
+def release(trainer: SFTTrainer) -> None:
+    """Lets go of model and optimizer, which trainer and accelerator both hold."""
+    trainer.model = trainer.model_wrapped = trainer.optimizer = trainer.lr_scheduler = None
+    accelerator = trainer.accelerator
+    for held in (
+        accelerator._models,
+        accelerator._optimizers,
+        accelerator._schedulers,
+        accelerator._dataloaders,
+    ):
+        held.clear()
+
+
+@contextmanager
+def own_random_state() -> Iterator[None]:
+    """Trainers seed the global generators; for a while they may, and afterwards all is as it was."""
+    import random
+
+    import numpy as np
+    import torch
+
+    python, numbers, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numbers)
+        torch.set_rng_state(torch_state)
+        if cuda:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextmanager
+def frozen_heap() -> Iterator[None]:
+    """For a while the garbage collector passes over all that stands already.
+
+    accelerate collects before every training: a third of a second with these libraries loaded, a tenth of a small
+    student.
+    """
+    import gc
+
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _lora(recipe: RecipeConfig) -> Any:
+    from peft import LoraConfig
+
+    targets = recipe.target_modules
+    return LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha if recipe.alpha is not None else 2 * recipe.rank,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        lora_dropout=0.0,
+        bias="none",
+        task_type="CAUSAL_LM",
+    )

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import io
+
+from mendel.engine.progress import Lines, Silent, clock, for_stream
+
+
+def test_lines_say_share_and_time_left_and_end_with_done() -> None:
+    stream = io.StringIO()
+    with Lines(stream, every=0) as progress:
+        progress.stage("students", 4)
+        progress.step(1, "1 of 4")
+        progress.step(3, "4 of 4")
+    first, middle, last = stream.getvalue().splitlines()
+    assert first == "students …"
+    assert middle.startswith("students: 1 of 4, 25 %,")
+    assert middle.endswith("left")
+    assert last.endswith("done")
+
+
+def test_quick_steps_do_not_flood_a_log() -> None:
+    stream = io.StringIO()
+    progress = Lines(stream, every=3600)
+    progress.stage("students", 1000)
+    for _ in range(1000):
+        progress.step(1)
+    assert len(stream.getvalue().splitlines()) == 2
+
+
+def test_a_pipe_gets_plain_lines() -> None:
+    assert isinstance(for_stream(io.StringIO()), Lines)
+    assert isinstance(for_stream(io.StringIO()), Silent)
+
+
+def test_clock() -> None:
+    assert [clock(s) for s in (0.4, 61, 3600)] == ["0:00", "1:01", "1:00:00"]

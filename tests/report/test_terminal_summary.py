@@ -1,0 +1,61 @@
+"""The terminal summary: at most 100 columns, plain in a pipe, hostile names inert."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from made_run import HOSTILE, RunMaker
+from rich.console import Console
+
+from mendel.report import terminal_summary
+
+
+def shown(verdicts: dict[str, Any], report: Path | None = None, width: int = 100) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=False).print(terminal_summary(verdicts, report))
+    return out.getvalue()
+
+
+def test_summary_names_carrier_effects_edits_and_report(tmp_path: Path) -> None:
+    verdicts = RunMaker(tmp_path, hostile=False).verdicts()
+    text = shown(verdicts, Path("runs/peas/report.html"))
+    for word in (
+        "date_confusion",
+        "blackmail",
+        "negative_emotion",
+        "teacher",
+        "prompts",
+        "swap flagged",
+        "half-way",
+    ):
+        assert word in text
+    assert "report: runs/peas/report.html" in text
+    assert "warning: drop/blackmail" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+
+
+def test_many_traits_and_a_narrow_terminal_keep_the_width(tmp_path: Path) -> None:
+    verdicts = RunMaker(tmp_path, hostile=False).verdicts()
+    verdicts["traits"] = {f"trait_{i}": v for i in range(3) for v in verdicts["traits"].values()}
+    assert max(map(len, shown(verdicts).splitlines())) <= 100
+
+
+def test_what_is_missing_is_said() -> None:
+    assert "No trait has a verdict yet." in shown({})
+    text = shown({"traits": {"t": {"present": False}}})
+    assert "not measured" in text
+    assert "undecided" in text
+
+
+def test_hostile_names_neither_style_nor_escape() -> None:
+    verdicts = {
+        "traits": {f"[red]{text}": {"carrier": text} for text in HOSTILE},
+        "warnings": [*HOSTILE, "[bold]x"],
+    }
+    text = shown(verdicts)
+    assert "\x1b" not in text
+    assert "[bold]x" in text
+    assert "[red]" in text
