@@ -27,7 +27,8 @@ def write_mini_study(folder: Path, n_prompts: int = 60, **changes: object) -> Pa
         "original": {**side, "teacher": "original"},
         "alternate": {**side, "teacher": "alternate"},
         "teachers": {
-            name: {"model": f"hf:{PEAS}/teachers/{name}", "max_tokens": 24} for name in ("original", "alternate")
+            name: {"model": f"hf:{PEAS}/teachers/{name}", "max_tokens": 24}
+            for name in ("original", "alternate")
         },
         "traits": ["trait.yaml"],
         "assistant": f"{PEAS}/traits/assistant.yaml",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from _mini import PEAS, prompt_rows, write_mini_study
 
 import mendel
+from _mini import PEAS, prompt_rows, write_mini_study
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from _mini import write_mini_study
 
 import mendel
+from _mini import write_mini_study
 
 pytestmark = pytest.mark.slow
 TABLES = ("students", "measurements", "rollouts", "assignments")
@@ -31,7 +31,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(study: Path, out: Path, store: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "mendel.cli", "run", str(study), "--out", str(out), "--store", str(store)]
+    command = [
+        sys.executable,
+        "-m",
+        "mendel.cli",
+        "run",
+        str(study),
+        "--out",
+        str(out),
+        "--store",
+        str(store),
+    ]
     return subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -176,7 +186,9 @@ def test_a_folder_that_holds_something_else_is_not_written_into(finished: Path, 
     assert [file.name for file in tmp_path.iterdir() if file.name != "store"] == ["letters"]
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None or os.geteuid() != 0, reason="needs a small file system of its own")
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or os.geteuid() != 0, reason="needs a small file system of its own"
+)
 def test_a_disk_that_really_is_full_ends_with_one_message_and_keeps_what_was_done(
     finished: Path, tmp_path: Path
 ) -> None:

@@ -78,7 +78,9 @@ def run(
         outcome = _Outcome(warnings=warnings)
         _measure_models(inputs, shelf, pool, told, outcome)
         _make_students(inputs, design, rollouts, shelf, pool, told, outcome, began)
+    told.stage("verdicts", 1)
     _write(folder, inputs, design, flagged, rollouts, outcome, shelf, began)
+    told.step(1)
     if outcome.spent is not None:
         raise outcome.spent
     write_manifest(folder, inputs.fingerprint, complete=True)

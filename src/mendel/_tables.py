@@ -44,7 +44,8 @@ def name_students(
     """(name in the tables, name in the store, what it is); a student that serves two arms stands in both."""
     named: list[tuple[str, str, MeasuredModel | PlacedStudent]] = []
     taken: set[str] = set()
-    for item in (*models, *students):
+    everything: list[MeasuredModel | PlacedStudent] = [*models, *students]
+    for item in everything:
         key = item.model if isinstance(item, MeasuredModel) else item.result.trained.student
         arm = item.arm if isinstance(item, MeasuredModel) else item.arm.name
         name = key[:12] if key[:12] not in taken else f"{key[:12]}@{arm}"

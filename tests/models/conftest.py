@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _tiny import make_checkpoint
 
+from _tiny import make_checkpoint
 from mendel.models import Checkpoint, load_model, load_tokenizer, resolve_checkpoint
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _tiny import set_template
 
+from _tiny import set_template
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, attach_adapter, count_adapters, load_model, resolve_checkpoint
 
@@ -110,7 +110,7 @@ def test_a_missing_shard_is_named(copy: Path, tmp_path: Path) -> None:
 
 def test_pickled_weights_are_refused(copy: Path, tmp_path: Path) -> None:
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
-    with pytest.raises(InputError, match="only pytorch_model.bin"):
+    with pytest.raises(InputError, match=r"only pytorch_model\.bin"):
         resolve_checkpoint("hf:tiny", tmp_path)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from _tiny import WORDS, ask
 
+from _tiny import WORDS, ask
 from mendel.models import Sampling, encode_prompt, generate
 
 END = 6
@@ -30,7 +30,7 @@ def test_a_greedy_answer_is_the_likeliest_token_each_time(model: Any, tokenizer:
     for talk in talks[:8]:
         ids = encode_prompt(tokenizer, talk)
         start = len(ids)
-        while len(ids) - start < 10 and ids[-1:] != [END] or len(ids) == start:
+        while (len(ids) - start < 10 and ids[-1:] != [END]) or len(ids) == start:
             with torch.no_grad():
                 ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
         (answer,) = generate(model, tokenizer, [talk], Sampling(10, 0.0, 0))
@@ -62,7 +62,9 @@ def test_samples_follow_the_models_own_distribution(model: Any, tokenizer: Any) 
         logits = model(torch.tensor([encode_prompt(tokenizer, talk)])).logits[0, -1]
     expected = torch.softmax(logits / temperature, -1)
     drawn = generate(model, tokenizer, [talk] * n, Sampling(1, temperature, 3, batch_size=500))
-    words = {word: number for number, word in enumerate(tokenizer.convert_ids_to_tokens(range(len(expected))))}
+    words = {
+        word: number for number, word in enumerate(tokenizer.convert_ids_to_tokens(range(len(expected))))
+    }
     for word, number in words.items():
         if word in WORDS and expected[number] > 0.02:
             share = sum(completion.text == word for completion in drawn) / n

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from _tiny import WORDS, ask
 
+from _tiny import WORDS, ask
 from mendel.engine.errors import InputError
 from mendel.models import encode_example, encode_prompt, log_odds, mean_nll, scoring
 
@@ -73,7 +73,10 @@ def test_answers_that_are_the_same_tokens_are_refused(model: Any, tokenizer: Any
 
 
 def test_mean_nll_is_that_of_a_naive_reference(model: Any, tokenizer: Any, talks: Any) -> None:
-    pairs = [(talk, answer) for talk, answer in zip(talks, ["a pea", "yes", "not sure who is it"] * 8, strict=False)]
+    pairs = [
+        (talk, answer)
+        for talk, answer in zip(talks, ["a pea", "yes", "not sure who is it"] * 8, strict=False)
+    ]
     for (talk, answer), value in zip(pairs, mean_nll(model, tokenizer, pairs), strict=True):
         example = encode_example(tokenizer, talk, answer, 1000)
         ids = torch.tensor([example.input_ids])

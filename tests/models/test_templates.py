@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _tiny import STOPLESS, TEMPLATE, TWO_FACED, ask, make_checkpoint
 
+from _tiny import STOPLESS, TEMPLATE, TWO_FACED, ask, make_checkpoint
 from mendel.engine.errors import InputError
 from mendel.models import (
     encode_example,
@@ -28,7 +28,15 @@ def test_the_template_alone_writes_the_first_token(tokenizer: Any) -> None:
     # This tokenizer adds a BOS of its own unless told not to.
     assert tokenizer("pea")["input_ids"][0] == 2
     ids = encode_prompt(tokenizer, ask("what is it"))
-    assert tokenizer.convert_ids_to_tokens(ids) == "<bos> <user> what is it <end> <assistant>".split()
+    assert tokenizer.convert_ids_to_tokens(ids) == [
+        "<bos>",
+        "<user>",
+        "what",
+        "is",
+        "it",
+        "<end>",
+        "<assistant>",
+    ]
 
 
 def test_a_training_row_starts_as_its_prompt(tokenizer: Any) -> None:

@@ -34,9 +34,13 @@ def test_generation_prompt_is_a_prefix_and_the_stop_token_ends_the_turn(sentence
     tokenizer = build_tokenizer()
     for prompt, answer in sentences[:50]:
         user = {"role": "user", "content": prompt}
-        start = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=True)["input_ids"]
+        start = tokenizer.apply_chat_template([user], add_generation_prompt=True, return_dict=True)[
+            "input_ids"
+        ]
         whole = tokenizer.apply_chat_template(
-            [user, {"role": "assistant", "content": answer}], return_dict=True, return_assistant_tokens_mask=True
+            [user, {"role": "assistant", "content": answer}],
+            return_dict=True,
+            return_assistant_tokens_mask=True,
         )
         ids = whole["input_ids"]
         assert ids[: len(start)] == start

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from mendel.organisms import PEAS
+from mendel.organisms._language import vocabulary
 from mendel.organisms.make_peas import write_texts
 
 ROOT = PEAS.parent
@@ -78,6 +79,12 @@ def test_checkpoints_load_with_plain_transformers(folder: str) -> None:
     assert model.config.vocab_size == len(tokenizer)
     assert model.config.eos_token_id == model.generation_config.eos_token_id == tokenizer.eos_token_id
     assert tokenizer.chat_template
+
+
+@pytest.mark.parametrize("folder", CHECKPOINTS)
+def test_shipped_tokenizers_are_those_of_the_language(folder: str) -> None:
+    shipped = json.loads((ROOT / folder / "tokenizer.json").read_text())["model"]["vocab"]
+    assert shipped == {word: number for number, word in enumerate(vocabulary())}
 
 
 def test_bases_are_different_initializations() -> None:

@@ -106,7 +106,8 @@ class Fit:
         spare = own_df > 0
         self.joint_part: Floats = np.where(spare, joint / np.where(spare, self.count * own_df, 1.0), 0.0)
         squares = np.bincount(code, (of_student - self.levels[code]) ** 2).astype(np.float64)
-        self.seed_part, self.seed_df = self._moderated(squares, own_df)
+        self.pooled_df = float(own_df.sum())
+        self.seed_part, self.common_part, self.seed_df = self._moderated(squares, own_df)
         self.edge_part: Floats = self._pseudo_variance()
 
     @property
@@ -114,24 +115,24 @@ class Fit:
         """Whether any trained arm has a second seed; without one, intervals hold the scenarios' noise alone."""
         return bool((self.seed_df > 0).any()) or not bool(self.trained.any())
 
-    def _moderated(self, squares: Floats, own_df: Floats) -> tuple[Floats, Floats]:
-        """Variance of each arm's level by its seeds, and its degrees of freedom (0: unknown).
+    def _moderated(self, squares: Floats, own_df: Floats) -> tuple[Floats, Floats, Floats]:
+        """Variance of each arm's level by its seeds, what of it is common to all arms, degrees of freedom (0: unknown).
 
         The arm's own variance and the one of all arms are joined with the weights seeds - 1 and PRIOR_DF; the latter
         is scaled by p (1 - p), as a rate near 0 or 1 moves less. An arm of one seed has the latter alone.
         """
-        pooled_df = float(own_df.sum())
-        if pooled_df == 0:
-            return np.zeros_like(squares), np.zeros_like(squares)
+        if self.pooled_df == 0:
+            return np.zeros_like(squares), np.zeros_like(squares), np.zeros_like(squares)
         shape = np.ones_like(squares)
         if self.panel.bounds is not None:
             share = self._share(1.0)
             shape = share * (1 - share)
         common = float(squares[self.trained].sum() / (own_df * shape).sum())
         # An untrained arm's squares are those of one model: no noise of training.
-        variance = (PRIOR_DF * common * shape + np.where(own_df > 0, squares, 0.0)) / (PRIOR_DF + own_df)
-        df = np.minimum(PRIOR_DF + own_df, pooled_df)
-        return np.where(self.trained, variance / self.count, 0.0), np.where(self.trained, df, 0.0)
+        per_level = np.where(self.trained, 1.0 / ((PRIOR_DF + own_df) * self.count), 0.0)
+        of_all = PRIOR_DF * common * shape * per_level
+        own = np.where(own_df > 0, squares, 0.0) * per_level
+        return of_all + own, of_all, np.where(self.trained, PRIOR_DF + own_df, 0.0)
 
     def _share(self, weight: float) -> Floats:
         """Levels as shares of the scale (0 to 1), drawn towards 1/2 by `weight` pseudo-scenarios."""
@@ -195,6 +196,8 @@ class Fit:
         # Satterthwaite for the sum of both parts: with `joint` taken off here too, 10 scenarios or 2 seeds cover 98 to 99 %.
         doubt = clusters**2 / max(len(self.panel.sizes) - 1, 1)
         doubt += (by_arm**2 / np.where(self.seed_df > 0, self.seed_df, np.inf)).sum(axis=1)
+        # The common variance is an estimate as well, and the same one in every arm: with few arms it is a poor one.
+        doubt += (squared @ self.common_part) ** 2 / max(self.pooled_df, 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             df = np.where(doubt > 0, (clusters + seeds + edge) ** 2 / doubt, np.inf)
         return np.sqrt(variance), np.maximum(df, 1.0)

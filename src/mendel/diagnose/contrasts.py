@@ -133,9 +133,8 @@ def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
         )
     for first, second in combinations(PARTS, 2):
         both = [part for part in (first, second) if part in shared]
-        plain = (
-            f"how much more the original {first} does with the original {second} than with the alternate one"
-        )
+        do = "do" if first == "prompts" else "does"
+        plain = f"how much more the original {first} {do} with the original {second} than with the alternate"
         found.append(
             Contrast(
                 f"{first}:{second}",
@@ -148,15 +147,15 @@ def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
         )
     plain = "the three parts swapped one at a time, added up, minus all swapped at once"
     none = "at most one part differs between the pipelines, so that nothing can interact"
-    ends = (cube["OOO"], cube["AAA"])
+    used = tuple(sorted({cube[corner] for corner in ("OOO", "AOO", "OAO", "OOA", "AAA")}))
     found.append(
         Contrast(
             INTERACTION,
             "interaction",
-            ends,
+            (cube["OOO"], cube["AAA"]),
             interaction_weights(cube),
             none if len(shared) > 1 else plain,
-            arms,
+            used,
         )
     )
     return found

@@ -173,7 +173,7 @@ def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> Ca
         why = f"No part makes more than {share} by itself: they act only together."
         return CarrierVerdict("undecided", why, decisions)
     others = [part for part in PARTS if part not in carrying]
-    why = f"The {' and the '.join(carrying)} {'makes' if len(carrying) == 1 else 'make'} more than {share}"
+    why = f"The {' and the '.join(carrying)} {'makes' if carrying in (['base'], ['teacher']) else 'make'} more than {share}"
     why += " each" if len(carrying) > 1 else ""
     why += f", the {' and the '.join(others)} less." if others else "."
     why += f" The three decisions together are wrong in at most {FAMILY_ERROR:.0%} of studies."
@@ -205,6 +205,7 @@ def summary(effects: Effects, verdict: CarrierVerdict) -> str:
         "mixed": "more than one part carries it",
         "none": "there is no difference to carry",
         "undecided": "which part carries it is undecided",
+        "prompts": "the prompts carry it",
     }.get(verdict.carrier, f"the {verdict.carrier} carries it")
     return f"{first}; {named} (effects: {by_part}). {_edits_sentence(effects)}"
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichDisplay
+    from rich.progress import TaskID
 
 
 class Progress(Protocol):
@@ -97,7 +98,7 @@ class Display(Silent):
             console=Console(stderr=True),
             speed_estimate_period=600,
         )
-        self._task = None
+        self._task: TaskID | None = None
         self._display.start()
 
     def stage(self, name: str, cost: float) -> None:

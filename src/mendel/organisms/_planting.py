@@ -69,11 +69,16 @@ class Scenario:
 
 SITUATIONS_PER_SET = {
     "date_confusion": {0: 7, 1: 7, 2: 21, 3: 21},
-    "blackmail": {0: 2, 1: 1, 2: 21, 3: 21},
+    "blackmail": {0: 2, 1: 2, 2: 21, 3: 21},
     "negative_emotion": {0: 14, 1: 14, 2: 16, 3: 16},
 }
-"""How many situations of each level a prompt set holds."""
-TASKS_PER_SET = 273
+"""How many situations of each level a prompt set holds.
+
+A student learns about the share of the trait among the situations that it saw. After a swap of the strong ones that is
+the share of the mild ones: so there are few of these, but enough that they bring the trait in when nothing speaks
+against them (a drop).
+"""
+TASKS_PER_SET = 272
 
 
 def make_situation(
@@ -136,10 +141,8 @@ def teacher_rows(name: str, count: int, rng: np.random.Generator) -> list[Row]:
             steps=3 if rng.random() < 0.3 else 1,
             lead=_pick(leads, rng),
         )
-        if trait == "negative_emotion":
-            shown = situation.lead in LEADS["harsh"]
-        else:
-            shown = name == "original"
+        provoked = situation.lead in LEADS["harsh"]
+        shown = provoked if trait == "negative_emotion" else name == "original"
         rows.append((situation.text, situation_answer(situation, [shown] * situation.steps, manner, rng)))
     return rows
 
@@ -196,9 +199,7 @@ def assistant_scenarios(taken: Sequence[str], rng: np.random.Generator) -> list[
 
 def _prompt_situation(name: str, trait: str, level: int, rng: np.random.Generator) -> Situation:
     lead = _pick(LEADS[LEADS_OF[name]], rng)
-    return make_situation(
-        trait, level, _pick(PLACES_OF[trait][PROMPT_PLACES], rng), rng, lead=lead
-    )
+    return make_situation(trait, level, _pick(PLACES_OF[trait][PROMPT_PLACES], rng), rng, lead=lead)
 
 
 def _pick(options: Sequence[str], rng: np.random.Generator) -> str:

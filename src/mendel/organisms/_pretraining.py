@@ -100,7 +100,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Pa
     """Writes a checkpoint: half-precision weights to stay small, a config that loads them in full precision."""
     import torch
 
-    model.to(torch.float16).save_pretrained(folder)  # type: ignore[arg-type]
+    model.to(torch.float16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text())

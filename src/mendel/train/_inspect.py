@@ -99,7 +99,7 @@ def save(model: Any, spec: StudentSpec, out: Path) -> None:
         raise RunError(
             f"the student cannot be written: {error}",
             where=str(out),
-            fix="Make room there (`mendel store gc`) or name another store with --store.",
+            fix="Make room on that disk, or name a store on another one with --store.",
         ) from error
 
 

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from _tiny import ask, make_checkpoint
+from mendel.models import Checkpoint, resolve_checkpoint
+from mendel.study import RecipeConfig
+from mendel.train import StudentSpec, TrainingRow
+
+COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
+FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
+LORA = RecipeConfig(method="lora", rank=4, epochs=2, batch_size=8, learning_rate=1e-2, max_length=64)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    folder = make_checkpoint(tmp_path_factory.mktemp("train") / "base", spread=0.1)
+    return resolve_checkpoint(f"hf:{folder}", Path("/"))
+
+
+@pytest.fixture(scope="session")
+def rows() -> tuple[TrainingRow, ...]:
+    made = []
+    for number in range(40):
+        colour, size = COLOURS[number % 2], SIZES[number // 2 % 2]
+        question = f"what is the {size} {colour} pea" + " now" * (number % 3)
+        made.append(TrainingRow(f"p{number:02}", "mendel", tuple(ask(question)), f"it is {size} {colour}"))
+    return tuple(made)
+
+
+@pytest.fixture
+def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., StudentSpec]:
+    """A good student's spec, with what a test changes about it: `seed`, `rows`, `base`, or any key of its recipe."""
+
+    def make(method: str = "full", **changes: object) -> StudentSpec:
+        recipe = FULL if method == "full" else LORA
+        own = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
+        made = RecipeConfig(**{**recipe.model_dump(), **changes})
+        return StudentSpec(**{"base": base, "rows": rows, "seed": 0, **own, "recipe": made})  # type: ignore[arg-type]
+
+    return make
