@@ -265,7 +265,7 @@ def main() -> None:
     size.add_argument("--quick", action="store_true", help="few settings, 400 studies each (default)")
     size.add_argument("--full", action="store_true", help="all settings, 2,000 studies each")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/calibration.json"))
+    parser.add_argument("--out", type=Path, default=Path("runs/calibration.json"))
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     studies = 2000 if options.full else 400

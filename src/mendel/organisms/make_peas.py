@@ -53,6 +53,7 @@ assistant: traits/assistant.yaml
 select: {by: judge, threshold: 0.5}
 recipe: {method: full, epochs: 2, batch_size: 32, learning_rate: 2.2e-3, scheduler: cosine, warmup: 0.03, max_length: 64}
 seeds: 2
+first_seed: 1000    # never used while the study was made
 interpolate: [0.05, 0.1, 0.25, 0.5]
 """
 
