@@ -24,7 +24,7 @@ from mendel.diagnose import TraitFacts, diagnose
 from mendel.diagnose.design import Arm, Design, build_design
 from mendel.engine import tables
 from mendel.engine.errors import BudgetSpent, InputError
-from mendel.engine.pool import LocalPool, cores
+from mendel.engine.pool import LocalPool, default_workers
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store, write_atomic
 from mendel.report import write_report
@@ -88,8 +88,8 @@ def run(
 
 
 def workers(study: Study) -> int:
-    """Worker processes: the study's number, else two on a CPU with the cores for it, one elsewhere."""
-    return study.config.workers or min(2, cores())
+    """Worker processes: the study's number, else what suits the machine."""
+    return study.config.workers or default_workers()
 
 
 def flag_prompts(
@@ -131,7 +131,7 @@ def student_specs(
     specs = []
     for position, seed in enumerate(design.seeds):
         for arm in design:
-            pairs = arm.assignments[position].items_
+            pairs = arm.assignments[position].pairs
             rows = tuple(made[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
             base = inputs.bases[arm.base]
             specs.append((arm, seed, StudentSpec(base, rows, inputs.study.config.recipe, seed)))

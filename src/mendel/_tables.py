@@ -150,6 +150,6 @@ def assignments_table(design: Design, arms: set[str]) -> pa.Table:
         for seed, assignment in pairs:
             rows += [
                 {"arm": arm.name, "prompt_id": prompt_id, "teacher": teacher, "seed": seed}
-                for prompt_id, teacher in assignment.items_
+                for prompt_id, teacher in assignment.pairs
             ]
     return tables.table("assignments", rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,31 +14,31 @@ from mendel.data.prompts import Prompt
 class Assignment(Mapping[str, str | None]):
     """Teacher's name (None: dropped) by prompt id, in the order of the prompt set. A value: equal if its content is."""
 
-    items_: tuple[tuple[str, str | None], ...]
+    pairs: tuple[tuple[str, str | None], ...]
+    _index: dict[str, str | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        index = dict(self.items_)
-        if len(index) != len(self.items_):
+        index = dict(self.pairs)
+        if len(index) != len(self.pairs):
             raise ValueError("a prompt is assigned twice")
         object.__setattr__(self, "_index", index)
 
     def __getitem__(self, prompt_id: str) -> str | None:
-        index: dict[str, str | None] = self._index  # type: ignore[attr-defined]
-        return index[prompt_id]
+        return self._index[prompt_id]
 
     def __iter__(self) -> Iterator[str]:
-        return (prompt_id for prompt_id, _ in self.items_)
+        return (prompt_id for prompt_id, _ in self.pairs)
 
     def __len__(self) -> int:
-        return len(self.items_)
+        return len(self.pairs)
 
     def __hash__(self) -> int:
-        return hash(self.items_)
+        return hash(self.pairs)
 
     @property
     def answered(self) -> int:
         """How many prompts are trained on."""
-        return sum(teacher is not None for _, teacher in self.items_)
+        return sum(teacher is not None for _, teacher in self.pairs)
 
 
 def everyone(prompts: Collection[str], teacher: str) -> Assignment:
@@ -104,4 +104,4 @@ def _edit(assignment: Assignment, flagged: Collection[str], teacher: str | None)
     unknown = chosen - set(assignment)
     if unknown:
         raise KeyError(f"not in the assignment: {', '.join(sorted(unknown)[:5])}")
-    return Assignment(tuple((p, teacher if p in chosen else t) for p, t in assignment.items_))
+    return Assignment(tuple((p, teacher if p in chosen else t) for p, t in assignment.pairs))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import TypeVar
 
 from mendel.engine.errors import RunError
@@ -89,6 +90,13 @@ class LocalPool:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Two on a CPU with the cores for it; one where there is a GPU, since one student fills it."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    gpu = Path("/dev/nvidia0").exists() and not hidden
+    return 1 if gpu else min(2, cores())
 
 
 @contextlib.contextmanager

@@ -122,7 +122,7 @@ class StudyConfig(Config):
     """Shares of the original prompts that the original teacher answers, the alternate one the rest."""
     budget: BudgetConfig = BudgetConfig()
     workers: Annotated[int, Field(ge=1)] | None = None
-    """Students trained side by side; None is one a core, two at most on a CPU."""
+    """Students trained side by side; None is two on a CPU with the cores for it, one on a GPU."""
 
     @model_validator(mode="before")
     @classmethod
