@@ -40,9 +40,18 @@ TWO_FACED = TEMPLATE.replace(
 
 
 def make_checkpoint(
-    folder: Path, *, seed: int = 0, template: str = TEMPLATE, width: int = 32, spread: float = 0.3
+    folder: Path,
+    *,
+    seed: int = 0,
+    template: str = TEMPLATE,
+    width: int = 32,
+    spread: float = 0.3,
+    silent: bool = False,
 ) -> Path:
-    """Writes config, weights, tokenizer (which adds a BOS by itself, as many do) and template."""
+    """Writes config, weights, tokenizer (which adds a BOS by itself, as many do) and template.
+
+    A `silent` one says nothing: asked greedily, it gives padding alone.
+    """
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -77,6 +86,9 @@ def make_checkpoint(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
+    if silent:
+        # No signal reaches the head, so all tokens are alike, and the first one is the padding.
+        model.model.norm.weight.data.zero_()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

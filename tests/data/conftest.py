@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_checkpoint import make_checkpoint
+
+from _tiny import make_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_checkpoint import make_checkpoint
 
 import mendel.models
+from _tiny import make_checkpoint
 from mendel.data import _generated
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout

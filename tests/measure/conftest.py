@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-from tiny_checkpoint import make_checkpoint
+from _tiny import make_checkpoint
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """The label that TRL leaves out of the loss."""
-MICRO_TOKENS = {"cpu": 4096, "cuda": 32_768}
+MICRO_TOKENS = {"cpu": 2048, "cuda": 32_768}
 """Padded tokens of one forward pass at most; an optimizer step takes several where its batch is larger."""
 
 
