@@ -51,7 +51,7 @@ def test_the_loss_of_a_step_is_the_mean_over_its_trained_tokens(spec: Any, tmp_p
     expected = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
     for tokens in (4096, 64):
         with own_random_state(), pytest.MonkeyPatch.context() as patch:
-            patch.setitem(_sft.MICRO_TOKENS, "cpu", tokens)
+            patch.setattr(_sft, "pass_tokens", lambda _, tokens=tokens: tokens)
             trainer = build_trainer(load_model(one.base), tokenizer, examples, one.recipe, 0, tmp_path)
             assert (trainer.args.gradient_accumulation_steps == 1) == (tokens == 4096)
             assert _sft.run(trainer).losses == pytest.approx([expected], abs=1e-4)

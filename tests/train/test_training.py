@@ -241,8 +241,13 @@ def test_a_student_that_equals_its_base_is_caught(spec: Any, tmp_path: Path, met
 
 
 def test_a_student_of_two_steps_can_be_good(spec: Any, tmp_path: Path) -> None:
-    student = train_student(spec(batch_size=20, epochs=1), tmp_path)
+    student = train_student(spec(batch_size=20, epochs=1), tmp_path / "two")
     assert (student.status, student.steps) == ("ok", 2)
+
+
+def test_a_single_step_is_not_spent_on_warming_up(spec: Any, tmp_path: Path) -> None:
+    student = train_student(spec(batch_size=64, epochs=1), tmp_path)
+    assert (student.status, student.steps) == ("ok", 1)
 
 
 def test_cut_examples_are_counted_and_break_a_student(spec: Any, tmp_path: Path) -> None:

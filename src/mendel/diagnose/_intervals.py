@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from mendel.diagnose._panel import Floats, Panel
 
@@ -54,7 +53,10 @@ class Estimate:
         """The two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
         if self.estimate is None or self.se is None:
             return None
-        half = float(stats.t.ppf(0.5 + level / 2, self.df)) * self.se if self.se > 0 else 0.0
+        # Imported here, and not from scipy.stats, which takes half a second that a finished run need not pay.
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.df, 0.5 + level / 2)) * self.se if self.se > 0 else 0.0
         low, high = max(self.estimate - half, self.limits[0]), min(self.estimate + half, self.limits[1])
         return min(low, self.estimate), max(high, self.estimate)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from mendel.diagnose._intervals import Estimate, Fit
 from mendel.diagnose._panel import Floats
@@ -34,6 +33,8 @@ class HalfWay:
 
 def monotone(levels: Floats, weights: Floats, increasing: bool) -> Floats:
     """The closest monotone curve through the levels (pool adjacent violators)."""
+    from scipy import optimize  # a finished run need not pay for its import
+
     return np.asarray(optimize.isotonic_regression(levels, weights=weights, increasing=increasing).x)
 
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 PROBE_ROWS = 128
-PROBE_TOKENS = 4096
-"""Size of the sample of a student's own rows: a tenth of a second for a tiny model, seconds for a small one."""
+"""Rows of the sample of a student's own rows, at most."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Look:
     logits: torch.Tensor
 
 
-def probe_rows(examples: Sequence[Example]) -> list[Example]:
-    """An evenly spread sample of the rows: the same for the same rows, at least one, within the limits above."""
+def probe_rows(examples: Sequence[Example], tokens: int) -> list[Example]:
+    """An evenly spread sample of the rows, of about `tokens` tokens: the same for the same rows, at least one."""
     mean = sum(len(example.input_ids) for example in examples) / len(examples)
-    count = max(1, min(len(examples), PROBE_ROWS, int(PROBE_TOKENS // mean)))
+    count = max(1, min(len(examples), PROBE_ROWS, int(tokens // mean)))
     return [examples[i * len(examples) // count] for i in range(count)]
 
 

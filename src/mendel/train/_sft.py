@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 """The label that TRL leaves out of the loss."""
-MICRO_TOKENS = {"cpu": 2048, "cuda": 32_768}
-"""Padded tokens of one forward pass at most; an optimizer step takes several where its batch is larger."""
+PASS_VALUES = {"cpu": 2**24, "cuda": 2**31}
+"""Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
+PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
+"""Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def build_trainer(
     )
     trainer = StudentTrainer(
         model=model,
-        args=sft_config(examples, recipe, seed, out),
+        args=sft_config(examples, recipe, seed, out, pass_tokens(model)),
         train_dataset=data,
         processing_class=tokenizer,
         peft_config=_lora(recipe) if recipe.method == "lora" else None,
@@ -107,12 +109,15 @@ def labels(example: Example) -> list[int]:
     ]
 
 
-def sft_config(examples: Sequence[Example], recipe: RecipeConfig, seed: int, out: Path) -> SFTConfig:
+def sft_config(
+    examples: Sequence[Example], recipe: RecipeConfig, seed: int, out: Path, tokens: int
+) -> SFTConfig:
     """The recipe in TRL's words. TRL's own defaults (bfloat16, checkpoints, trackers, cuts) are all set aside."""
     from trl import SFTConfig
 
     on = device()
-    micro = micro_batch(recipe.batch_size, max(len(e.input_ids) for e in examples), MICRO_TOKENS[on])
+    micro = micro_batch(recipe.batch_size, max(len(e.input_ids) for e in examples), tokens)
+    one_step = len(examples) <= recipe.batch_size and recipe.epochs <= 1
     return SFTConfig(
         output_dir=str(out),
         num_train_epochs=recipe.epochs,
@@ -120,7 +125,8 @@ def sft_config(examples: Sequence[Example], recipe: RecipeConfig, seed: int, out
         gradient_accumulation_steps=recipe.batch_size // micro,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.scheduler,
-        warmup_steps=recipe.warmup,  # under 1 it is a share of the steps
+        # Under 1 it is a share of the steps, rounded up: a single step would be all warm-up, at a rate of 0.
+        warmup_steps=0 if one_step else recipe.warmup,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         seed=seed,
@@ -141,6 +147,13 @@ def sft_config(examples: Sequence[Example], recipe: RecipeConfig, seed: int, out
         report_to="none",
         disable_tqdm=True,
     )
+
+
+def pass_tokens(model: Any) -> int:
+    """Padded tokens of one forward pass: fewer for a larger model, so that memory stays in bounds."""
+    config, on = model.config.get_text_config(), device()
+    values = max(1, int(config.num_hidden_layers) * int(config.hidden_size))
+    return max(256, min(PASS_TOKENS[on], PASS_VALUES[on] // values))
 
 
 def micro_batch(batch_size: int, longest: int, tokens: int) -> int:

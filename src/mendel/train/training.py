@@ -24,7 +24,7 @@ from mendel.models import (
 )
 from mendel.models._quiet import quiet
 from mendel.train import _checks, _inspect
-from mendel.train._sft import Steps, build_trainer, frozen_heap, own_random_state, release, run
+from mendel.train._sft import Steps, build_trainer, frozen_heap, own_random_state, pass_tokens, release, run
 from mendel.train.student import Status, StudentSpec, TrainedStudent
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _save_and_inspect(
     model.eval()
     lora = spec.recipe.method == "lora"
     adapters = count_adapters(model) if lora else None
-    probes = _inspect.probe_rows(data.trained)
+    probes = _inspect.probe_rows(data.trained, pass_tokens(model))
     if not lora and device() == "cuda":
         import torch
 
