@@ -1,7 +1,7 @@
 """Do the 95 % intervals cover 95 %, and are carriers named rightly? Simulated students, scenarios and clusters whose truth is known.
 
     python benchmarks/calibration.py --quick        # about 1 minute
-    python benchmarks/calibration.py --full         # about 8 minutes: the table of docs/decisions/001-intervals.md
+    python benchmarks/calibration.py --full         # about 10 minutes: the table of docs/decisions/001-intervals.md
     python benchmarks/calibration.py --full --out calibration.json
 
 A student's chance of a hit on a scenario is logistic in: its arm's level + its seed + the cluster + the scenario (both
@@ -296,7 +296,7 @@ def main() -> None:
     base = World("null", 30, True, 2)
     for world in (base, replace(base, scenarios=60, seeds=3)) if options.full else (base,):
         for kind in PLANTED:
-            row = verdicts(kind, world, studies // 4, rng)
+            row = verdicts(kind, world, min(studies // 4, 200), rng)
             _say(
                 f"{kind:34} {row['label']!s:44} {row['right']:5.1%} {row['undecided']:9.1%} {row['wrong']:7.1%}"
             )
@@ -304,7 +304,7 @@ def main() -> None:
     result["verdicts"] = found
 
     shares = [
-        half_way_coverage(w, studies // 4, rng)
+        half_way_coverage(w, min(studies // 4, 200), rng)
         for w in (base, replace(base, scenarios=60, seeds=3, clustered=False))
     ]
     _say("\nhalf-way share (truth 0.5)")
