@@ -30,11 +30,11 @@ PRIOR_DF = 2.0
 """How many degrees of freedom the variance over all arms counts beside an arm's own seeds - 1.
 
 Two seeds estimate a variance with one degree of freedom, for which t is 12.7: useless. Chosen by simulation: with 4
-the interval of an arm that is much noisier than the others covers less, with 0 intervals are three times as wide."""
+the interval of an arm that is much noisier than the others covers less, with 0 intervals are half as wide again and cover as little as 85 %."""
 
 PSEUDO_WEIGHT = 0.5
 """Pseudo-scenarios at the middle of the scale, in the variance only (half of Jeffreys' one): 30 scenarios without a
-hit are no proof of a rate of 0. By simulation at rates of 0.005 to 0.05: coverage stays above 95 %."""
+hit are no proof of a rate of 0. By simulation at rates of 0.005 and 0.02: coverage of 99 %."""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
     `difference` is the contrast of share 1 minus share 0: where its interval holds 0 there is no half-way. The
     interval holds every share at which "this is half-way" is not rejected: the level there (linear between the trained
     shares) minus the middle of the two ends is a contrast like any other (Fieller's way). A bootstrap of the monotone
-    curve covered 87 to 94 % where this covers 95 and more.
+    curve covered 87 % with 2 seeds, where this covers 92 to 95 %.
     """
     if difference.estimate is None:
         return HalfWay(None, None, None, f"an end of the curve is missing: {difference.why}")
