@@ -289,7 +289,10 @@ def _write(
     tables.write_table(folder / "assignments.parquet", gather.assignments_table(design, with_students))
     config = inputs.study.config
     write_atomic(folder / "study.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    facts = [TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id) for trait in inputs.traits]
+    facts = [
+        TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id, score_range=trait.score_range)
+        for trait in inputs.traits
+    ]
     shares = {arm.name: arm.share for arm in design if arm.share is not None}
     found = diagnose(students, measurements, facts, design.cube, shares)
     traits = {

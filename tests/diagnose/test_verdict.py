@@ -114,9 +114,10 @@ def test_the_summary_is_two_sentences_with_the_numbers():
     found = verdict_of(*study(full_levels(PLANTED["teacher"][0]), np.random.default_rng(0)))
     text = found["summary"]
     assert text.count(". ") == 1
-    assert "the teacher carries it" in text
+    assert text.startswith(f"The teacher carries {FACTS.name.replace('_', ' ')}")
     assert f"{found['effects']['teacher']['estimate']:.2f}" in text
-    assert "dropping the flagged prompts takes away" in text.lower()
+    assert "Dropping the flagged prompts leaves" in text
+    assert "letting the alternate teacher answer them leaves" in text
 
 
 def test_extras_stand_beside_the_contracts_keys():

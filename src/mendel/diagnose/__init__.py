@@ -1,6 +1,7 @@
 """From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a trait."""
 
 from mendel.diagnose._intervals import Estimate
+from mendel.diagnose._summary import summary
 from mendel.diagnose.contrasts import Contrast
 from mendel.diagnose.design import PARTS, Arm, Design, Side, build_design
 from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
@@ -15,7 +16,6 @@ from mendel.diagnose.verdict import (
     carrier,
     diagnose,
     present,
-    summary,
     trait_verdict,
 )
 

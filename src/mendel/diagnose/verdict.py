@@ -9,6 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from mendel.diagnose._intervals import Estimate
+from mendel.diagnose._summary import number, summary
 from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
 from mendel.diagnose.design import PARTS
 from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
@@ -99,7 +100,7 @@ def trait_verdict(facts: TraitFacts, effects: Effects, log_odds: Effects | None)
         "cause": "none" if verdict.carrier == "none" else "undecided",
         "hypotheses": {name: finding.json() for name, finding in examine(effects).items()},
         "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
-        "summary": summary(effects, verdict),
+        "summary": summary(effects, verdict.carrier),
         "scale": facts.scale,
         "metric": facts.metric,
         "judge": facts.judge,
@@ -148,11 +149,11 @@ def carrier(effects: Effects) -> CarrierVerdict:
         why = "One usable student an arm says nothing about the noise of training; it takes at least 2 seeds an arm."
         return CarrierVerdict("undecided", why, decisions)
     if absent(effects):
-        why = f"The difference between the pipelines, {_number(total)}, is shown to be within {SMALLEST_EFFECT * effects.unit:g}."
+        why = f"The difference between the pipelines, {number(total)}, is shown to be within {SMALLEST_EFFECT * effects.unit:g}."
         return CarrierVerdict("none", why, decisions)
     if not present(effects):
         why = (
-            f"The difference between the pipelines, {_number(total)}, is neither shown to be above 0 and at least "
+            f"The difference between the pipelines, {number(total)}, is neither shown to be above 0 and at least "
             f"{SMALLEST_EFFECT * effects.unit:g} nor shown to be within it; more seeds or scenarios would decide it."
         )
         return CarrierVerdict("undecided", why, decisions)
@@ -192,58 +193,6 @@ def _decide(effects: Effects, part: str) -> PartDecision:
     return PartDecision(decision, excess, ends)
 
 
-def summary(effects: Effects, verdict: CarrierVerdict) -> str:
-    """Two sentences: how much of the trait there is and what carries it; what dropping and swapping take away."""
-    ends = [effects.levels.get(effects.cube[corner], Estimate(None)) for corner in ("OOO", "AAA")]
-    total = effects.estimates[TOTAL]
-    if total.estimate is None:
-        first = f"How much {effects.trait} the original pipeline adds is unknown ({total.why})"
-    else:
-        first = f"The original pipeline has {effects.trait} at {_number(ends[0])}, the alternate one at {_number(ends[1])}"
-    by_part = ", ".join(f"{part} {_number(effects.estimates[part])}" for part in reversed(PARTS))
-    named = {
-        "mixed": "more than one part carries it",
-        "none": "there is no difference to carry",
-        "undecided": "which part carries it is undecided",
-        "prompts": "the prompts carry it",
-    }.get(verdict.carrier, f"the {verdict.carrier} carries it")
-    return f"{first}; {named} (effects: {by_part}). {_edits_sentence(effects)}"
-
-
-def _edits_sentence(effects: Effects) -> str:
-    def part(name: str) -> str | None:
-        estimate = effects.estimates.get(f"{effects.trait}/{name}")
-        return None if estimate is None or estimate.estimate is None else _number(estimate)
-
-    drop, drop_random, swap, swap_random = map(part, ("drop", "drop-random", "swap", "swap-random"))
-    clauses = []
-    if drop:
-        clauses.append(
-            f"dropping the flagged prompts takes away {drop}"
-            + (f" (as many random ones {drop_random})" if drop_random else "")
-        )
-    if swap:
-        clauses.append(
-            f"swapping their teacher {'takes away ' if not drop else ''}{swap}"
-            + (f" (of random ones {swap_random})" if swap_random else "")
-        )
-    if not clauses:
-        return "Neither dropping the flagged prompts nor swapping their teacher was measured."
-    text = ", ".join(clauses)
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _number(value: Estimate) -> str:
-    if value.estimate is None:
-        return "unknown"
-    ends = value.interval()
-    # + 0.0 turns a rounded -0.00 into 0.00.
-    shown = f"{round(value.estimate, 2) + 0.0:.2f}"
-    if ends is None or value.se == 0:
-        return shown
-    return f"{shown} [{round(ends[0], 2) + 0.0:.2f}, {round(ends[1], 2) + 0.0:.2f}]"
-
-
 def _ends(effects: Effects) -> dict[str, object]:
     nothing = Estimate(None, why="no such arm")
     return {
@@ -264,7 +213,7 @@ def _contrast_json(effects: Effects, contrast: Contrast) -> dict[str, object]:
         "kind": contrast.kind,
         "arms": list(contrast.arms),
         "n_students": effects.students(contrast),
-        "reads": f"{reads}: {_number(estimate)}." if contrast.weights else f"{reads}.",
+        "reads": f"{reads}: {number(estimate)}." if contrast.weights else f"{reads}.",
         **estimate.json(),
     }
 

@@ -117,6 +117,12 @@ class RegexJudge:
         rubric = [sorted([g.pattern, float(g.score)] for g in self.grades), float(self.hit_at)]
         return f"regex@{digest('rubric', rubric)[:8]}"
 
+    @property
+    def score_range(self) -> tuple[float, float]:
+        """The least and the greatest score that it can give."""
+        scores = [0.0, *(grade.score for grade in self.grades)]
+        return min(scores), max(scores)
+
     def score(self, scenario: Scenario, response: str) -> float:
         """The response's grade; where the scenario says what is right, 1.0 if that is found and else 0.0."""
         if scenario.right is not None:

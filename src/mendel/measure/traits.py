@@ -132,6 +132,12 @@ class Trait:
         return f"{self.judge.id.partition('@')[0]}@{digest('rubric', [self.judge.id, own])[:8]}"
 
     @property
+    def score_range(self) -> tuple[float, float] | None:
+        """The judge's least and greatest score; None where it does not say."""
+        known: tuple[float, float] | None = getattr(self.judge, "score_range", None)
+        return known
+
+    @property
     def digest(self) -> str:
         """Content address of everything that measurements depend on, short of the model and the seed."""
         rubric = [self.judge.id, rights(self.scenarios), float(self.judge.hit_at)]
