@@ -70,7 +70,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "no checkpoint": (
         lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", "hf:nowhere"),
-        "no such",
+        "no folder",
     ),
     "folder without a checkpoint": (
         lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", "hf:."),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mendel.engine.errors import InputError, RunError
+from mendel.engine.errors import InputError, MendelError, RunError
 
 KINDS = ("rollouts", "students", "measurements", "speeds")
 
@@ -70,7 +70,7 @@ class Store:
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
             aside = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
         except OSError as error:
-            raise _disk_error(error, self.root) from None
+            raise disk_error(error, self.root) from None
         try:
             yield aside
             for file in aside.rglob("*"):
@@ -86,7 +86,7 @@ class Store:
                     raise
             sync(target.parent)
         except OSError as error:
-            raise _disk_error(error, self.root) from error
+            raise disk_error(error, self.root) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -119,23 +119,27 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         sync(aside)
         aside.replace(path)
     except OSError as error:
-        raise _disk_error(error, path.parent) from error
+        raise disk_error(error, path.parent) from error
     finally:
         aside.unlink(missing_ok=True)
 
 
-def _disk_error(error: OSError, root: Path) -> Exception:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def disk_error(error: Exception, place: Path) -> MendelError:
+    """What to tell the user of a write that failed: a full disk, a folder that cannot be written, or the reason.
+
+    Libraries that write for us wrap the operating system's error, so its words count as its number does.
+    """
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         return RunError(
             "the disk is full",
-            where=str(root),
-            fix="Free some space, then run the same command: what is finished is kept.",
+            where=str(place),
+            fix="Free some space, or name a store elsewhere with --store, then run the same command: "
+            "what is finished is kept.",
         )
-    if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-        return InputError(
-            f"the folder cannot be written: {error.strerror}", where=str(root), fix="Name another one."
-        )
-    return RunError(f"cannot write: {error}", where=str(root), fix="Then run the same command: it goes on.")
+    if number in (errno.EACCES, errno.EROFS, errno.EPERM):
+        return InputError(f"the folder cannot be written: {error}", where=str(place), fix="Name another one.")
+    return RunError(f"cannot write: {error}", where=str(place), fix="Then run the same command: it goes on.")
 
 
 def _alive(pid: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mendel.engine.errors import RunError
+from mendel.engine.store import disk_error
 from mendel.models import Example
 from mendel.models.scoring import nll_of_examples
 from mendel.train.student import StudentSpec
@@ -88,18 +88,14 @@ def adapter_change(model: Any) -> float:
 def save(model: Any, spec: StudentSpec, out: Path) -> None:
     """Writes the adapter or the weights, safetensors only, and no word of where the base lies on this machine.
 
-    Raises RunError if they cannot be written.
+    Raises RunError (InputError for a folder without the right to) if they cannot be written.
     """
     from safetensors import SafetensorError
 
     try:
         _save(model, spec, out)
     except (OSError, SafetensorError) as error:
-        raise RunError(
-            f"the student cannot be written: {error}",
-            where=str(out),
-            fix="Make room on that disk, or name a store on another one with --store.",
-        ) from error
+        raise disk_error(error, out) from error
 
 
 def _save(model: Any, spec: StudentSpec, out: Path) -> None:
