@@ -54,6 +54,17 @@ class Inputs:
         return tuple({p.prompt_id: p for side in SIDES for p in self.prompts[side]}.values())
 
     @property
+    def warnings(self) -> list[str]:
+        """What is no fault of the study, but may mislead."""
+        used = {c.ref: c for c in (*self.bases.values(), *self.teachers.values()) if c is not None}
+        return [
+            f"{ref}: its chat template writes today's date into every conversation, so that what was trained or "
+            "measured on another day differs; set a template without strftime_now"
+            for ref, checkpoint in used.items()
+            if checkpoint.dated
+        ]
+
+    @property
     def fingerprint(self) -> str:
         """Changes whenever the same study would give another result."""
         return digest(

@@ -75,7 +75,7 @@ def run(
         flagged, warnings = flag_prompts(inputs, rollouts)
         ids = {trait: flags.prompt_ids for trait, flags in flagged.items()}
         design = build_design(loaded.config, inputs.prompts, ids, inputs.shared)
-        outcome = _Outcome(warnings=warnings)
+        outcome = _Outcome(warnings=[*inputs.warnings, *warnings])
         _measure_models(inputs, shelf, pool, told, outcome)
         _make_students(inputs, design, rollouts, shelf, pool, told, outcome, began)
     told.stage("verdicts", 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from _tiny import set_template
+from _tiny import TEMPLATE, make_checkpoint, set_template
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, attach_adapter, count_adapters, load_model, resolve_checkpoint
 
@@ -188,3 +188,10 @@ def rename(adapter: Path, to: Any) -> None:
     file = adapter / "adapter_model.safetensors"
     tensors = {to(key): tensor for key, tensor in load_file(file).items() if to(key)}
     save_file(tensors, file)
+
+
+def test_a_template_that_writes_todays_date_is_known_before_anything_is_done(tmp_path: Path) -> None:
+    folder = make_checkpoint(tmp_path / "tiny")
+    assert not resolve_checkpoint(f"hf:{folder}", Path("/")).dated
+    set_template(folder, TEMPLATE.replace("<bos>", "<bos>{{ strftime_now('%d %b %Y') }}", 1))
+    assert resolve_checkpoint(f"hf:{folder}", Path("/")).dated

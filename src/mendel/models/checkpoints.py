@@ -33,6 +33,8 @@ class Checkpoint:
     """SHA-256 over the names and bytes of config, weights, tokenizer and template."""
     template: str = ""
     """Digest of the chat template's text when the checkpoint was resolved; '' where nobody looked."""
+    dated: bool = False
+    """Whether the chat template writes today's date into every conversation (`strftime_now`)."""
 
 
 def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkpoint:
@@ -59,8 +61,9 @@ def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkp
         folder = _from_hub(name, folder, where or ref)
         check_folder(folder, where or ref)
     files = {file.relative_to(folder).as_posix(): known_digest(file) for file in content_files(folder)}
-    template = digest("template-text", template_text(folder))
-    return Checkpoint(ref, str(folder), digest("checkpoint", files), template)
+    text = template_text(folder)
+    template = digest("template-text", text)
+    return Checkpoint(ref, str(folder), digest("checkpoint", files), template, "strftime_now" in text)
 
 
 def _from_hub(name: str, folder: Path, where: str) -> Path:
