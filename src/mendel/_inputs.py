@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mendel._version import __version__
 from mendel.data.prompts import Prompt, load_prompts
+from mendel.data.selectors import check_selector
 from mendel.data.teachers import RolloutChunk, rollout_chunks
 from mendel.diagnose.design import Side
 from mendel.engine.digest import digest
@@ -108,6 +109,10 @@ def load_inputs(study: Study) -> Inputs:
         if config.assistant
         else builtin_assistant()
     )
+    check_selector(config.select, study.lines.where("select"))
+    for number, own in enumerate(config.traits):
+        if own.select is not None:
+            check_selector(own.select, study.lines.where("traits", number, "select"))
     inputs = Inputs(study, bases, prompts, traits, assistant, teachers, ())
     chunks = tuple(_chunks(study, inputs))
     return Inputs(study, bases, prompts, traits, assistant, teachers, chunks)

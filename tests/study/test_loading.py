@@ -64,6 +64,12 @@ def test_a_folder_stands_for_the_study_in_it(tmp_path: Path) -> None:
         ("name: dates", "name: dates\nname: more", 2, "the key 'name' stands twice"),
         ("name: dates", "name: [dates", 2, "no valid YAML"),
         ("name: dates\n", "", 1, "'name' is missing. Add 'name: …'."),
+        (
+            "select: {by: judge, share: 0.1}",
+            "select: judge",
+            10,
+            "select must be a mapping. Write 'key: value' lines.",
+        ),
         ("name: dates", "name: ../up", 1, "name: String should match pattern"),
     ],
 )

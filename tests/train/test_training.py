@@ -294,7 +294,7 @@ def test_a_full_disk_is_not_the_students_fault(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(_inspect, "_save", full)
-    with pytest.raises(RunError, match="No space left"):
+    with pytest.raises(RunError, match="the disk is full"):
         train_student(spec(), tmp_path)
 
 

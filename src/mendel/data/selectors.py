@@ -177,20 +177,29 @@ def _told(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-@selector("keyword")
-def keyword(inputs: SelectorInput) -> list[float]:
-    """1.0 where `pattern` (a regular expression; upper and lower case alike) is found in the completion, else 0.0."""
-    pattern = inputs.config.pattern
-    if pattern is None:
-        raise InputError("the keyword selector needs a 'pattern'", fix='Write pattern: "…".')
+def check_selector(config: SelectConfig, where: str | None = None) -> None:
+    """Raises InputError for what can be known to be wrong before any rollout is there: the name, the pattern."""
+    selectors.get(config.by, where=where)
+    if config.by == "keyword":
+        _keyword_pattern(config, where)
+
+
+def _keyword_pattern(config: SelectConfig, where: str | None = None) -> re.Pattern[str]:
     try:
-        compiled = re.compile(pattern, re.IGNORECASE)
+        return re.compile(config.pattern or "", re.IGNORECASE)
     except re.error as error:
         raise InputError(
             f"the keyword selector's pattern is no regular expression: {error}",
-            value=pattern,
+            where=where,
+            value=config.pattern,
             fix="Put a backslash before characters such as ( [ * + ? that are meant as they are.",
         ) from None
+
+
+@selector("keyword")
+def keyword(inputs: SelectorInput) -> list[float]:
+    """1.0 where `pattern` (a regular expression; upper and lower case alike) is found in the completion, else 0.0."""
+    compiled = _keyword_pattern(inputs.config)
     return per_rollout(inputs, lambda rollout: float(bool(compiled.search(rollout.completion))))
 
 

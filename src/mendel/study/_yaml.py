@@ -107,6 +107,10 @@ def _located(error: ValidationError, model: type[BaseModel], lines: Lines) -> In
         return InputError(
             f"{name!r} is missing", where=lines.where(*location), fix=f"Add '{location[-1]}: …'."
         )
+    if first["type"] == "model_type":
+        return InputError(
+            f"{name} must be a mapping", where=lines.where(*location), fix="Write 'key: value' lines."
+        )
     value = first.get("input")
     return InputError(
         f"{name}: {first['msg'].removeprefix('Value error, ')}",
