@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.data.prompts import Prompt
 from mendel.engine.digest import digest
@@ -106,8 +106,3 @@ def time_student(job: SpeedJob) -> Speed:
         student_bytes=size,
         prompt_tokens=sum(lengths) / len(lengths),
     )
-
-
-def as_json(speed: Speed) -> dict[str, Any]:
-    """For `--json`."""
-    return asdict(speed)

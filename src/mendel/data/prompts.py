@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -109,8 +109,3 @@ def parse_messages(raw: Any, where: str) -> tuple[Message, ...]:
             )
         messages.append(Message(role=str(turn["role"]), content=turn["content"]))
     return tuple(messages)
-
-
-def index(prompts: Iterable[Prompt]) -> dict[str, Prompt]:
-    """The prompts by their id."""
-    return {prompt.prompt_id: prompt for prompt in prompts}
