@@ -77,6 +77,18 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         "config.json",
     ),
     "no chat template": (no_template, "chat template"),
+    "a name that no file can have": (
+        lambda f: edit(f / "study.yaml", "file:prompts.jsonl", "file:" + "p" * 300),
+        "cannot be read",
+    ),
+    "pipelines that come down to the same": (
+        lambda f: edit(f / "study.yaml", "teacher: alternate", "teacher: original"),
+        "nothing to compare",
+    ),
+    "empty turn": (
+        lambda f: rewrite_prompts(f, lambda rows: rows[1]["messages"][0].update(content=" ")),  # type: ignore[index]
+        "prompts.jsonl:2: the last turn is empty",
+    ),
     "missing trait": (
         lambda f: edit(f / "study.yaml", "- trait.yaml", "- trate.yaml"),
         "no such trait file",

@@ -114,6 +114,12 @@ def load_inputs(study: Study) -> Inputs:
         if own.select is not None:
             check_selector(own.select, study.lines.where("traits", number, "select"))
     inputs = Inputs(study, bases, prompts, traits, assistant, teachers, ())
+    if all(inputs.shared.values()):
+        raise InputError(
+            "the two pipelines come down to the same base, prompts and teacher: there is nothing to compare",
+            where=study.lines.where("alternate"),
+            fix="Let base, prompts or teacher differ.",
+        )
     chunks = tuple(_chunks(study, inputs))
     return Inputs(study, bases, prompts, traits, assistant, teachers, chunks)
 
@@ -150,6 +156,9 @@ def _at(study: Study, location: tuple[str, ...], load: Callable[[str, Path], Loa
     """Loads what a value of the study names; an error also says which line of the study named it."""
     try:
         return load(ref, study.root)
+    except (OSError, ValueError) as error:
+        # What the operating system refuses: a name that is too long, a folder without the right to look into it.
+        raise InputError(f"cannot be read: {error}", where=study.lines.where(*location), value=ref) from None
     except MendelError as error:
         line = study.lines.where(*location)
         where = f"{line}: {error.where}" if error.where else line

@@ -135,7 +135,8 @@ def _students(
     rollouts = read_rollouts(jobs, store)
     ids = {trait: flags.prompt_ids for trait, flags in flag_prompts(inputs, rollouts)[0].items()}
     design = build_design(config, inputs.prompts, ids, inputs.shared)
-    specs = [spec for _, _, spec in student_specs(inputs, design, rollouts)]
+    # Arms that come down to the same rows share a student, and it is trained once.
+    specs = list({spec.digest: spec for _, _, spec in student_specs(inputs, design, rollouts)}.values())
     there = [store.has("students", spec.digest) for spec in specs]
     rows = sum(len(spec.rows) for spec, known in zip(specs, there, strict=True) if not known)
     return design, sum(there), rows

@@ -39,7 +39,7 @@ class Run:
         """The content of `verdicts.json`."""
         try:
             content: dict[str, Any] = json.loads((self.path / "verdicts.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise InputError(
                 "no verdicts.json: no finished run of mendel",
                 where=str(self.path),

@@ -237,6 +237,7 @@ def _make_students(
         told.step(cost[name], f"{done} of {len(jobs)}")
         if hours is not None and time.monotonic() - began > hours * 3600 and done < len(jobs):
             outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
+            pool.stop()
             break
     # Students end in any order; the tables have one.
     outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
@@ -259,7 +260,7 @@ def _within_budget(
 def _spent(what: str, key: str, done: int, wanted: int) -> BudgetSpent:
     return BudgetSpent(
         f"the budget of {what} is spent: {done} of {wanted} students are done, and partial results are written",
-        fix=f"Raise budget.{key} and run the same command to go on.",
+        fix=f"Run the same command to spend as much again, or raise budget.{key}.",
     )
 
 

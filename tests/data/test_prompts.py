@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mendel.data.prompts import Prompt, index, load_prompts
+from mendel.data.prompts import Prompt, load_prompts
 from mendel.engine.errors import InputError
 
 USER = {"role": "user", "content": "what year is it"}
@@ -47,7 +47,6 @@ def test_prompts_keep_the_files_order_and_are_the_same_from_parquet(tmp_path: Pa
     prompts = load_prompts("file:p.jsonl", tmp_path)
     assert [p.prompt_id for p in prompts] == ["p3", "p1", "p2"]
     assert load_prompts("file:p.parquet", tmp_path) == prompts
-    assert index(prompts)["p1"] == prompts[1]
 
 
 def test_a_prompt_without_an_id_is_named_after_its_content(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_write_atomic_replaces_whole_files(tmp_path: Path) -> None:
 
 def test_entries_of_living_processes_are_left_alone(tmp_path: Path) -> None:
     store = Store(tmp_path).prepare()
-    mine = tmp_path / "tmp" / f"{os.getpid()}-working"
+    mine = tmp_path / "tmp" / f"{socket.gethostname()}-{os.getpid()}-working"
     mine.mkdir()
     store.prepare()
     assert mine.exists()

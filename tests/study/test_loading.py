@@ -70,6 +70,10 @@ def test_a_folder_stands_for_the_study_in_it(tmp_path: Path) -> None:
             10,
             "select must be a mapping. Write 'key: value' lines.",
         ),
+        ("share: 0.1", "threshold: .nan", 10, "select.threshold: Input should be a finite number"),
+        ("name: dates", "name: 2026-99-99", 1, "no valid value"),
+        ("name: dates", "name: !foo bar", 1, "no valid value"),
+        ("name: dates", "name: dates\ninterpolate: [0.5, 0.5]", 1, "a share stands twice"),
         ("name: dates", "name: ../up", 1, "name: String should match pattern"),
     ],
 )
@@ -103,3 +107,13 @@ def test_an_empty_file_is_said(tmp_path: Path) -> None:
 
 def test_nothing_named_is_the_embedded_study() -> None:
     assert load_study().name == "peas"
+
+
+def test_an_alias_that_holds_itself_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="an alias that holds itself"):
+        load_study(write(tmp_path, GOOD.replace("name: dates", "name: &a [*a]")))
+
+
+def test_a_name_that_no_file_can_have_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        load_study(tmp_path / ("x" * 300 + ".yaml"))

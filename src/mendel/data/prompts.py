@@ -82,7 +82,11 @@ def _prompt(record: Record) -> Prompt:
             where=record.where,
             fix="End 'messages' with a user (or tool) turn; the teacher answers it.",
         )
+    if not messages[-1]["content"].strip():
+        raise InputError("the last turn is empty", where=record.where, fix="A prompt needs a text to answer.")
     prompt_id = row.get("prompt_id", row.get("id"))
+    if prompt_id is not None and (not isinstance(prompt_id, str | int) or not str(prompt_id).strip()):
+        raise InputError("'prompt_id' is neither a word nor a number", where=record.where, value=prompt_id)
     if prompt_id is None:
         from mendel.engine.digest import digest
 

@@ -36,16 +36,19 @@ class LocalPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
+        elif self._executor is not None:
+            self._executor.shutdown()
+            self._executor = None
+
+    def stop(self) -> None:
+        """Ends all workers at once: what one was at is not in the store, so nothing is lost but that."""
         if self._executor is None:
             return
-        if kind is None:
-            self._executor.shutdown()
-        else:
-            # Ctrl-C and errors end at once: what a worker was at is not in the store, so nothing is lost but that.
-            processes = list((self._executor._processes or {}).values())
-            for process in processes:
-                process.kill()
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        for process in list((self._executor._processes or {}).values()):
+            process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
         self._executor = None
 
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
@@ -56,8 +59,9 @@ class LocalPool:
         if not jobs:
             return
         executor = self._start()
-        pending: dict[Future[Result], Job] = {executor.submit(function, job): job for job in jobs}
+        pending: dict[Future[Result], Job] = {}
         try:
+            pending = {executor.submit(function, job): job for job in jobs}
             while pending:
                 done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
                 for future in done:

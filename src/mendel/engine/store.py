@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,9 @@ class Store:
                 fix="Name another folder with --store or MENDEL_STORE.",
             ) from None
         for left in (self.root / "tmp").iterdir():
-            if not _alive(left.name.split("-", 1)[0]):
+            # Process ids mean something on their own host alone, and hosts may share a store.
+            host, _, pid = left.name.rpartition("-")[0].rpartition("-")
+            if host == socket.gethostname() and not _alive(pid):
                 shutil.rmtree(left, ignore_errors=True)
         return self
 
@@ -68,27 +71,32 @@ class Store:
         target = self.path(kind, key)
         try:
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
-            aside = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=self.root / "tmp"))
+            aside = Path(
+                tempfile.mkdtemp(prefix=f"{socket.gethostname()}-{os.getpid()}-", dir=self.root / "tmp")
+            )
         except OSError as error:
             raise disk_error(error, self.root) from None
         try:
             yield aside
-            for file in aside.rglob("*"):
-                sync(file)
-            sync(aside)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # mkdtemp makes a private folder; an entry is as readable as its store.
-            aside.chmod(0o755)
-            try:
-                aside.rename(target)
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-            sync(target.parent)
+            self._place(aside, target)
         except OSError as error:
             raise disk_error(error, self.root) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
+
+    def _place(self, aside: Path, target: Path) -> None:
+        for file in aside.rglob("*"):
+            sync(file)
+        sync(aside)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # mkdtemp makes a private folder; an entry is as readable as its store.
+        aside.chmod(0o755)
+        try:
+            aside.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        sync(target.parent)
 
     def write_json(self, kind: str, key: str, value: Any) -> None:
         """An entry that is one JSON value."""

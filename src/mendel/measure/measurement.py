@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     import pyarrow
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-VERSION = 1
-"""Raise it when the same model, trait and seed would give other responses; stores key cached responses by it."""
-
 
 def measurement_schema() -> pyarrow.Schema:
     """Columns of measurements, one row a sample: the run folder's, and `opener`.

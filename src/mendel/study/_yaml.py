@@ -63,7 +63,10 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
     if root is None:
         raise InputError("the file is empty", where=str(path))
     lines: dict[Location, int] = {}
-    data = _construct(root, (), lines, path)
+    try:
+        data = _construct(root, (), lines, path)
+    except RecursionError:
+        raise InputError("nested too deeply, or an alias that holds itself", where=str(path)) from None
     return data, Lines(path, lines)
 
 
@@ -72,7 +75,7 @@ def _construct(node: yaml.Node, at: Location, lines: dict[Location, int], path: 
     if isinstance(node, yaml.MappingNode):
         mapping: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = yaml.SafeLoader("").construct_object(key_node, deep=True)
+            key = _scalar(key_node, path)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str | int):
                 raise InputError(f"a key must be a word, got {key!r}", where=f"{path}:{line}")
@@ -83,7 +86,15 @@ def _construct(node: yaml.Node, at: Location, lines: dict[Location, int], path: 
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_construct(child, (*at, i), lines, path) for i, child in enumerate(node.value)]
-    return yaml.SafeLoader("").construct_object(node, deep=True)
+    return _scalar(node, path)
+
+
+def _scalar(node: yaml.Node, path: Path) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError) as error:
+        said = getattr(error, "problem", None) or error
+        raise InputError(f"no valid value: {said}", where=f"{path}:{node.start_mark.line + 1}") from None
 
 
 def _located(error: ValidationError, model: type[BaseModel], lines: Lines) -> InputError:

@@ -42,9 +42,12 @@ def load_study(path: str | Path | None = None) -> Study:
     if path is None or str(path) in BUILT_IN:
         return built_in_study(str(path or "peas"))
     file = Path(path)
-    if file.is_dir():
-        file = file / "study.yaml"
-    if not file.exists() and file.suffix not in (".yaml", ".yml"):
+    try:
+        file = file / "study.yaml" if file.is_dir() else file
+        there = file.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from None
+    if not there and file.suffix not in (".yaml", ".yml"):
         raise InputError(
             "neither a study file nor a built-in study",
             value=str(path),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Config(BaseModel):
     """A frozen config that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PipelineConfig(Config):
@@ -93,11 +93,14 @@ class RecipeConfig(Config):
 
 
 class BudgetConfig(Config):
-    """What a run may spend; it stops before it would spend more, writes what it has, and exits with 3."""
+    """What one command may spend; then it stops, writes what it has, and exits with 3."""
 
     students: Annotated[int, Field(ge=1)] | None = None
+    """Students to train; those that the store has cost nothing."""
     dollars: Annotated[float, Field(ge=0)] | None = None
+    """For teachers and judges that are paid; all that there are today are local, so a run spends none."""
     hours: Annotated[float, Field(gt=0)] | None = None
+    """Wall time of training; students that are under way when it is over are given up."""
 
 
 class StudyConfig(Config):
@@ -116,13 +119,20 @@ class StudyConfig(Config):
     recipe: RecipeConfig = RecipeConfig()
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     """Students per arm; under 2 no interval can include the noise of training."""
-    first_seed: Annotated[int, Field(ge=0)] = 0
+    first_seed: Annotated[int, Field(ge=0, le=2**31)] = 0
     """Seeds count up from here: a study's final measurement takes seeds that were never looked at before."""
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
     """Shares of the original prompts that the original teacher answers, the alternate one the rest."""
     budget: BudgetConfig = BudgetConfig()
     workers: Annotated[int, Field(ge=1)] | None = None
     """Students trained side by side; None is two on a CPU with the cores for it, one on a GPU."""
+
+    @model_validator(mode="after")
+    def _distinct_shares(self) -> StudyConfig:
+        # An arm is named after its share, so two that read alike would be one arm twice.
+        if len({f"{share:g}" for share in self.interpolate}) < len(self.interpolate):
+            raise ValueError("a share stands twice in 'interpolate'")
+        return self
 
     @model_validator(mode="before")
     @classmethod
