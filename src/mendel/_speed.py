@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import platform
 import tempfile
 import time
 from collections.abc import Sequence
@@ -56,7 +57,7 @@ def speed_of(
 ) -> Speed:
     """The measured speed for a base and a recipe: from the store if it was measured on this machine before."""
     job = SpeedJob(checkpoint, recipe, tuple(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE]))
-    machine = {"cores": cores(), "threads": pool.threads}
+    machine = {"host": platform.node(), "cores": cores(), "threads": pool.threads}
     content = [[p.prompt_id, p.length] for p in job.prompts]
     key = digest(
         "speed",

@@ -87,6 +87,17 @@ def test_a_full_disk_is_said_and_keeps_what_was_done(tmp_path: Path) -> None:
     assert store.read_json("speeds", KEY) == 1
 
 
+def test_a_disk_that_is_full_from_the_start_is_no_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    with pytest.raises(RunError, match="the disk is full"):
+        Store(tmp_path).prepare()
+
+
 def test_write_atomic_replaces_whole_files(tmp_path: Path) -> None:
     target = tmp_path / "deep" / "file.json"
     write_atomic(target, "old")

@@ -15,6 +15,8 @@ from typing import Any
 
 from mendel.engine.errors import InputError, MendelError, RunError
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the operating system says of a disk, or a quota, without room."""
 KINDS = ("rollouts", "students", "measurements", "speeds")
 
 
@@ -40,6 +42,8 @@ class Store:
             with tempfile.TemporaryFile(dir=self.root / "tmp"):
                 pass
         except OSError as error:
+            if error.errno in FULL:
+                raise disk_error(error, self.root) from None
             raise InputError(
                 f"the store cannot be written: {error.strerror}",
                 where=str(self.root),
@@ -138,7 +142,7 @@ def disk_error(error: Exception, place: Path) -> MendelError:
     Libraries that write for us wrap the operating system's error, so its words count as its number does.
     """
     number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+    if number in FULL or "No space left" in str(error):
         return RunError(
             "the disk is full",
             where=str(place),
