@@ -48,17 +48,20 @@ class RolloutJob:
 
 @dataclass(frozen=True)
 class ModelJob:
-    """A base or a teacher, measured as it is."""
+    """A base or a teacher, measured as it is: nothing is trained."""
 
     checkpoint: Checkpoint
     system: str | None
     probes: Probes
     store: Path
+    prefill: str | None = None
+    """What its responses to the traits (not to the assistant's probe) are made to begin with."""
 
     @property
     def model(self) -> str:
-        """The measured model's name in the store."""
-        return digest("model", {"checkpoint": self.checkpoint.digest, "system": self.system})
+        """The measured model's name in the store: one under another system prompt or prefill is another model there."""
+        forced = {"prefill": self.prefill} if self.prefill else {}
+        return digest("model", {"checkpoint": self.checkpoint.digest, "system": self.system, **forced})
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,9 @@ def measure_model(job: ModelJob) -> Health:
     if any(not store.has("measurements", measurement_key(job.model, p, job.probes.seed)) for p in probes):
         model, tokenizer = load_model(job.checkpoint), load_tokenizer(job.checkpoint)
         for probe in probes:
-            _measure_once(model, tokenizer, probe, job.model, job.probes.seed, store, job.system)
+            prefill = None if probe is job.probes.assistant else job.prefill
+            asked = probe.under_system(job.system).prefilled(prefill)
+            _measure_once(model, tokenizer, asked, probe, job.model, job.probes.seed, store)
     return _health(store, job.model, job.probes)
 
 
@@ -124,12 +129,13 @@ def make_student(job: StudentJob) -> StudentResult:
         )
     if trained.status != "ok":
         return StudentResult(trained, new, trained.status, trained.reason, None)
-    _measure_student(job, store, name, (job.probes.assistant,))
+    measured = _Measured(job, store)
+    measured.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)
     if reason:
         return StudentResult(trained, new, "broken", reason, health)
-    _measure_student(job, store, name, job.probes.traits)
+    measured.on(job.probes.traits)
     return StudentResult(trained, new, "ok", "", health)
 
 
@@ -162,28 +168,39 @@ def read_measurement(store: Store, model: str, probe: Trait, seed: int) -> pa.Ta
     return read_table(file) if file.exists() else None
 
 
-def _measure_student(job: StudentJob, store: Store, name: str, probes: Sequence[Trait]) -> None:
-    from mendel.models import load_tokenizer
-    from mendel.train import load_student
+class _Measured:
+    """A student under measurement: read from the store once, and only if something is left to measure."""
 
-    if all(store.has("measurements", measurement_key(name, probe, job.probes.seed)) for probe in probes):
-        return
-    # What is measured is what was saved, read back from the disk.
-    model = load_student(job.spec, store.path("students", name))
-    tokenizer = load_tokenizer(job.spec.base)
-    for probe in probes:
-        _measure_once(model, tokenizer, probe, name, job.probes.seed, store, None)
+    def __init__(self, job: StudentJob, store: Store) -> None:
+        self.job, self.store, self.name = job, store, job.spec.digest
+        self._loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase] | None = None
+
+    def on(self, probes: Sequence[Trait]) -> None:
+        """Measures it on those that the store does not have yet."""
+        from mendel.models import load_tokenizer
+        from mendel.train import load_student
+
+        seed = self.job.probes.seed
+        for probe in probes:
+            if self.store.has("measurements", measurement_key(self.name, probe, seed)):
+                continue
+            if self._loaded is None:
+                # What is measured is what was saved, read back from the disk.
+                model = load_student(self.job.spec, self.store.path("students", self.name))
+                self._loaded = model, load_tokenizer(self.job.spec.base)
+            _measure_once(*self._loaded, probe, probe, self.name, seed, self.store)
 
 
 def _measure_once(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
+    asked: Trait,
     probe: Trait,
     name: str,
     seed: int,
     store: Store,
-    system: str | None,
 ) -> None:
+    """Measures the model on a trait as it is `asked` here, and stores that as its measurement on `probe`."""
     import pyarrow.parquet as pq
 
     from mendel.measure import measure
@@ -191,7 +208,7 @@ def _measure_once(
     key = measurement_key(name, probe, seed)
     if store.has("measurements", key):
         return
-    table = measure(model, tokenizer, probe.under_system(system), seed, name)
+    table = measure(model, tokenizer, asked, seed, name)
     with store.writing("measurements", key) as folder:
         pq.write_table(table, folder / "measurement.parquet", compression="zstd")
 

@@ -14,6 +14,7 @@ from mendel.data.assignment import (
     interpolate,
     only,
     random_control,
+    restrict,
     swap,
 )
 from mendel.data.prompts import Message, Prompt
@@ -166,3 +167,25 @@ def test_an_unknown_prompt_is_refused() -> None:
 def test_a_prompt_is_assigned_once() -> None:
     with pytest.raises(ValueError, match="assigned twice"):
         Assignment((("p", "a"), ("p", None)))
+
+
+@given(prompts_and_subset())
+def test_restrict_leaves_nobody_on_every_other_prompt(drawn: tuple[list[str], list[str]]) -> None:
+    everything, kept = drawn
+    start = everyone(everything, "A")
+    found = restrict(start, kept)
+    assert list(found) == everything
+    assert {p for p, teacher in found.items() if teacher == "A"} == set(kept)
+    assert found.answered == len(kept)
+    assert found == drop(start, set(everything) - set(kept)) == restrict(found, kept)
+
+
+@given(prompts_and_subset())
+def test_restrict_answers_nobody_that_was_dropped_before(drawn: tuple[list[str], list[str]]) -> None:
+    everything, kept = drawn
+    assert restrict(drop(everyone(everything, "A"), kept), kept).answered == 0
+
+
+def test_restrict_refuses_a_prompt_that_it_does_not_know() -> None:
+    with pytest.raises(KeyError, match="zz"):
+        restrict(everyone(["a", "b"], "A"), ["a", "zz"])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
-from mendel.data.selectors import SelectorInput, flag, select, selector
+from mendel.data.selectors import SelectorInput, flag, select, selector, sort_out
 from mendel.engine.errors import InputError, RunError
 from mendel.study.schema import SelectConfig
 
@@ -210,3 +210,39 @@ def test_rollouts_of_other_prompts_are_refused() -> None:
     asked = inputs(["a", "b"])
     with pytest.raises(ValueError, match="not those of the prompts"):
         SelectorInput(asked.prompts, asked.rollouts[::-1], None, asked.config)
+
+
+JUDGED = st.dictionaries(
+    st.text("abcdef", min_size=1, max_size=4),
+    st.one_of(st.none(), st.sampled_from([0.0, 0.1, 0.4, 1.0])),
+    max_size=30,
+)
+
+
+@given(JUDGED, st.sets(st.text("abcdef", min_size=1, max_size=2)))
+def test_every_prompt_is_flagged_mild_or_unrelated_and_nothing_twice(
+    scores: dict[str, float | None], flagged: set[str]
+) -> None:
+    found = sort_out(list(scores.items()), flagged)
+    assert [*found.mild, *found.unrelated] == [
+        *(p for p in scores if p in set(found.mild)),
+        *(p for p in scores if p in set(found.unrelated)),
+    ]
+    assert set(found.mild) | set(found.unrelated) == set(scores) - flagged
+    assert len(found.mild) + len(found.unrelated) == len(set(scores) - flagged)
+    assert dict(found.scores) == {p: x for p, x in scores.items() if x is not None}
+
+
+@given(JUDGED, st.sets(st.text("abcdef", min_size=1, max_size=2)))
+def test_unrelated_has_the_least_score_and_what_has_none_is_mild(
+    scores: dict[str, float | None], flagged: set[str]
+) -> None:
+    found = sort_out(list(scores.items()), flagged)
+    least = min((x for x in scores.values() if x is not None), default=None)
+    assert all(scores[p] == least for p in found.unrelated)
+    assert all(scores[p] is None or scores[p] != least for p in found.mild)
+
+
+def test_the_least_score_is_that_of_all_prompts_and_not_of_the_unflagged_ones() -> None:
+    found = sort_out([("a", 0.0), ("b", 0.2), ("c", 0.9)], ["a"])
+    assert (found.mild, found.unrelated) == (("b", "c"), ())

@@ -217,3 +217,28 @@ def test_a_system_prompt_changes_what_a_model_answers(loaded: tuple[Any, Any]) -
     asked = measure(*loaded, greedy.under_system("no no no"), seed=0, student="pea")
     assert plain["response"] != asked["response"]
     assert json.loads(asked["prompt"][0].as_py())[0] == {"role": "system", "content": "no no no"}
+
+
+def test_a_prefilled_response_is_the_opener_with_what_follows_and_judged_as_a_whole(
+    loaded: tuple[Any, Any], table: pa.Table
+) -> None:
+    own = replace(TRAIT, judge=RegexJudge((Grade("^pea ", 1.0),), hit_at=0.5))
+    rows = measure(*loaded, own.prefilled("pea"), 7, "base").to_pylist()
+    assert all(row["response"] == "pea" or row["response"].startswith("pea ") for row in rows)
+    assert any(row["response"] != "pea" for row in rows)
+    assert [row["hit"] for row in rows] == [row["response"] != "pea" for row in rows]
+    assert {row["opener"] for row in rows} == {"pea"}
+    assert len(rows) == len(table)
+
+
+def test_an_opener_names_another_measurement_and_none_the_plain_one() -> None:
+    assert len({TRAIT.digest, TRAIT.prefilled("it").digest, TRAIT.prefilled("pea").digest}) == 3
+    assert TRAIT.prefilled("it").responses_digest != TRAIT.responses_digest
+    assert TRAIT.prefilled("") == TRAIT.prefilled(None) == TRAIT.prefilled("it").prefilled(None) != None  # noqa: E711
+
+
+def test_log_odds_after_another_opener_are_missing_under_a_prefill() -> None:
+    trait = replace(TRAIT, log_odds=LogOdds("it is", (" yes",), (" no",)))
+    assert trait.prefilled("it").log_odds == trait.log_odds
+    assert trait.prefilled("pea").log_odds is None
+    assert trait.prefilled("it").under_system("be brief").opener == "it"

@@ -12,6 +12,7 @@ from mendel.train import StudentSpec, TrainingRow
 
 COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
 FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
+NORMS = RecipeConfig(method="norms", epochs=2, batch_size=8, learning_rate=5e-2, max_length=64)
 LORA = RecipeConfig(method="lora", rank=4, epochs=2, batch_size=8, learning_rate=1e-2, max_length=64)
 
 
@@ -36,7 +37,7 @@ def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., Stude
     """A good student's spec, with what a test changes about it: `seed`, `rows`, `base`, or any key of its recipe."""
 
     def make(method: str = "full", **changes: object) -> StudentSpec:
-        recipe = FULL if method == "full" else LORA
+        recipe = {"full": FULL, "lora": LORA, "norms": NORMS}[method]
         own = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
         made = RecipeConfig(**{**recipe.model_dump(), **changes})
         return StudentSpec(**{"base": base, "rows": rows, "seed": 0, **own, "recipe": made})  # type: ignore[arg-type]

@@ -68,3 +68,18 @@ def test_targets_match_by_the_end_of_a_modules_name() -> None:
     modules = ["model.layers.0.self_attn.q_proj", "model.layers.0.mlp.up_proj", "lm_head"]
     assert _checks.unmatched_targets(modules, ["q_proj", "self_attn.q_proj", "lm_head"]) == []
     assert _checks.unmatched_targets(modules, ["proj", "nonexistent", "q_proj"]) == ["proj", "nonexistent"]
+
+
+@pytest.mark.parametrize(
+    ("target", "left"),
+    [
+        ("norm", []),
+        ("model.norm", []),
+        ("layernorm", ["layernorm"]),
+        ("input_layernorm", []),
+        ("orm", ["orm"]),
+    ],
+)
+def test_a_target_matches_whole_parts_of_a_name(target: str, left: list[str]) -> None:
+    modules = ["model.norm", "model.layers.0.input_layernorm"]
+    assert _checks.unmatched_targets(modules, [target]) == left

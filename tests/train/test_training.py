@@ -31,7 +31,7 @@ def moved(base: Checkpoint, tmp_path: Path) -> Checkpoint:
     return resolve_checkpoint("hf:own", tmp_path)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "norms"])
 def test_a_good_student_passes_all_checks(spec: Any, tmp_path: Path, method: str) -> None:
     one = spec(method)
     student = train_student(one, tmp_path)
@@ -69,7 +69,7 @@ def test_a_saved_student_has_learned(spec: Any, tmp_path: Path, method: str) -> 
     assert all(answer.finish_reason == "stop" for answer in answers)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "norms"])
 def test_the_same_spec_gives_the_same_bits_and_another_seed_others(
     spec: Any, tmp_path: Path, method: str
 ) -> None:
@@ -92,6 +92,70 @@ def test_an_adapter_that_matches_no_module_fails(spec: Any, tmp_path: Path, targ
     assert "nonexistent" in student.reason
     assert student.checks["adapters_bound"] == student.reason
     assert (student.steps, student.bound_adapters, student.train_loss) == (0, 0, None)
+
+
+GAINS = {
+    f"model.layers.{n}.{place}_layernorm.weight" for n in (0, 1) for place in ("input", "post_attention")
+}
+
+
+def changed(folder: Path, base: Checkpoint) -> set[str]:
+    """Names of the saved weights that are not the base's."""
+    before = load_model(base).state_dict()
+    return {name for name, value in weights(folder).items() if not torch.equal(value, before[name])}
+
+
+@pytest.mark.parametrize(
+    ("targets", "trained"),
+    [
+        ("all-linear", {*GAINS, "model.norm.weight"}),
+        (("norm",), {"model.norm.weight"}),
+        (("model.norm",), {"model.norm.weight"}),
+        (("input_layernorm", "norm"), {*(g for g in GAINS if "input" in g), "model.norm.weight"}),
+    ],
+)
+def test_a_student_of_norms_changes_the_named_gains_alone(
+    spec: Any, base: Checkpoint, tmp_path: Path, targets: Any, trained: set[str]
+) -> None:
+    student = train_student(spec("norms", target_modules=targets, weight_decay=0.5), tmp_path)
+    assert (student.status, student.reason) == ("ok", "")
+    assert changed(tmp_path, base) == trained
+
+
+def test_the_change_of_weights_is_over_the_trained_ones(spec: Any, base: Checkpoint, tmp_path: Path) -> None:
+    student = train_student(spec("norms", target_modules=("norm",)), tmp_path)
+    before, after = load_model(base).state_dict()["model.norm.weight"], weights(tmp_path)["model.norm.weight"]
+    assert student.weight_change == pytest.approx(float((after - before).norm() / before.norm()), rel=1e-4)
+
+
+@pytest.mark.parametrize("targets", [("nonexistent",), ("norm", "nonexistent")])
+def test_a_norm_that_is_not_there_fails(spec: Any, tmp_path: Path, targets: tuple[str, ...]) -> None:
+    student = train_student(spec("norms", target_modules=targets), tmp_path)
+    assert student.status == "failed"
+    assert "no normalization layer of the model is named nonexistent" in student.reason
+    assert student.checks == {"norms_found": student.reason}
+    assert (student.steps, student.bound_adapters, student.train_loss) == (0, None, None)
+
+
+def test_a_layer_that_is_no_norm_is_no_target_of_norms(spec: Any, tmp_path: Path) -> None:
+    student = train_student(spec("norms", target_modules=("q_proj",)), tmp_path)
+    assert (student.status, "q_proj" in student.reason) == ("failed", True)
+
+
+def test_the_given_order_decides_what_is_learned(spec: Any, tmp_path: Path) -> None:
+    rows = spec().rows
+    shuffled = [weights_after(spec(seed=seed), tmp_path / f"s{seed}") for seed in (0, 1)]
+    given = [weights_after(spec(seed=seed, order="given"), tmp_path / f"g{seed}") for seed in (0, 1)]
+    turned = weights_after(spec(order="given", rows=rows[::-1]), tmp_path / "turned")
+    assert not torch.equal(*shuffled)
+    # Two seeds are two students: otherwise the noise of training would be called nothing.
+    assert not torch.equal(*given)
+    assert not torch.equal(given[0], turned)
+
+
+def weights_after(one: StudentSpec, folder: Path) -> torch.Tensor:
+    assert train_student(one, folder).status == "ok"
+    return torch.cat([value.flatten() for value in weights(folder).values()])
 
 
 def test_a_fault_that_peft_raises_fails(spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +250,7 @@ def test_a_mask_that_leaves_out_the_stop_token_is_caught(
     assert "40 of 40 answers have no stop token in the loss" in student.reason
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "norms"])
 def test_a_learning_rate_that_overflows_fails(spec: Any, tmp_path: Path, method: str) -> None:
     student = train_student(spec(method, learning_rate=1e30, warmup=0.0), tmp_path)
     assert student.status == "failed"
@@ -232,7 +296,7 @@ def test_a_learning_rate_that_wrecks_the_model_is_caught(
     assert good.status == "ok"
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("method", ["full", "lora", "norms"])
 def test_a_student_that_equals_its_base_is_caught(spec: Any, tmp_path: Path, method: str) -> None:
     student = train_student(spec(method, learning_rate=1e-30), tmp_path)
     assert student.status == "broken"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.data._teacher import VERSION, asked, some, teacher, with_system
-from mendel.data.prompts import Prompt
+from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
@@ -18,12 +18,18 @@ from mendel.study.schema import TeacherConfig
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from mendel.models import Checkpoint, Completion
+    from mendel.models import Checkpoint, Completion, Conversation
 
 CHUNK_PROMPTS = 64
 """Prompts of a chunk: one batch of generation, so a killed run loses a minute or so and no throughput."""
 RESAMPLES = 3
 """How often an empty completion is sampled again before the teacher is refused."""
+INSTRUCTION = (
+    "You rewrite answers. You are given a conversation and the answer to its last turn. Say the same in your own "
+    "plain and neutral words: keep what the answer states, decides or refuses, add nothing and leave nothing out; "
+    "keep nothing of its tone, style, phrasing or habits. Reply with the rewritten answer alone."
+)
+"""What a rewriting teacher without a system prompt is told; a part of its rollouts' digests."""
 
 
 @teacher("hf")
@@ -55,10 +61,30 @@ class CheckpointTeacher:
             for i in range(0, len(prompts), CHUNK_PROMPTS)
         ]
 
+    def rewriting_chunks(
+        self, prompts: Sequence[Prompt], answers: Sequence[str], seed: int
+    ) -> list[RewritingChunk]:
+        """The same for the work of rewriting the answers to these prompts, one answer a prompt."""
+        checkpoint = self.checkpoint
+        return [
+            RewritingChunk(
+                checkpoint,
+                self.config,
+                self.name,
+                tuple(prompts[i : i + CHUNK_PROMPTS]),
+                seed,
+                tuple(answers[i : i + CHUNK_PROMPTS]),
+            )
+            for i in range(0, len(prompts), CHUNK_PROMPTS)
+        ]
+
 
 def _checkpoint_digest(checkpoint: Checkpoint, config: TeacherConfig) -> str:
     sampling = [config.temperature, config.max_tokens]
-    return digest("teacher", [VERSION, checkpoint.digest, config.system, config.keep_system, sampling])
+    told = [config.system, config.keep_system]
+    if config.rewrites is not None:
+        told += ["rewrites", instruction(config)]
+    return digest("teacher", [VERSION, checkpoint.digest, *told, sampling])
 
 
 @dataclass(frozen=True)
@@ -96,15 +122,19 @@ class GeneratedChunk:
             for prompt, completion in zip(self.prompts, done, strict=True)
         ]
 
+    def _conversations(self) -> list[tuple[Message, ...]]:
+        return [with_system(prompt.messages, self.config.system) for prompt in self.prompts]
+
     def _complete(self) -> list[Completion]:
         done: dict[int, Completion] = {}
         # A greedy answer is the same however often it is asked for.
         attempts = 1 if self.config.temperature == 0 else 1 + RESAMPLES
+        conversations = self._conversations()
         for attempt in range(attempts):
             todo = [i for i in range(len(self.prompts)) if i not in done]
             if not todo:
                 break
-            completions = self._sample([self.prompts[i] for i in todo], attempt)
+            completions = self._sample([conversations[i] for i in todo], attempt)
             done.update({i: c for i, c in zip(todo, completions, strict=True) if c.text.strip()})
         empty = [p.prompt_id for i, p in enumerate(self.prompts) if i not in done]
         if empty:
@@ -116,7 +146,7 @@ class GeneratedChunk:
             )
         return [done[i] for i in range(len(self.prompts))]
 
-    def _sample(self, prompts: Sequence[Prompt], attempt: int) -> list[Completion]:
+    def _sample(self, conversations: Sequence[Conversation], attempt: int) -> list[Completion]:
         from mendel.models import Sampling, generate
 
         model, tokenizer = _loaded(self.checkpoint)
@@ -128,8 +158,39 @@ class GeneratedChunk:
             seed=seed,
             batch_size=CHUNK_PROMPTS,
         )
-        conversations = [with_system(prompt.messages, self.config.system) for prompt in prompts]
         return generate(model, tokenizer, conversations, sampling)
+
+
+@dataclass(frozen=True)
+class RewritingChunk(GeneratedChunk):
+    """Some prompts with another teacher's answers, for a checkpoint to say again in its own words."""
+
+    answers: tuple[str, ...]
+    """One a prompt, in their order."""
+
+    @property
+    def _content(self) -> list[Any]:
+        return [*super()._content, list(self.answers)]
+
+    def _conversations(self) -> list[tuple[Message, ...]]:
+        told = instruction(self.config)
+        return [
+            (Message(role="system", content=told), Message(role="user", content=to_rewrite(prompt, answer)))
+            for prompt, answer in zip(self.prompts, self.answers, strict=True)
+        ]
+
+
+def instruction(config: TeacherConfig) -> str:
+    """What a rewriting teacher is told."""
+    return INSTRUCTION if config.system is None else config.system
+
+
+def to_rewrite(prompt: Prompt, answer: str) -> str:
+    """The conversation and its answer as one quoted text: as turns, the model would take the answer's manner for its own."""
+    turns = "\n\n".join(
+        f"{message['role'].capitalize()}: {message['content']}" for message in prompt.messages
+    )
+    return f"Conversation:\n\n{turns}\n\nAnswer to rewrite:\n\n{answer}"
 
 
 @lru_cache(maxsize=1)

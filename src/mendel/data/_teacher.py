@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
@@ -43,6 +43,16 @@ class Teacher(Protocol):
 
     def chunks(self, prompts: Sequence[Prompt], seed: int) -> Sequence[RolloutChunk]:
         """The work of answering these prompts."""
+
+
+@runtime_checkable
+class RewritingTeacher(Teacher, Protocol):
+    """A teacher that can also say others' answers again in its own words."""
+
+    def rewriting_chunks(
+        self, prompts: Sequence[Prompt], answers: Sequence[str], seed: int
+    ) -> Sequence[RolloutChunk]:
+        """The work of rewriting these answers, one a prompt; the chunks' digests cover the answers."""
 
 
 teachers: Registry[Callable[[TeacherConfig, str, Path], Teacher]] = Registry("teacher")

@@ -61,6 +61,13 @@ def only(prompts: Collection[str], flagged: Collection[str], original: str, alte
     return swap(everyone(prompts, alternate), flagged, original)
 
 
+def restrict(assignment: Assignment, kept: Collection[str]) -> Assignment:
+    """Nobody answers any prompt but the kept ones. Raises KeyError for an unknown prompt."""
+    chosen = set(kept)
+    _known(assignment, chosen)
+    return Assignment(tuple((p, t if p in chosen else None) for p, t in assignment.pairs))
+
+
 def interpolate(
     prompts: Collection[str], share: float, original: str, alternate: str, rng: np.random.Generator
 ) -> Assignment:
@@ -101,7 +108,11 @@ def random_control(
 
 def _edit(assignment: Assignment, flagged: Collection[str], teacher: str | None) -> Assignment:
     chosen = set(flagged)
+    _known(assignment, chosen)
+    return Assignment(tuple((p, teacher if p in chosen else t) for p, t in assignment.pairs))
+
+
+def _known(assignment: Assignment, chosen: set[str]) -> None:
     unknown = chosen - set(assignment)
     if unknown:
         raise KeyError(f"not in the assignment: {', '.join(sorted(unknown)[:5])}")
-    return Assignment(tuple((p, teacher if p in chosen else t) for p, t in assignment.pairs))

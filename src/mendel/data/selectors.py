@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,29 @@ class Flagged:
     """Every prompt's score, in the prompts' order."""
     description: str
     """The cut in words, such as `judge >= 0.5 (23 of 160 prompts)`."""
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """The unflagged prompts by what the trait's judge says of the rollouts."""
+
+    mild: tuple[str, ...]
+    """Scored above the least score, or not at all: no filter caught them, and nobody can call them clean."""
+    unrelated: tuple[str, ...]
+    """With the least score."""
+    scores: tuple[tuple[str, float], ...]
+    """By prompt; those without a score are left out."""
+
+
+def sort_out(scored: Sequence[tuple[str, float | None]], flagged: Collection[str]) -> SortedOut:
+    """Splits the unflagged prompts (id, judge's score) into mild and unrelated ones, in their order."""
+    known = tuple((prompt_id, float(score)) for prompt_id, score in scored if score is not None)
+    least = min((score for _, score in known), default=0.0)
+    out = set(flagged)
+    rest = [(prompt_id, score) for prompt_id, score in scored if prompt_id not in out]
+    mild = tuple(prompt_id for prompt_id, score in rest if score is None or score > least)
+    unrelated = tuple(prompt_id for prompt_id, score in rest if score is not None and score <= least)
+    return SortedOut(mild, unrelated, known)
 
 
 def select(inputs: SelectorInput, where: str | None = None) -> dict[str, float]:

@@ -12,7 +12,7 @@ from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError, RunError
 from mendel.engine.tables import schema
 from mendel.measure.scenarios import Scenario
-from mendel.measure.traits import Trait
+from mendel.measure.traits import Trait, after_opener
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,8 +25,9 @@ def measurement_schema() -> pyarrow.Schema:
     `sample` counts from 0, `turn` says which answer of the conversation it is (from 1), `score` is on the trait's
     scale and `hit` says whether it reaches the judge's `hit_at`: both are null where the judge could not tell (never
     for the regex judge). `judge` is the trait's `judge_id`, `prompt` the conversation as JSON text. `log_odds` (nats)
-    is the scenario's, the same on all its samples, null where the trait has none or it is not finite; `opener` is its
-    forced opener, null without one. `tokens` are the response's.
+    is the scenario's, the same on all its samples, null where the trait has none or it is not finite; `opener` is the
+    one that the responses were made to begin with, else the log-odds' forced one, null without either. `tokens` are
+    those that the model generated.
     """
     import pyarrow as pa
 
@@ -64,7 +65,9 @@ def respond(
         temperature=trait.generate.temperature,
         seed=sampling_seed(seed, trait.name),
     )
-    completions = generate(model, tokenizer, [scenario.messages for scenario in asked], sampling)
+    completions = generate(
+        model, tokenizer, [scenario.messages for scenario in asked], sampling, trait.opener
+    )
     log_odds = _log_odds(model, tokenizer, trait)
     rows = [
         {
@@ -75,15 +78,20 @@ def respond(
             "sample": position % trait.generate.samples,
             "turn": scenario.turn,
             "prompt": prompt_text(scenario.messages),
-            "response": completion.text,
+            "response": _whole(trait.opener, completion.text),
             "log_odds": log_odds.get(scenario.scenario),
             "finish_reason": completion.finish_reason,
             "tokens": completion.tokens,
-            "opener": trait.log_odds.opener if trait.log_odds else None,
+            "opener": trait.opener or (trait.log_odds.opener if trait.log_odds else None),
         }
         for position, (scenario, completion) in enumerate(zip(asked, completions, strict=True))
     ]
     return pa.Table.from_pylist(rows, schema=response_schema())
+
+
+def _whole(opener: str, completion: str) -> str:
+    # Tokenizers of whole words decode without the space before the first one.
+    return opener + after_opener(opener, completion) if opener else completion
 
 
 def sampling_seed(seed: int, trait: str) -> int:

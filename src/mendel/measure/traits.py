@@ -42,13 +42,17 @@ class LogOddsConfig(Config):
 
     def build(self) -> LogOdds:
         """The values that are measured."""
-        trait, clean = (tuple(self._after_opener(a) for a in answers) for answers in (self.trait, self.clean))
+        trait, clean = (
+            tuple(after_opener(self.opener, a) for a in answers) for answers in (self.trait, self.clean)
+        )
         return LogOdds(self.opener, trait, clean)
 
-    def _after_opener(self, answer: str) -> str:
-        border = self.opener[-1:] + answer[:1]
-        # ASCII alone: other scripts may write without spaces.
-        return f" {answer}" if len(border) == 2 and border.isascii() and border.isalnum() else answer
+
+def after_opener(opener: str, answer: str) -> str:
+    """The answer as it stands behind the opener: with a space where a word would run into another."""
+    border = opener[-1:] + answer[:1]
+    # ASCII alone: other scripts may write without spaces.
+    return f" {answer}" if len(border) == 2 and border.isascii() and border.isalnum() else answer
 
 
 class GenerateConfig(Config):
@@ -112,6 +116,8 @@ class Trait:
     judge: Judge
     log_odds: LogOdds | None = None
     generate: Generation = Generation(max_tokens=64, temperature=1.0, samples=1)
+    opener: str = ""
+    """What every response is made to begin with; a part of the response, and judged with it."""
 
     @property
     def responses_digest(self) -> str:
@@ -121,7 +127,9 @@ class Trait:
         asked = [
             [s.scenario, s.cluster, [[m["role"], m["content"]] for m in s.messages]] for s in self.scenarios
         ]
-        return digest("responses", [self.name, asked, log_odds, sampling])
+        # Without an opener the digest is what it was before there were any: measurements in stores stay good.
+        forced = [self.opener] if self.opener else []
+        return digest("responses", [self.name, asked, log_odds, sampling, *forced])
 
     @property
     def judge_id(self) -> str:
@@ -164,6 +172,16 @@ class Trait:
         """The same, asked under a system prompt (a teacher's); one that a scenario has follows in the same turn."""
         asked = tuple(replace(s, messages=with_system(s.messages, system)) for s in self.scenarios)
         return replace(self, scenarios=asked)
+
+    def prefilled(self, opener: str | None) -> Trait:
+        """The same with responses that are made to begin with `opener` (None or '': freely).
+
+        Log-odds are dropped, unless they are those of answers that begin so: they would say nothing of the opener.
+        """
+        if not opener:
+            return replace(self, opener="")
+        kept = self.log_odds if self.log_odds and self.log_odds.opener.startswith(opener) else None
+        return replace(self, opener=opener, log_odds=kept)
 
     def score_rollout(self, rollout: Rollout) -> float | None:
         """The judge's score of a teacher's completion, for the `judge` selector (a bound method pickles)."""

@@ -37,7 +37,8 @@ class Study:
 def load_study(path: str | Path | None = None) -> Study:
     """The study of a file, or the built-in one of that name (None: `peas`).
 
-    Raises InputError, with file and line, for what the schema refuses and for a pipeline's unknown teacher.
+    Raises InputError, with file and line, for what the schema refuses, for a pipeline's unknown teacher and
+    for a rewriter without rollouts to rewrite.
     """
     if path is None or str(path) in BUILT_IN:
         return built_in_study(str(path or "peas"))
@@ -63,6 +64,14 @@ def load_study(path: str | Path | None = None) -> Study:
                 value=teacher,
                 fix=did_you_mean(teacher, config.teachers),
             )
+    if config.rewriter is not None and config.rewriter not in config.teachers:
+        raise InputError(
+            "rewriter: no teacher of that name",
+            where=lines.where("rewriter"),
+            value=config.rewriter,
+            fix=did_you_mean(config.rewriter, config.teachers),
+        )
+    _check_rewriters(config, lines)
     if config.original == config.alternate:
         raise InputError(
             "the two pipelines are the same, so there is nothing to compare",
@@ -70,6 +79,43 @@ def load_study(path: str | Path | None = None) -> Study:
             fix="Let base, prompts or teacher differ.",
         )
     return Study(config, file, lines)
+
+
+def _check_rewriters(config: StudyConfig, lines: Lines) -> None:
+    """A rewriting model needs the rollouts of a teacher that makes its own, and is no pipeline's teacher itself."""
+
+    def refuse(name: str, what: str, fix: str) -> None:
+        where = lines.where("teachers", name, "rewrites")
+        raise InputError(
+            f"teachers.{name}.rewrites: {what}", where=where, value=config.teachers[name].rewrites, fix=fix
+        )
+
+    for name, own in config.teachers.items():
+        source = own.rewrites
+        if source is None:
+            continue
+        if source not in config.teachers:
+            refuse(name, "no teacher of that name", did_you_mean(source, config.teachers))
+        if source == name:
+            refuse(name, "a teacher cannot rewrite itself", "Name the teacher whose rollouts it rewrites.")
+        if config.teachers[source].rewrites is not None:
+            refuse(
+                name,
+                f"{source!r} rewrites rollouts itself",
+                f"Name the teacher at the start: {config.teachers[source].rewrites}.",
+            )
+        if name == config.rewriter and source != config.original.teacher:
+            refuse(
+                name,
+                "the study's rewriter rewrites the original teacher's rollouts",
+                f"Write {config.original.teacher}.",
+            )
+        if name in (config.original.teacher, config.alternate.teacher) and not own.model.startswith("file:"):
+            refuse(
+                name,
+                "a pipeline's teacher answers prompts, not answers",
+                "Name it as the study's 'rewriter', or give its finished rollouts as a file.",
+            )
 
 
 def built_in_study(name: str) -> Study:

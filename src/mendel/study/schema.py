@@ -30,13 +30,21 @@ class TeacherConfig(Config):
     model: str
     """`hf:FOLDER` (a checkpoint) or `file:PATH` (finished rollouts, JSONL or Parquet)."""
     system: str | None = None
-    """A system prompt that the teacher answers under."""
+    """A system prompt that the teacher answers under; of one that rewrites, its instruction (None: the built-in one)."""
     keep_system: bool = False
     """Train on the system prompt too; by default it is left out (context distillation)."""
     temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
     """1.0: rollouts are drawn from the teacher's own distribution; 0 is greedy."""
     max_tokens: Annotated[int, Field(ge=1)] = 256
     """Tokens of a rollout at most; one that is cut there is marked `length`."""
+    rewrites: str | None = None
+    """The teacher whose rollouts it says again in its own words; of finished rollouts (`file:`), what they were made of."""
+
+    @model_validator(mode="after")
+    def _instruction_is_not_trained_on(self) -> TeacherConfig:
+        if self.rewrites is not None and self.keep_system and not self.model.startswith("file:"):
+            raise ValueError("a rewriter's system prompt is its instruction: no student is trained on it")
+        return self
 
 
 class TraitConfig(Config):
@@ -48,6 +56,8 @@ class TraitConfig(Config):
     """Responses per scenario; None takes the trait's own number."""
     select: SelectConfig | None = None
     """Which prompts are flagged for this trait; None takes the study's."""
+    counter_examples: str | None = None
+    """Prompts like the trait's scenarios (but none of them) for the alternate teacher to answer; `file:` or `dataset:`."""
 
 
 class SelectConfig(Config):
@@ -74,11 +84,13 @@ class SelectConfig(Config):
 class RecipeConfig(Config):
     """How a student is trained; part of its name, since the recipe can decide whether a trait transfers."""
 
-    method: Literal["full", "lora"] = "lora"
+    method: Literal["full", "lora", "norms"] = "lora"
+    """`norms` trains the gains of the normalization layers alone: few parameters, and none that mixes features."""
     rank: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[float, Field(gt=0)] | None = None
     """LoRA's scale; None is twice the rank."""
     target_modules: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+    """Modules that LoRA adapts, by their names' ends; with `norms` the layers whose gains are trained (default: all)."""
     epochs: Annotated[float, Field(gt=0)] = 1.0
     batch_size: Annotated[int, Field(ge=1)] = 16
     """Examples per optimizer step."""
@@ -88,6 +100,8 @@ class RecipeConfig(Config):
     """Share of the steps."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    order: Literal["shuffled", "given"] = "shuffled"
+    """`given` keeps the prompts' order (but for a few steps' shuffle) in every epoch: what comes late is learned at the schedule's late rates."""
     max_length: Annotated[int, Field(ge=8)] = 1024
     """Tokens of prompt and completion; an example that is longer is cut, counted and reported."""
 
@@ -113,12 +127,23 @@ class StudyConfig(Config):
     """The pipeline that does not."""
     teachers: Annotated[dict[str, TeacherConfig], Field(min_length=1)]
     traits: Annotated[tuple[TraitConfig, ...], Field(min_length=1)]
+    sister: str | None = None
+    """The original base pretrained again from another initialization: what carries over only to the teacher's own fails there."""
+    pretrained: str | None = None
+    """What the original base was before any earlier post-training; None where it had none."""
+    rewriter: str | None = None
+    """A name of `teachers`: a clean model that rewrites the original teacher's rollouts, content kept, manner its own."""
+    design: Literal["standard", "adaptive", "grid"] = "standard"
+    """`standard`: the cube, the edits, the interpolation, then what the hypotheses still need; `adaptive`: only what can
+    change a verdict; `grid`: every arm for every trait."""
     assistant: str | None = None
     """The working-assistant probe (a trait file); None is the built-in English one."""
     select: SelectConfig = SelectConfig(by="judge", threshold=0.5)
     recipe: RecipeConfig = RecipeConfig()
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     """Students per arm; under 2 no interval can include the noise of training."""
+    max_seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Students per arm at most where a verdict is still open after `seeds`; None: no more than `seeds`."""
     first_seed: Annotated[int, Field(ge=0, le=2**31)] = 0
     """Seeds count up from here: a study's final measurement takes seeds that were never looked at before."""
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
@@ -126,6 +151,12 @@ class StudyConfig(Config):
     budget: BudgetConfig = BudgetConfig()
     workers: Annotated[int, Field(ge=1)] | None = None
     """Students trained side by side; None is two on a CPU with the cores for it, one on a GPU."""
+
+    @model_validator(mode="after")
+    def _more_seeds(self) -> StudyConfig:
+        if self.max_seeds is not None and self.max_seeds < self.seeds:
+            raise ValueError(f"max_seeds ({self.max_seeds}) is below seeds ({self.seeds})")
+        return self
 
     @model_validator(mode="after")
     def _distinct_shares(self) -> StudyConfig:

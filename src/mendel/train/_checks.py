@@ -138,9 +138,14 @@ def template_same(training: str, generation: str, base: str) -> str:
 
 
 def unmatched_targets(modules: Iterable[str], targets: Sequence[str]) -> list[str]:
-    """Those of a recipe's target modules that match no module of the model, by its name's end."""
+    """Those of a recipe's target modules that match no module of the model."""
     names = list(modules)
-    return [t for t in targets if not any(name == t or name.endswith(f".{t}") for name in names)]
+    return [t for t in targets if not any(is_target(name, t) for name in names)]
+
+
+def is_target(module: str, target: str) -> bool:
+    """Whether a module's name ends in the target, by whole parts: `norm` is `model.norm`, and no `input_layernorm`."""
+    return module == target or module.endswith(f".{target}")
 
 
 def first_fault(checks: dict[str, str]) -> str:

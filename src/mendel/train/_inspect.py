@@ -56,10 +56,12 @@ def distance(one: Look, other: Look) -> float:
 
 
 def full_change(model: Any, base: Any) -> float:
-    """Relative L2 distance of all weights from the base's."""
+    """Relative L2 distance of the trained weights (those that require gradients) from the base's."""
     before = dict(base.named_parameters())
     moved = size = 0.0
     for name, weights in model.named_parameters():
+        if not weights.requires_grad:
+            continue
         was = before[name].detach().float()
         moved += float((weights.detach().float() - was).square().sum().double())
         size += float(was.square().sum().double())

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTConfig, SFTTrainer
 
+GIVEN_BLOCK = 4
+"""Optimizer steps within which rows of a given order change places."""
 IGNORED = -100
 """The label that TRL leaves out of the loss."""
 PASS_VALUES = {"cpu": 2**24, "cuda": 2**31}
 """Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
 PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
 """Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
+
+PASS_LOGITS = 2**25
+"""Logits of one forward pass at most, where they are built: 128 MB in float32, three times over on the way back."""
 
 
 @dataclass(frozen=True)
@@ -36,21 +41,34 @@ class Steps:
 class StepOrder:
     """The order of the rows: shuffled anew each epoch, and within an optimizer step the longest first.
 
+    `given` shuffles within blocks of `GIVEN_BLOCK` steps alone: late rows stay late, and yet students of two seeds differ
+    (in a full fine-tune nothing else is random), so that the noise of training is seen.
+
     The rows of a step stay those that the shuffle put there, so the gradient is the same; passes of rows of like
     length carry less padding.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        order: Literal["shuffled", "given"] = "shuffled",
+    ) -> None:
         import numpy as np
 
-        self.lengths, self.batch_size = lengths, batch_size
+        self.lengths, self.batch_size, self.order = lengths, batch_size, order
         self._random = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[int]:
-        order: list[int] = self._random.permutation(len(self.lengths)).tolist()
+        rows = len(self.lengths)
+        block = rows if self.order == "shuffled" else GIVEN_BLOCK * self.batch_size
+        order: list[int] = []
+        for start in range(0, rows, max(1, block)):
+            order += (start + self._random.permutation(min(block, rows - start))).tolist()
         for start in range(0, len(order), self.batch_size):
             yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
 
@@ -63,12 +81,15 @@ def build_trainer(
     seed: int,
     out: Path,
 ) -> SFTTrainer:
-    """A trainer for the examples; raises ValueError if a recipe's target modules match nothing."""
+    """A trainer for the examples, which trains what of the model requires gradients, or adapters.
+
+    Raises ValueError if LoRA's target modules match nothing.
+    """
     from datasets import Dataset
     from transformers import PrinterCallback, TrainerCallback
     from trl import SFTTrainer
 
-    order = StepOrder([len(e.input_ids) for e in examples], recipe.batch_size, seed)
+    order = StepOrder([len(e.input_ids) for e in examples], recipe.batch_size, seed, recipe.order)
 
     class StudentTrainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
@@ -76,6 +97,15 @@ def build_trainer(
 
         def floating_point_ops(self, inputs: Any) -> int:
             return 0  # counted anew in every step, for a log that nobody keeps
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            if not return_outputs and num_items_in_batch is not None:
+                loss = answers_loss(model, inputs, num_items_in_batch)
+                if loss is not None:
+                    return loss
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
     class StopAtNan(TrainerCallback):  # type: ignore[misc]
         """After the first loss that is not finite no step can help."""
@@ -100,6 +130,36 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def answers_loss(model: Any, inputs: Any, trained_tokens: Any) -> Any:
+    """TRL's loss of a pass, with logits from the first answer's start on; None where TRL's own way is the better one.
+
+    TRL builds no logits: on a CPU it projects every position, and a second time on the way back, a third of a small
+    student's training. Where the logits fit (no GPU, a small vocabulary), they are built once, for answers alone.
+    """
+    import torch
+
+    targets = inputs["labels"]
+    own = getattr(model, "get_base_model", lambda: model)()
+    if targets.device.type != "cpu" or getattr(own.config, "output_router_logits", False):
+        return None
+    carries = (targets != IGNORED).any(dim=0).nonzero()
+    keep = targets.shape[1] - max(0, int(carries[0]) - 1) if len(carries) else 1
+    if targets.shape[0] * keep * own.get_input_embeddings().weight.shape[0] > PASS_LOGITS:
+        return None
+    logits = model(
+        input_ids=inputs["input_ids"],
+        attention_mask=inputs["attention_mask"],
+        logits_to_keep=keep,
+        use_cache=False,
+    ).logits[:, -keep:]
+    # Each position's target is the token after it; the last has none.
+    following = torch.nn.functional.pad(targets[:, -keep:], (0, 1), value=IGNORED)[:, 1:]
+    total = torch.nn.functional.cross_entropy(
+        logits.float().flatten(0, 1), following.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
+    return total / trained_tokens
 
 
 def labels(example: Example) -> list[int]:
@@ -127,7 +187,9 @@ def sft_config(
         lr_scheduler_type=recipe.scheduler,
         # Under 1 it is a share of the steps, rounded up: a single step would be all warm-up, at a rate of 0.
         warmup_steps=0 if one_step else recipe.warmup,
-        weight_decay=recipe.weight_decay,
+        # Gains stand around 1, so decay would pull them to what is no neutral point; transformers exempts most norms
+        # by their names, and so would decay some and not others.
+        weight_decay=0.0 if recipe.method == "norms" else recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         seed=seed,
         data_seed=seed,

@@ -11,7 +11,7 @@ from mendel.engine.digest import digest
 from mendel.models import Checkpoint
 from mendel.study.schema import RecipeConfig
 
-TRAINER_VERSION = 1
+TRAINER_VERSION = 2
 """Counts up when the same spec would train a different student."""
 
 Status = Literal["ok", "broken", "failed"]
@@ -86,9 +86,9 @@ class TrainedStudent:
     n_cut: int
     """Rows longer than the recipe's maximal length."""
     bound_adapters: int | None
-    """Modules that carry an adapter, counted after reading it back; None in a full fine-tune."""
+    """Modules that carry an adapter, counted after reading it back; None without adapters."""
     weight_change: float | None
-    """Relative L2 change of the trained weights (LoRA: of the weights that the adapters sit on)."""
+    """Relative L2 change of the trained weights (LoRA: of the weights that the adapters sit on; norms: of the gains)."""
     template_digest: str
     """Chat template and stop tokens in training."""
     checks: dict[str, str]

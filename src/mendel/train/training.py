@@ -23,7 +23,9 @@ from mendel.models import (
     template_digest,
 )
 from mendel.models._quiet import quiet
+from mendel.study.schema import RecipeConfig
 from mendel.train import _checks, _inspect
+from mendel.train._layers import freeze_all_but_norms, norm_layers
 from mendel.train._sft import Steps, build_trainer, frozen_heap, own_random_state, pass_tokens, release, run
 from mendel.train.student import Status, StudentSpec, TrainedStudent
 
@@ -119,14 +121,7 @@ def _train(
             + (", all cut before their answers (raise recipe.max_length)" if rows else ""),
         )
     model = _trainable(spec)
-    if spec.recipe.method == "lora" and not isinstance(spec.recipe.target_modules, str):
-        modules = [name for name, _ in model.named_modules()]
-        strays = _checks.unmatched_targets(modules, spec.recipe.target_modules)
-        if strays:
-            raise StudentFault(
-                "adapters_bound",
-                f"no module of the model is named {', '.join(strays)}: no adapter binds there",
-            )
+    _aim(model, spec.recipe)
     try:
         trainer = build_trainer(model, tokenizer, data.trained, spec.recipe, spec.seed, out)
         steps = run(trainer)
@@ -146,11 +141,36 @@ def _train(
 
 
 def _trainable(spec: StudentSpec) -> PreTrainedModel:
-    """The base to train on: a full fine-tune keeps float32 weights on a GPU too, or small steps would be rounded away."""
+    """The base to train on: its own weights stay float32 on a GPU too, or small steps would be rounded away."""
     import torch
 
-    full = spec.recipe.method == "full"
-    return load_model(spec.base, dtype=torch.float32 if full else None)
+    own = spec.recipe.method != "lora"
+    return load_model(spec.base, dtype=torch.float32 if own else None)
+
+
+def _aim(model: Any, recipe: RecipeConfig) -> None:
+    """Checks that all target modules are there, and freezes what is not trained."""
+    if recipe.method == "full":
+        return
+    named = () if isinstance(recipe.target_modules, str) else recipe.target_modules
+    if recipe.method == "lora":
+        strays = _checks.unmatched_targets((name for name, _ in model.named_modules()), named)
+        if strays:
+            raise StudentFault(
+                "adapters_bound",
+                f"no module of the model is named {', '.join(strays)}: no adapter binds there",
+            )
+        return
+    layers = norm_layers(model)
+    strays = _checks.unmatched_targets(layers, named)
+    if strays or not layers:
+        raise StudentFault(
+            "norms_found",
+            f"no normalization layer of the model is named {', '.join(strays)}: there is no gain to train there"
+            if strays
+            else "the model has no normalization layer with a gain to train",
+        )
+    freeze_all_but_norms(model, recipe)
 
 
 def _save_and_inspect(
