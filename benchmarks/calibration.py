@@ -3,6 +3,7 @@
     python benchmarks/calibration.py --quick        # about 1 minute
     python benchmarks/calibration.py --full         # about 10 minutes: the table of docs/decisions/001-intervals.md
     python benchmarks/calibration.py --full --out calibration.json
+    python benchmarks/calibration.py --cells        # about 5 minutes: 10 to 60 scenarios x 2, 3, 5 seeds, coverage alone
 
 A student's chance of a hit on a scenario is logistic in: its arm's level + its seed + the cluster + the scenario (both
 shared by all arms) + scenario x arm + scenario x student; every scenario is sampled twice. The truth of a contrast is its
@@ -252,6 +253,16 @@ def worlds(full: bool) -> list[World]:
     return listed if full else [listed[i] for i in (0, 3, 4, 7, 10, 14, 16)]
 
 
+def cells() -> list[World]:
+    """The range that the intervals are meant for: clustered, seeds of half a logit, a middling study and a teacher's trait."""
+    return [
+        World(rates, scenarios, True, seeds)
+        for rates in ("middle", "teacher")
+        for scenarios in (10, 20, 40, 60)
+        for seeds in (2, 3, 5)
+    ]
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -264,11 +275,14 @@ def main() -> None:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="few settings, 400 studies each (default)")
     size.add_argument("--full", action="store_true", help="all settings, 2,000 studies each")
+    size.add_argument(
+        "--cells", action="store_true", help="coverage by scenarios and seeds, 1,000 studies each"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/calibration.json"))
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    studies = 2000 if options.full else 400
+    studies = 2000 if options.full else 1000 if options.cells else 400
     methods = list(METHODS) if options.full else ["chosen"]
     names = list(contrasts(World("null", 10, False, 2)))
     result: dict[str, object] = {"seed": options.seed, "studies": studies}
@@ -276,7 +290,7 @@ def main() -> None:
     _say("coverage in % / mean width of 95 % intervals")
     _say(f"{'world':44} {'method':12}" + "".join(f"{name:>14}" for name in names))
     rows = []
-    for world in worlds(options.full):
+    for world in cells() if options.cells else worlds(options.full):
         # The bootstraps are slow, and 500 studies show well enough that they are too narrow.
         slow = [method for method in methods if method in ("percentile", "inflated")]
         quick = [method for method in methods if method not in slow]
@@ -290,6 +304,9 @@ def main() -> None:
             )
             rows.append(row)
     result["coverage"] = rows
+    if options.cells:
+        _write(options.out, result)
+        return
 
     _say(f"\n{'planted':34} {'world':44} right  undecided  wrong")
     found = []
@@ -317,9 +334,13 @@ def main() -> None:
     result["speed"] = speed(rng)
     for timed in result["speed"]:  # type: ignore[attr-defined]
         _say(f"{timed['label']}: {timed['seconds']} s")
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    _say(f"written: {options.out}")
+    _write(options.out, result)
+
+
+def _write(out: Path, result: dict[str, object]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    _say(f"written: {out}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -71,9 +72,16 @@ class World:
 class Simulator:
     """Draws studies of one world: hits as shares of samples, (arms, seeds, scenarios)."""
 
-    def __init__(self, world: World, rng: np.random.Generator, rates: Sequence[float] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        rng: np.random.Generator,
+        rates: Sequence[float] | Mapping[str, float] | None = None,
+    ) -> None:
+        """`rates` of the arms: by name, in the order of `ARMS`, or (None) those that the world names."""
         self.world, self.rng = world, rng
-        given = dict(zip(ARMS, rates or RATES[world.rates], strict=True))
+        listed = RATES[world.rates] if rates is None else rates
+        given = listed if isinstance(listed, Mapping) else dict(zip(ARMS, listed, strict=True))
         self.truth = np.array([given[arm] for arm in world.arms])
         self.cluster = world.clusters()
         other = np.hypot.reduce(
@@ -112,8 +120,11 @@ class Simulator:
         )
 
 
+@lru_cache(maxsize=4096)
 def _centre(rate: float, sd: float) -> float:
     """The logit whose mean over a normal of `sd` is `rate`."""
+    if rate <= 0:
+        return -40.0
     return float(
         optimize.brentq(lambda at: float(special.expit(at + sd * NODES) @ NODE_WEIGHTS) - rate, -40, 40)
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mendel._version import __version__
 from mendel.data.prompts import Prompt, load_prompts
+from mendel.data.rollouts import Rollout
 from mendel.data.selectors import check_selector
-from mendel.data.teachers import RolloutChunk, rollout_chunks
+from mendel.data.teachers import RolloutChunk, rewriting_chunks, rollout_chunks
+from mendel.diagnose.arms import BaseName
 from mendel.diagnose.design import Side
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
@@ -30,14 +32,17 @@ class Inputs:
     """A study's checkpoints, prompts, teachers and traits, as values."""
 
     study: Study
-    bases: Mapping[Side, Checkpoint]
+    bases: Mapping[BaseName, Checkpoint]
+    """Those of the two pipelines, and the original one's `sister` and `pretrained` ancestor where the study names them."""
     prompts: Mapping[Side, tuple[Prompt, ...]]
     traits: tuple[Trait, ...]
     assistant: Trait
     teachers: Mapping[str, Checkpoint | None]
     """The checkpoint of each teacher that is used; None for finished rollouts."""
+    counter: Mapping[str, tuple[Prompt, ...]]
+    """Counter-example prompts by trait; a trait without any is left out."""
     chunks: tuple[RolloutChunk, ...]
-    """All rollouts that the cube needs."""
+    """All rollouts that any arm may need."""
 
     @property
     def shared(self) -> dict[str, bool]:
@@ -53,6 +58,34 @@ class Inputs:
     def all_prompts(self) -> tuple[Prompt, ...]:
         """Both prompt sets, each prompt once."""
         return tuple({p.prompt_id: p for side in SIDES for p in self.prompts[side]}.values())
+
+    def answered_by(self, teacher: str) -> tuple[Prompt, ...]:
+        """The prompts that a teacher of the study answers."""
+        config = self.study.config
+        asked: dict[str, Prompt] = {}
+        if teacher in (config.original.teacher, config.alternate.teacher):
+            asked = {prompt.prompt_id: prompt for prompt in self.all_prompts}
+        if teacher == config.alternate.teacher:
+            asked |= {prompt.prompt_id: prompt for prompts in self.counter.values() for prompt in prompts}
+        if teacher == config.rewriter:
+            asked |= {prompt.prompt_id: prompt for prompt in self.prompts["original"]}
+        return tuple(asked.values())
+
+    def rewriting(self, rollouts: Mapping[tuple[str, str], Rollout]) -> tuple[RolloutChunk, ...]:
+        """The chunks of teachers that rewrite, once the rollouts which they rewrite are there."""
+        return tuple(
+            chunk
+            for name in self.teachers
+            for chunk in rewriting_chunks(
+                self.study.config.teachers[name],
+                name,
+                self.answered_by(name),
+                rollouts,
+                self.study.root,
+                seed=0,
+                where=self.study.lines.where("teachers", name, "rewrites"),
+            )
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -73,8 +106,10 @@ class Inputs:
             {
                 "version": __version__,
                 "study": self.study.config.model_dump(mode="json"),
-                "bases": [self.bases[side].digest for side in SIDES],
+                "bases": {name: base.digest for name, base in self.bases.items()},
                 "chunks": [chunk.digest for chunk in self.chunks],
+                # A rewriter has no chunks before there is something to rewrite.
+                "teachers": {name: t.digest for name, t in self.teachers.items() if t is not None},
                 "prompts": [[p.prompt_id, p.source] for side in SIDES for p in self.prompts[side]],
                 "traits": [trait.digest for trait in (*self.traits, self.assistant)],
             },
@@ -84,15 +119,24 @@ class Inputs:
 def load_inputs(study: Study) -> Inputs:
     """Finds and checks all that a study names; raises InputError, with the study's line, for what is wrong."""
     config = study.config
-    bases = {
+    bases: dict[BaseName, Checkpoint] = {
         side: _at(study, (side, "base"), resolve_checkpoint, getattr(config, side).base) for side in SIDES
     }
+    if config.sister is not None:
+        bases["sister"] = _at(study, ("sister",), resolve_checkpoint, config.sister)
+    if config.pretrained is not None:
+        bases["pretrained"] = _at(study, ("pretrained",), resolve_checkpoint, config.pretrained)
     prompts = {
         side: _at(study, (side, "prompts"), load_prompts, getattr(config, side).prompts) for side in SIDES
     }
     _same_ids_same_prompts(study, prompts)
     teachers: dict[str, Checkpoint | None] = {}
-    for name in dict.fromkeys(getattr(config, side).teacher for side in SIDES):
+    named = [
+        config.original.teacher,
+        config.alternate.teacher,
+        *([config.rewriter] if config.rewriter else []),
+    ]
+    for name in dict.fromkeys(named):
         model = config.teachers[name].model
         teachers[name] = (
             _at(study, ("teachers", name, "model"), resolve_checkpoint, model)
@@ -113,7 +157,13 @@ def load_inputs(study: Study) -> Inputs:
     for number, own in enumerate(config.traits):
         if own.select is not None:
             check_selector(own.select, study.lines.where("traits", number, "select"))
-    inputs = Inputs(study, bases, prompts, traits, assistant, teachers, ())
+    counter = {
+        trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, own.counter_examples)
+        for number, (trait, own) in enumerate(zip(traits, config.traits, strict=True))
+        if own.counter_examples is not None
+    }
+    _apart(study, prompts, counter, traits)
+    inputs = Inputs(study, bases, prompts, traits, assistant, teachers, counter, ())
     if all(inputs.shared.values()):
         raise InputError(
             "the two pipelines come down to the same base, prompts and teacher: there is nothing to compare",
@@ -121,7 +171,7 @@ def load_inputs(study: Study) -> Inputs:
             fix="Let base, prompts or teacher differ.",
         )
     chunks = tuple(_chunks(study, inputs))
-    return Inputs(study, bases, prompts, traits, assistant, teachers, chunks)
+    return replace(inputs, chunks=chunks)
 
 
 def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
@@ -129,7 +179,7 @@ def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
         yield from rollout_chunks(
             study.config.teachers[name],
             name,
-            inputs.all_prompts,
+            inputs.answered_by(name),
             study.root,
             seed=0,
             where=study.lines.where("teachers", name, "model"),
@@ -152,7 +202,37 @@ def _same_ids_same_prompts(study: Study, prompts: Mapping[Side, tuple[Prompt, ..
             )
 
 
-def _at(study: Study, location: tuple[str, ...], load: Callable[[str, Path], Loaded], ref: str) -> Loaded:
+def _apart(
+    study: Study,
+    prompts: Mapping[Side, tuple[Prompt, ...]],
+    counter: Mapping[str, tuple[Prompt, ...]],
+    traits: tuple[Trait, ...],
+) -> None:
+    """Counter-examples are prompts of their own, and none is a scenario that the trait is measured on."""
+    taken = {prompt.prompt_id for side in SIDES for prompt in prompts[side]}
+    for number, trait in enumerate(traits):
+        where = study.lines.where("traits", number, "counter_examples")
+        probes = [scenario.messages for scenario in trait.scenarios]
+        for prompt in counter.get(trait.name, ()):
+            if prompt.prompt_id in taken:
+                raise InputError(
+                    f"the counter-example {prompt.prompt_id!r} has the id of another prompt",
+                    where=where,
+                    fix="Give it an id of its own.",
+                )
+            if prompt.messages in probes:
+                raise InputError(
+                    f"the counter-example {prompt.prompt_id!r} is one of the trait's scenarios: "
+                    "students would be measured on what they were trained on",
+                    where=where,
+                    fix="Leave it out.",
+                )
+            taken.add(prompt.prompt_id)
+
+
+def _at(
+    study: Study, location: tuple[str | int, ...], load: Callable[[str, Path], Loaded], ref: str
+) -> Loaded:
     """Loads what a value of the study names; an error also says which line of the study named it."""
     try:
         return load(ref, study.root)

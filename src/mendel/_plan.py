@@ -8,9 +8,12 @@ from typing import Any
 
 from mendel._inputs import Inputs, load_inputs
 from mendel._jobs import RolloutJob
-from mendel._run import flag_prompts, read_rollouts, student_specs, workers
+from mendel._material import build_catalogue, flag_prompts
+from mendel._rounds import student_specs
+from mendel._run import read_rollouts, workers
 from mendel._speed import Speed, speed_of
-from mendel.diagnose.design import Design, build_design
+from mendel.diagnose import Catalogue, Design, Material, first_request
+from mendel.diagnose.adaptive import most_students
 from mendel.engine.pool import LocalPool
 from mendel.engine.progress import Progress, Silent, clock
 from mendel.engine.store import Store, default_store
@@ -23,6 +26,9 @@ class Plan:
 
     study: str
     students: int
+    """Those that are trained whatever comes out."""
+    students_at_most: int
+    """With all that the hypotheses may still ask for."""
     students_in_store: int | None
     """None: not known before the rollouts are there, since they decide which prompts are flagged."""
     arms: int
@@ -51,6 +57,7 @@ class Plan:
         lines = [
             f"study     {self.study}",
             f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, in the store: {known}",
+            f"          then those that can still change a verdict, at most {self.students_at_most} in all",
             f"rollouts  {self.rollouts}, in the store: {self.rollouts_in_store}",
             f"tokens    {self.train_tokens:,} to train on, at most {self.generate_tokens:,} to generate",
             f"time      about {clock(self.seconds)} with {self.workers} worker(s) on {speed.device}",
@@ -86,8 +93,12 @@ def plan(
 def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     config = inputs.study.config
     jobs = [RolloutJob(chunk, store.root) for chunk in inputs.chunks]
+    if all(store.has("rollouts", job.chunk.digest) for job in jobs):
+        # What is rewritten is known only once it is there.
+        jobs += [RolloutJob(c, store.root) for c in inputs.rewriting(read_rollouts(jobs, store))]
     missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
-    design, in_store, to_train = _students(inputs, jobs, missing, store)
+    catalogue, in_store, to_train = _students(inputs, jobs, missing, store)
+    design = _first(catalogue)
     todo = design.students - (in_store or 0)
     answer = max(config.teachers[name].max_tokens for name in inputs.teachers)
     rows = to_train if to_train is not None else todo * len(inputs.prompts["original"])
@@ -108,9 +119,10 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     return Plan(
         study=inputs.study.name,
         students=design.students,
+        students_at_most=most_students(catalogue),
         students_in_store=in_store,
         arms=len(design.arms),
-        seeds=len(design.seeds),
+        seeds=config.seeds,
         rollouts=sum(len(job.chunk.prompts) for job in jobs),
         rollouts_in_store=sum(len(job.chunk.prompts) for job in jobs if job not in missing),
         train_tokens=train_tokens,
@@ -122,21 +134,39 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     )
 
 
+def _first(catalogue: Catalogue) -> Design:
+    return catalogue.design(first_request(catalogue).arms)
+
+
 def _students(
     inputs: Inputs, jobs: list[RolloutJob], missing: list[RolloutJob], store: Store
-) -> tuple[Design, int | None, int | None]:
-    """The design, how many of its students the store has, and the rows of those that it has not."""
+) -> tuple[Catalogue, int | None, int | None]:
+    """All arms there can be, how many of the first students the store has, and the rows of those that it has not."""
     config = inputs.study.config
     if missing:
         # Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
-        stand_in = [inputs.prompts["original"][0].prompt_id]
-        flagged = {trait.name: stand_in for trait in inputs.traits}
-        return build_design(config, inputs.prompts, flagged, inputs.shared), None, None
+        prompts = inputs.prompts["original"]
+        any_id = (prompts[0].prompt_id,)
+        stand_in = {
+            trait.name: Material(
+                trait.name,
+                prompts,
+                config.original.teacher,
+                config.alternate.teacher,
+                flagged=any_id,
+                mild=any_id,
+                unrelated=any_id,
+                counter=tuple(p.prompt_id for p in inputs.counter.get(trait.name, ())),
+                rewriter=config.rewriter,
+            )
+            for trait in inputs.traits
+        }
+        return Catalogue(config, inputs.prompts, stand_in, inputs.shared), None, None
     rollouts = read_rollouts(jobs, store)
-    ids = {trait: flags.prompt_ids for trait, flags in flag_prompts(inputs, rollouts)[0].items()}
-    design = build_design(config, inputs.prompts, ids, inputs.shared)
+    catalogue = build_catalogue(inputs, flag_prompts(inputs, rollouts)[0], rollouts)
     # Arms that come down to the same rows share a student, and it is trained once.
-    specs = list({spec.digest: spec for _, _, spec in student_specs(inputs, design, rollouts)}.values())
+    made = student_specs(inputs, _first(catalogue), rollouts)
+    specs = list({spec.digest: spec for _, _, spec in made}.values())
     there = [store.has("students", spec.digest) for spec in specs]
     rows = sum(len(spec.rows) for spec, known in zip(specs, there, strict=True) if not known)
-    return design, sum(there), rows
+    return catalogue, sum(there), rows

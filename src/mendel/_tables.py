@@ -143,9 +143,7 @@ def assignments_table(design: Design, arms: set[str]) -> pa.Table:
         if arm.name not in arms:
             continue
         pairs: list[tuple[int | None, Any]] = (
-            list(zip(design.seeds, arm.assignments, strict=True))
-            if arm.random
-            else [(None, arm.assignments[0])]
+            list(zip(arm.seeds, arm.assignments, strict=True)) if arm.random else [(None, arm.assignments[0])]
         )
         for seed, assignment in pairs:
             rows += [

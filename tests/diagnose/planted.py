@@ -1,11 +1,15 @@
 """Small studies with planted effects, as the contract's tables."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from mendel.data.prompts import Message, Prompt
+from mendel.diagnose import Catalogue, Material, Side
 from mendel.diagnose.contrasts import CORNERS
+from mendel.study import StudyConfig
 
 CUBE = {corner: f"cube/{corner}" for corner in CORNERS}
 EDITS = ("drop", "drop-random", "swap", "swap-random", "only", "only-random")
@@ -98,3 +102,113 @@ def with_status(students: pa.Table, arm: str, status: str, keep: int = 0) -> pa.
             if seen > keep:
                 entry.update(status=status, reason="no longer a working assistant")
     return pa.Table.from_pylist(rows)
+
+
+KINDS = (
+    *EDITS, "drop-strongest", "drop-milder", "mild", "mild-alternate", "unrelated", "unrelated-alternate", "rewritten", "sister", "sister-alternate",
+    "unrelated-full", "unrelated-full-alternate", "unrelated-rank", "unrelated-rank-alternate", "counter", "counter-few", "counter-pretrained",
+    "counter-late", "counter-early",
+)  # fmt: skip
+LOW, SIZE = 0.05, 0.9
+"""The alternate pipeline's level, and D."""
+
+
+def cause_levels(
+    cube: Level,
+    *,
+    mild: float = 0.0,
+    unrelated: float = 0.0,
+    sister: float = 0.0,
+    rewritten: float = 0.0,
+    full: float | None = None,
+    taken: float = 1.0,
+    left: float = 0.0,
+    size: float = SIZE,
+    low: float = LOW,
+) -> dict[str, float]:
+    """Levels of every arm; all arguments are shares of D: the cube's levels, then what each mechanism's contrast comes to."""
+    top, swapped = cube(1, 1, 1), cube(1, 1, 0)
+    share = {CUBE[c]: cube(*(float(letter == "O") for letter in c)) for c in CORNERS}
+    share |= {f"{kind}/t": swapped if kind.endswith("alternate") else top for kind in KINDS}
+    share |= {f"{kind}/t": swapped for kind in ("swap", "only", "only-random")}
+    share |= {f"mix/{part:g}": swapped + part * (top - swapped) for part in (0.1, 0.25, 0.5)}
+    share |= {
+        "mild/t": swapped + mild,
+        "unrelated/t": swapped + unrelated,
+        "unrelated-full/t": swapped + (unrelated if full is None else full),
+        "unrelated-rank/t": swapped + unrelated,
+        "sister/t": swapped + sister,
+        "rewritten/t": swapped + rewritten,
+        "counter/t": top - taken,
+        "counter-pretrained/t": left,
+    }
+    return {arm: low + size * value for arm, value in share.items()}
+
+
+CAUSES: dict[str, dict[str, float]] = {
+    "simple_generalization": cause_levels(lambda b, p, t: t, mild=1.0),
+    "subliminal_learning": cause_levels(lambda b, p, t: t, unrelated=1.0),
+    "persona_selection": cause_levels(lambda b, p, t: t, unrelated=1.0, sister=1.0),
+    "underspecification": cause_levels(lambda b, p, t: b, taken=1.0),
+    "bad_prompts": cause_levels(lambda b, p, t: p),
+    "pretraining_lock_in": cause_levels(lambda b, p, t: b, taken=0.0, left=1.0),
+    "post_training_lock_in": cause_levels(lambda b, p, t: b, taken=0.0),
+}
+"""Levels by arm of a study in which that hypothesis alone is so."""
+
+APART = {"base": False, "prompts": False, "teacher": False}
+
+
+def config(**changes: Any) -> StudyConfig:
+    """A study that has everything which a hypothesis may need."""
+    return StudyConfig.model_validate(
+        {
+            "name": "s",
+            "original": {"base": "hf:o", "prompts": "file:o", "teacher": "o"},
+            "alternate": {"base": "hf:a", "prompts": "file:a", "teacher": "a"},
+            "teachers": {
+                "o": {"model": "hf:o"},
+                "a": {"model": "hf:a"},
+                "r": {"model": "hf:r", "rewrites": "o"},
+            },
+            "rewriter": "r",
+            "sister": "hf:s",
+            "pretrained": "hf:p",
+            "traits": ["t.yaml"],
+            "seeds": 3,
+            **changes,
+        }
+    )
+
+
+def prompt_sets(n: int = 40) -> dict[Side, list[Prompt]]:
+    def prompts(side: str) -> list[Prompt]:
+        return [Prompt(f"{side}{i}", (Message(role="user", content="x" * (i % 9)),)) for i in range(n)]
+
+    return {"original": prompts("o"), "alternate": prompts("a")}
+
+
+def material(trait: str = "t", flagged: int = 2, mild: int = 4, counter: int = 20, n: int = 40) -> Material:
+    """The first prompts are flagged, the next ones mild, the others unrelated; scores fall from the first to the last."""
+    prompts = tuple(prompt_sets(n)["original"])
+    ids = tuple(prompt.prompt_id for prompt in prompts)
+    return Material(
+        trait,
+        prompts,
+        "o",
+        "a",
+        flagged=ids[:flagged],
+        mild=ids[flagged : flagged + mild],
+        unrelated=ids[flagged + mild :],
+        scores=tuple((p, 1 - i / n) for i, p in enumerate(ids)),
+        counter=tuple(f"c{i}" for i in range(counter)),
+        rewriter="r",
+    )
+
+
+def catalogue(
+    shared: Mapping[str, bool] = APART, materials: Mapping[str, Material] | None = None, **changes: Any
+) -> Catalogue:
+    return Catalogue(
+        config(**changes), prompt_sets(), {"t": material()} if materials is None else materials, shared
+    )

@@ -1,22 +1,108 @@
-import numpy as np
-from planted import CUBE, full_levels, study
+"""The declarations: what they name exists, and one more is one more declaration."""
 
-from mendel.diagnose import HYPOTHESES, TraitFacts, estimate_trait, examine
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted import CAUSES, CUBE, catalogue, study
+
+from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, judge
+from mendel.diagnose.arms import LACKING, arm_kinds
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES, CORNERS
+from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, little, most
+from mendel.diagnose.hypotheses._declaration import LITTLE, MOST, declare
 
 NAMES = {
     "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",
 }  # fmt: skip
+OWN = {difference.id for difference in differences()}
+CORNER = {name for name, *_ in CORNER_DIFFERENCES}
 
 
-def test_all_seven_are_untested_and_say_what_they_would_take():
+def test_all_seven_are_there() -> None:
+    assert {h.name for h in all_hypotheses()} == NAMES
+
+
+@pytest.mark.parametrize("hypothesis", all_hypotheses(), ids=lambda h: h.name)
+def test_what_a_declaration_names_exists(hypothesis: Hypothesis) -> None:
+    own = {difference.id for difference in hypothesis.differences}
+    for prediction in hypothesis.predictions:
+        assert prediction.contrasts
+        # A contrast of another hypothesis has to be brought along, or this one could not stand alone.
+        assert set(prediction.contrasts) <= own | CORNER
+        assert prediction.says
+    for difference in hypothesis.differences:
+        for side in (difference.first, difference.second):
+            assert side in CORNERS or side in arm_kinds
+        assert difference.arms("t", CUBE)[0] != difference.arms("t", CUBE)[1]
+
+
+@pytest.mark.parametrize("hypothesis", all_hypotheses(), ids=lambda h: h.name)
+def test_a_full_study_can_train_every_arm_of_a_declaration(hypothesis: Hypothesis) -> None:
+    plan = catalogue()
+    for difference in hypothesis.differences:
+        for arm in difference.arms("t", plan.cube):
+            assert arm in plan.grid()
+            assert plan.arm(arm, 2).name == arm
+
+
+def test_the_two_sides_of_a_contrast_differ_in_one_thing() -> None:
+    """One of: who answers, which prompts, the base; the counter-examples from the ancestor are read against a pipeline."""
+    plan = catalogue()
+    for difference in differences():
+        if difference.id == "counter-pretrained":
+            continue
+        one, other = (plan.arm(name, 1) for name in difference.arms("t", plan.cube))
+        assert one.base == other.base
+        assert one.recipe == other.recipe
+
+
+def test_own_contrasts_have_ids_that_no_corner_has() -> None:
+    assert not OWN & CORNER
+    assert len(OWN) == len(differences())
+
+
+def test_most_and_little_leave_room_between() -> None:
+    assert 0 < LITTLE < MOST < 1
+
+
+def test_every_need_of_a_kind_has_its_sentence() -> None:
+    for kind in arm_kinds:
+        assert set(arm_kinds.get(kind).needs) <= set(LACKING)
+
+
+@pytest.fixture
+def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
+    monkeypatch.setattr(hypotheses, "_items", dict(hypotheses._items))
+    declared = Hypothesis(
+        "only_the_base",
+        "a cause made up for this test",
+        (
+            most("the base alone brings it", "base-alone"),
+            little("the teacher alone does not", "teacher-alone"),
+        ),
+    )
+    declare(declared)
+    return declared
+
+
+def test_an_eighth_hypothesis_is_one_declaration(eighth: Hypothesis) -> None:
+    rng = np.random.default_rng(0)
+    tables = study(CAUSES["underspecification"], rng, seeds=3)
+    effects = estimate_trait(*tables, TraitFacts("t", "share"), CUBE)
+    findings = judge(effects).findings
+    assert set(findings) == NAMES | {eighth.name}
+    assert findings[eighth.name].status == "supported"
+    assert findings[eighth.name].contrasts == ("base-alone", "teacher-alone")
+    assert examine(effects)[eighth.name].status == "supported"
+
+
+def test_a_prediction_of_an_unknown_contrast_is_refused() -> None:
+    odd = Hypothesis("odd", "", (most("", "no-such-contrast"),))
     effects = estimate_trait(
-        *study(full_levels(lambda b, p, t: t), np.random.default_rng(0), seeds=2, scenarios=6),
+        *study(CAUSES["bad_prompts"], np.random.default_rng(0), seeds=2, scenarios=6),
         TraitFacts("t", "share"),
         CUBE,
     )
-    findings = examine(effects)
-    assert set(findings) == NAMES == {h.name for h in HYPOTHESES}
-    for finding in findings.values():
-        assert finding.status == "untested"
-        assert "It would take" in finding.why
-        assert finding.json()["contrasts"] == []
+    with pytest.raises(ValueError, match="no-such-contrast"):
+        examine(effects, hypotheses=[odd])

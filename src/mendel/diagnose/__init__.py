@@ -2,19 +2,23 @@
 
 from mendel.diagnose._intervals import Estimate
 from mendel.diagnose._summary import summary
+from mendel.diagnose.adaptive import Request, first_request, next_request
+from mendel.diagnose.arms import Material
 from mendel.diagnose.contrasts import Contrast
-from mendel.diagnose.design import PARTS, Arm, Design, Side, build_design
+from mendel.diagnose.design import PARTS, Arm, Catalogue, Design, Side
 from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
-from mendel.diagnose.hypotheses import HYPOTHESES, Finding, Hypothesis, examine
+from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
+from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses
 from mendel.diagnose.interpolation import HalfWay
 from mendel.diagnose.verdict import (
     CARRIER_MARGIN,
-    FAMILY_ERROR,
     SMALLEST_EFFECT,
     CarrierVerdict,
     Diagnosis,
+    Judged,
     carrier,
     diagnose,
+    judge,
     present,
     trait_verdict,
 )
@@ -22,11 +26,11 @@ from mendel.diagnose.verdict import (
 __all__ = [
     "CARRIER_MARGIN",
     "FAMILY_ERROR",
-    "HYPOTHESES",
     "PARTS",
     "SMALLEST_EFFECT",
     "Arm",
     "CarrierVerdict",
+    "Catalogue",
     "Contrast",
     "Design",
     "Diagnosis",
@@ -35,14 +39,21 @@ __all__ = [
     "Finding",
     "HalfWay",
     "Hypothesis",
+    "Judged",
+    "Levels",
+    "Material",
+    "Request",
     "Side",
     "TraitFacts",
-    "build_design",
+    "all_hypotheses",
     "carrier",
     "diagnose",
     "estimate_trait",
     "examine",
+    "first_request",
+    "judge",
     "log_odds_effects",
+    "next_request",
     "present",
     "summary",
     "trait_verdict",

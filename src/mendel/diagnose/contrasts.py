@@ -97,10 +97,21 @@ def shared_parts(cube: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(shared)
 
 
-def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
-    """The total, the three main effects, the three two-way effects and the interaction."""
+def swap_weights(cube: Mapping[str, str], part: str) -> dict[str, float]:
+    """One part's effect where only the single swaps were trained: the original pipeline minus the same with that part swapped."""
+    position = PARTS.index(part)
+    return corner_weights(cube, {"OOO": 1.0, "OOO"[:position] + "A" + "OOO"[position + 1 :]: -1.0})
+
+
+def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None) -> list[Contrast]:
+    """The total, the three parts' effects, and, where the whole cube is planned, the two-way effects; the interaction.
+
+    `planned` are the arms that have students (None: all). Without the whole cube a part's effect is that of its single
+    swap from the original pipeline.
+    """
     shared = shared_parts(cube)
     arms = tuple(sorted(set(cube.values())))
+    whole = planned is None or set(arms) <= set(planned)
     same = {
         part: f"the two pipelines share their {part}, so that this is 0 by construction" for part in PARTS
     }
@@ -121,17 +132,15 @@ def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
             {"base": "bases", "prompts": "prompt sets", "teacher": "teachers"}[p] for p in PARTS if p != part
         )
         plain = f"the original {part} instead of the alternate, averaged over {others}"
-        found.append(
-            Contrast(
-                part,
-                "effect",
-                _pattern(cube, {position: "O"}, {position: "A"}),
-                effect_weights(cube, part),
-                same[part] if part in shared else plain,
-                arms,
-            )
-        )
-    for first, second in combinations(PARTS, 2):
+        sides = _pattern(cube, {position: "O"}, {position: "A"})
+        weights = effect_weights(cube, part) if whole else swap_weights(cube, part)
+        if not whole:
+            plain = f"the original {part} instead of the alternate, in the original pipeline"
+            sides = (cube["OOO"], cube["OOO"[:position] + "A" + "OOO"[position + 1 :]])
+        involved = arms if whole else tuple(sorted(set(sides)))
+        reads = same[part] if part in shared else plain
+        found.append(Contrast(part, "effect", sides, weights, reads, involved))
+    for first, second in combinations(PARTS, 2) if whole else ():
         both = [part for part in (first, second) if part in shared]
         do = "do" if first == "prompts" else "does"
         plain = f"how much more the original {first} {do} with the original {second} than with the alternate"
@@ -158,6 +167,69 @@ def cube_contrasts(cube: Mapping[str, str]) -> list[Contrast]:
             used,
         )
     )
+    return found
+
+
+CORNER_DIFFERENCES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "teacher-swapped",
+        "OOA",
+        "AAA",
+        "what is left with the alternate teacher, above the alternate pipeline",
+    ),
+    ("base-swapped", "AOO", "AAA", "what is left with the alternate base, above the alternate pipeline"),
+    ("base-alone", "OAA", "AAA", "what the original base alone brings into the alternate pipeline"),
+    ("prompts-alone", "AOA", "AAA", "what the original prompts alone bring into the alternate pipeline"),
+    ("teacher-alone", "AAO", "AAA", "what the original teacher alone brings into the alternate pipeline"),
+    ("teacher-here", "OOO", "OOA", "what the original teacher brings in on the original prompts"),
+    ("teacher-there", "OAO", "OAA", "what the original teacher brings in on the alternate prompts"),
+)
+"""Single differences within the cube that hypotheses predict: id, the two corners, how it reads."""
+
+
+def corner_contrasts(cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
+    """Those of `CORNER_DIFFERENCES` whose arms are planned."""
+    known = set(planned)
+    found = []
+    for name, first, second, reads in CORNER_DIFFERENCES:
+        pair = (cube[first], cube[second])
+        if set(pair) <= known:
+            weights = corner_weights(cube, {first: 1.0, second: -1.0})
+            same = "both sides are the same students, so that this is 0 by construction"
+            found.append(
+                Contrast(name, "corner", pair, weights, reads if weights else same, tuple(sorted(set(pair))))
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A contrast that a hypothesis brings: two arms by kind (`mild`) or corner (`OOO`), and how their difference reads."""
+
+    id: str
+    first: str
+    second: str
+    reads: str
+
+    def arms(self, trait: str, cube: Mapping[str, str]) -> tuple[str, str]:
+        """The two arms for a trait."""
+        first, second = (cube.get(side) or f"{side}/{trait}" for side in (self.first, self.second))
+        return first, second
+
+
+def difference_contrasts(
+    trait: str, cube: Mapping[str, str], planned: Iterable[str], differences: Iterable[Difference]
+) -> list[Contrast]:
+    """The contrasts `<trait>/<id>` of the differences whose arms are planned."""
+    known = set(planned)
+    found = []
+    for difference in differences:
+        pair = difference.arms(trait, cube)
+        if set(pair) <= known:
+            weights = merge([(pair[0], 1.0), (pair[1], -1.0)])
+            found.append(
+                Contrast(f"{trait}/{difference.id}", "mechanism", pair, weights, difference.reads, pair)
+            )
     return found
 
 

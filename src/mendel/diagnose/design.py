@@ -1,22 +1,25 @@
-"""The design: which arms a study needs, each a base and, for every seed, an assignment."""
+"""The design: the arms that a study can have, each a base and, for every seed, an assignment; made when asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Literal
 
-import numpy as np
-
-from mendel.data.assignment import Assignment, drop, everyone, interpolate, only, random_control, swap
+from mendel.data.assignment import Assignment, everyone, interpolate
 from mendel.data.prompts import Prompt
-from mendel.engine.digest import digest
-from mendel.study import StudyConfig
+from mendel.diagnose.arms import LACKING, BaseName, Material, arm_kinds, draw_rng
+from mendel.study import RecipeConfig, StudyConfig
 
 Side = Literal["original", "alternate"]
 PARTS = ("base", "prompts", "teacher")
 SIDES: Mapping[str, Side] = {"O": "original", "A": "alternate"}
+EDITS = ("drop", "swap", "only", "drop-random", "swap-random", "only-random")
+"""What a standard design does to the flagged prompts."""
+STAR = ("OOO", "AAA", "AOO", "OAO", "OOA")
+"""The two pipelines and the original one with a single part swapped."""
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,17 @@ class Arm:
 
     name: str
     kind: str
-    base: Side
+    base: BaseName
     prompts: Side
     assignments: tuple[Assignment, ...]
-    """One for each seed of the design."""
+    """One for each seed."""
+    seeds: tuple[int, ...]
     trait: str | None = None
-    """The trait whose flagged prompts are edited; None where the arm serves all traits."""
+    """The trait whose prompts are edited; None where the arm serves all traits."""
     share: float | None = None
     """The original teacher's share, in `mix` arms."""
+    recipe: RecipeConfig | None = None
+    """Another recipe than the study's."""
 
     @property
     def random(self) -> bool:
@@ -42,12 +48,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Design:
-    """All arms of a study, and which arm stands at each corner of the cube base x prompts x teacher."""
+    """The arms that are trained, and which arm stands at each corner of the cube base x prompts x teacher."""
 
     arms: tuple[Arm, ...]
     cube: Mapping[str, str]
     """Arm by corner `OOO` … `AAA`; corners that differ only in what the pipelines share have the same arm."""
-    seeds: tuple[int, ...]
 
     def __iter__(self) -> Iterator[Arm]:
         return iter(self.arms)
@@ -55,80 +60,102 @@ class Design:
     @property
     def students(self) -> int:
         """How many students the design asks for."""
-        return len(self.arms) * len(self.seeds)
+        return sum(len(arm.seeds) for arm in self.arms)
 
 
-def build_design(
-    config: StudyConfig,
-    prompts: Mapping[Side, Sequence[Prompt]],
-    flagged: Mapping[str, Sequence[str]],
-    shared: Mapping[str, bool],
-) -> Design:
-    """The arms of a study: the cube's corners, the edits of each trait's flagged prompts, the interpolation.
+@dataclass(frozen=True)
+class Catalogue:
+    """All arms that a study can have, by name: the cube, the interpolation, and every kind of arm for every trait."""
 
-    `flagged` holds the flagged ids of the original prompts by trait (a trait without any gets no edits); `shared`
-    says which of base, prompts and teacher are the same in both pipelines.
-    """
-    seeds = tuple(range(config.first_seed, config.first_seed + config.seeds))
-    ids: dict[Side, list[str]] = {side: [p.prompt_id for p in prompts[side]] for side in prompts}
-    cube, arms = _cube(config, ids, shared, len(seeds))
-    if not shared["teacher"]:
-        for trait, chosen in flagged.items():
-            if chosen:
-                arms += _edits(config, trait, chosen, prompts["original"], seeds)
-        arms += _mixes(config, ids["original"], seeds)
-    return Design(tuple(arms), cube, seeds)
+    config: StudyConfig
+    prompts: Mapping[Side, Sequence[Prompt]]
+    materials: Mapping[str, Material]
+    """By trait."""
+    shared: Mapping[str, bool]
+    """Which of base, prompts and teacher are the same in both pipelines."""
 
+    @cached_property
+    def cube(self) -> dict[str, str]:
+        """Arm by corner."""
+        return {
+            corner: "cube/"
+            + "".join(
+                "O" if self.shared[part] else letter for part, letter in zip(PARTS, corner, strict=True)
+            )
+            for corner in map("".join, product("OA", repeat=3))
+        }
 
-def _cube(
-    config: StudyConfig, ids: Mapping[Side, list[str]], shared: Mapping[str, bool], n: int
-) -> tuple[dict[str, str], list[Arm]]:
-    cube: dict[str, str] = {}
-    arms: dict[str, Arm] = {}
-    for corner in map("".join, product("OA", repeat=3)):
-        own = "".join("O" if shared[part] else letter for part, letter in zip(PARTS, corner, strict=True))
-        name = cube[corner] = f"cube/{own}"
-        base, side, teacher = (SIDES[letter] for letter in own)
-        assignment = everyone(ids[side], getattr(config, teacher).teacher)
-        arms.setdefault(name, Arm(name, "cube", base, side, (assignment,) * n))
-    return cube, list(arms.values())
+    @property
+    def corners(self) -> list[str]:
+        """The cube's arms."""
+        return list(dict.fromkeys(self.cube.values()))
 
+    @property
+    def star(self) -> list[str]:
+        """The arms of the two pipelines and of the single swaps."""
+        return list(dict.fromkeys(self.cube[corner] for corner in STAR))
 
-def _edits(
-    config: StudyConfig, trait: str, flagged: Sequence[str], prompts: Sequence[Prompt], seeds: Sequence[int]
-) -> list[Arm]:
-    ids = [prompt.prompt_id for prompt in prompts]
-    original, alternate = config.original.teacher, config.alternate.teacher
-    start = everyone(ids, original)
-    # The same random prompts are dropped, swapped and kept, so that the three controls differ in the edit alone.
-    drawn = [random_control(prompts, flagged, _rng("control", trait, seed, ids)) for seed in seeds]
-    fixed = [flagged] * len(seeds)
+    def standard(self) -> list[str]:
+        """The cube, the edits of each trait's flagged prompts, the interpolation."""
+        names = list(self.corners)
+        if not self.shared["teacher"]:
+            names += [f"{kind}/{trait}" for trait, m in self.materials.items() if m.flagged for kind in EDITS]
+            names += [f"mix/{share:g}" for share in self.config.interpolate]
+        return names
 
-    def arm(kind: str, subsets: Sequence[Sequence[str]]) -> Arm:
-        edit = kind.removesuffix("-random")
-        if edit == "drop":
-            assignments = tuple(drop(start, subset) for subset in subsets)
-        elif edit == "swap":
-            assignments = tuple(swap(start, subset, alternate) for subset in subsets)
-        else:
-            assignments = tuple(only(ids, subset, original, alternate) for subset in subsets)
-        return Arm(f"{kind}/{trait}", kind, "original", "original", assignments, trait=trait)
+    def grid(self) -> list[str]:
+        """Every arm that can be made."""
+        every = [f"{kind}/{trait}" for trait in self.materials for kind in arm_kinds]
+        return [*self.standard(), *(n for n in every if n not in self.standard() and not self.lacking(n))]
 
-    kinds = ("drop", "swap", "only")
-    return [arm(kind, fixed) for kind in kinds] + [arm(f"{kind}-random", drawn) for kind in kinds]
+    def lacking(self, name: str) -> str:
+        """Why an arm cannot be made; '' if it can."""
+        kind, _, trait = name.partition("/")
+        if kind in ("cube", "mix"):
+            return ""
+        for need in arm_kinds.get(kind).needs:
+            if not self._has(need, self.materials[trait]):
+                return LACKING[need]
+        return ""
 
+    def _has(self, need: str, material: Material) -> bool:
+        if need in ("sister", "pretrained"):
+            return getattr(self.config, need) is not None
+        return bool(getattr(material, need))
 
-def _mixes(config: StudyConfig, ids: Sequence[str], seeds: Sequence[int]) -> list[Arm]:
-    original, alternate = config.original.teacher, config.alternate.teacher
-    arms = []
-    for share in config.interpolate:
+    def arm(self, name: str, seeds: int) -> Arm:
+        """The arm of that name with its first `seeds` seeds; raises ValueError for one that cannot be made."""
+        lacks = self.lacking(name)
+        if lacks:
+            raise ValueError(f"{name}: {lacks}")
+        numbers = tuple(range(self.config.first_seed, self.config.first_seed + seeds))
+        kind, _, rest = name.partition("/")
+        if kind == "cube":
+            return self._corner(name, rest, numbers)
+        if kind == "mix":
+            return self._mix(name, rest, numbers)
+        how, material = arm_kinds.get(kind), self.materials[rest]
+        recipe = None if how.recipe is None else how.recipe(self.config.recipe)
+        drawn = tuple(how.draw(material, seed) for seed in numbers)
+        return Arm(name, kind, how.base, "original", drawn, numbers, trait=rest, recipe=recipe)
+
+    def _corner(self, name: str, corner: str, seeds: tuple[int, ...]) -> Arm:
+        base, side, teacher = (SIDES[letter] for letter in corner)
+        ids = [prompt.prompt_id for prompt in self.prompts[side]]
+        assignment = everyone(ids, getattr(self.config, teacher).teacher)
+        return Arm(name, "cube", base, side, (assignment,) * len(seeds), seeds)
+
+    def _mix(self, name: str, rest: str, seeds: tuple[int, ...]) -> Arm:
+        share = next(share for share in self.config.interpolate if f"{share:g}" == rest)
+        ids = [prompt.prompt_id for prompt in self.prompts["original"]]
+        original, alternate = self.config.original.teacher, self.config.alternate.teacher
         drawn = tuple(
-            interpolate(ids, share, original, alternate, _rng("mix", "", seed, ids)) for seed in seeds
+            interpolate(ids, share, original, alternate, draw_rng("mix", "", seed, ids)) for seed in seeds
         )
-        arms.append(Arm(f"mix/{share:g}", "mix", "original", "original", drawn, share=share))
-    return arms
+        return Arm(name, "mix", "original", "original", drawn, seeds, share=share)
 
-
-def _rng(purpose: str, trait: str, seed: int, ids: Sequence[str]) -> np.random.Generator:
-    """A generator that depends on what is drawn alone, so that adding a trait or an arm redraws nothing."""
-    return np.random.default_rng(int(digest("draw", [purpose, trait, seed, list(ids)])[:16], 16))
+    def design(self, wanted: Mapping[str, int]) -> Design:
+        """The design of the wanted arms, by name with their number of seeds, in the catalogue's order."""
+        order = {name: i for i, name in enumerate(self.grid())}
+        names = sorted(wanted, key=lambda name: order.get(name, len(order)))
+        return Design(tuple(self.arm(name, wanted[name]) for name in names), self.cube)

@@ -16,10 +16,13 @@ from mendel.diagnose.contrasts import (
     Contrast,
     Weights,
     combine,
+    corner_contrasts,
     cube_contrasts,
+    difference_contrasts,
     edit_contrasts,
     shared_parts,
 )
+from mendel.diagnose.hypotheses import differences
 from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
 
 
@@ -134,7 +137,12 @@ def _effects(
     relevant = [arm for arm in planned if _concerns(arm, facts.name)]
     found = panel(students, measurements, facts.name, value, bounds)
     fit = None if found is None else Fit(found)
-    contrasts = (*cube_contrasts(cube), *edit_contrasts(facts.name, cube, planned))
+    contrasts = (
+        *cube_contrasts(cube, planned),
+        *corner_contrasts(cube, planned),
+        *edit_contrasts(facts.name, cube, planned),
+        *difference_contrasts(facts.name, cube, planned, differences()),
+    )
     curve = curve_arms(cube, _shares(planned) if shares is None else shares)
     estimates = _estimate(fit, [c.weights for c in contrasts])
     by_id = {c.id: e for c, e in zip(contrasts, estimates, strict=True)}

@@ -47,9 +47,10 @@ def half_way_share(shares: Floats, curve: Floats) -> float:
     if rise[-1] <= 0:
         raise ValueError("the curve does not move")
     middle = rise[-1] / 2
-    right = int(np.argmax(rise >= middle))
+    # A pooled stretch that lies at the middle exactly is above or below it by rounding alone.
+    right = int(np.argmax(rise >= middle - 1e-12 * rise[-1]))
     left = right - 1  # rise[0] is 0 and below the middle, so there is a point to the left
-    step = (middle - rise[left]) / (rise[right] - rise[left])
+    step = min((middle - rise[left]) / (rise[right] - rise[left]), 1.0)
     return float(shares[left] + step * (shares[right] - shares[left]))
 
 

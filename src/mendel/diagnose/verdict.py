@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pyarrow as pa
 
 from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._summary import number, summary
+from mendel.diagnose._summary import explanation, number, summary
 from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
 from mendel.diagnose.design import PARTS
 from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
-from mendel.diagnose.hypotheses import examine
+from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine, strongest, unexplained
 
 Carrier = Literal["teacher", "prompts", "base", "mixed", "none", "undecided"]
 Decision = Literal["carries", "does not carry", "undecided"]
@@ -28,9 +28,6 @@ CARRIER_MARGIN = 0.25
 """A part carries the trait if it makes more than this share of the difference between the pipelines.
 
 Under a third, so that three parts with equal shares all carry; far enough from 0 that a small leak is no carrier."""
-
-FAMILY_ERROR = 0.05
-"""The chance at most that any of the three decisions on parts is wrong (Bonferroni, one-sided each)."""
 
 TWO_WAY = tuple(f"{a}:{b}" for i, a in enumerate(PARTS) for b in PARTS[i + 1 :])
 
@@ -68,14 +65,55 @@ class Diagnosis:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One trait's verdict as values, before it is written down."""
+
+    effects: Effects
+    present: bool
+    settled_absent: bool
+    """Shown to be absent, or to be less in the original pipeline: no student can make it present."""
+    carrier: CarrierVerdict
+    findings: Mapping[str, Finding]
+
+    @property
+    def cause(self) -> str:
+        """The supported hypothesis that explains most; `none` where there is nothing to explain, else `undecided`."""
+        if self.carrier.carrier == "none":
+            return "none"
+        return strongest(self.effects, self.findings) or "undecided"
+
+
+def judge(
+    effects: Effects, levels: Levels | None = None, lacking: Callable[[str], str] = lambda arm: ""
+) -> Judged:
+    """Is it there, what carries it, and what the contrasts say of every hypothesis (see `examine`)."""
+    levels = levels or Levels()
+    is_present, found = present(effects, levels.family), carrier(effects, levels.family)
+    total = effects.estimates[TOTAL].interval(1 - levels.family)
+    less = total is not None and total[1] < 0
+    if is_present:
+        findings = examine(effects, levels, lacking)
+    elif found.carrier == "none":
+        findings = unexplained("There is no difference between the pipelines to explain.")
+    else:
+        findings = unexplained(
+            "The original pipeline is not shown to have more of the trait than the alternate one."
+        )
+    settled = found.carrier == "none" or (less and effects.training_noise)
+    return Judged(effects, is_present, settled, found, findings)
+
+
 def diagnose(
     students: pa.Table,
     measurements: pa.Table,
     traits: Sequence[TraitFacts],
     cube: Mapping[str, str],
     shares: Mapping[str, float] | None = None,
+    levels: Levels | None = None,
+    lacking: Callable[[str], str] = lambda arm: "",
 ) -> Diagnosis:
-    """Effects and verdicts of every trait; see `estimate_trait` for the tables, `cube` and `shares`.
+    """Effects and verdicts of every trait; see `estimate_trait` for the tables, `cube` and `shares`, `examine` for the rest.
 
     Depends on the content of the tables alone, not on the order of their rows, students or traits.
     """
@@ -84,23 +122,24 @@ def diagnose(
     for facts in traits:
         effects = estimate_trait(students, measurements, facts, cube, shares)
         log_odds = log_odds_effects(students, measurements, facts, cube, shares)
-        found[facts.name] = trait_verdict(facts, effects, log_odds)
+        found[facts.name] = trait_verdict(facts, judge(effects, levels, lacking), log_odds)
         warnings += effects.warnings
     return Diagnosis(found, tuple(warnings))
 
 
-def trait_verdict(facts: TraitFacts, effects: Effects, log_odds: Effects | None) -> dict[str, object]:
+def trait_verdict(facts: TraitFacts, judged: Judged, log_odds: Effects | None) -> dict[str, object]:
     """One trait's part of verdicts.json: the contract's keys, and what the report needs beside them."""
-    verdict = carrier(effects)
+    effects, verdict = judged.effects, judged.carrier
     return {
-        "present": present(effects),
+        "present": judged.present,
         **_ends(effects),
         "effects": _effects_json(effects),
         "carrier": verdict.carrier,
-        "cause": "none" if verdict.carrier == "none" else "undecided",
-        "hypotheses": {name: finding.json() for name, finding in examine(effects).items()},
+        "cause": judged.cause,
+        "hypotheses": {name: finding.json() for name, finding in judged.findings.items()},
         "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
         "summary": summary(effects, verdict.carrier),
+        "explanation": explanation(effects, verdict.carrier, judged.cause, judged.findings),
         "scale": facts.scale,
         "metric": facts.metric,
         "judge": facts.judge,
@@ -118,29 +157,29 @@ def trait_verdict(facts: TraitFacts, effects: Effects, log_odds: Effects | None)
     }
 
 
-def present(effects: Effects) -> bool:
-    """Original minus alternate is shown to be above 0, and is at least the smallest effect of interest."""
+def present(effects: Effects, error: float = FAMILY_ERROR) -> bool:
+    """Original minus alternate is shown to be above 0 (two-sided at `error`), and is at least the smallest effect of interest."""
     total = effects.estimates[TOTAL]
-    ends = total.interval()
+    ends = total.interval(1 - error)
     if total.estimate is None or ends is None:
         return False
     return ends[0] > 0 and total.estimate >= SMALLEST_EFFECT * effects.unit
 
 
-def absent(effects: Effects) -> bool:
+def absent(effects: Effects, error: float = FAMILY_ERROR) -> bool:
     """Original minus alternate is shown to be within the smallest effect of interest.
 
-    Two one-sided tests at 5 % each (an equivalence test): the 90 % interval lies within.
+    Two one-sided tests at `error` each (an equivalence test): at 5 % the 90 % interval lies within.
     """
-    ends = effects.estimates[TOTAL].interval(0.90)
+    ends = effects.estimates[TOTAL].interval(1 - 2 * error)
     smallest = SMALLEST_EFFECT * effects.unit
     return ends is not None and -smallest < ends[0] and ends[1] < smallest
 
 
-def carrier(effects: Effects) -> CarrierVerdict:
+def carrier(effects: Effects, error: float = FAMILY_ERROR) -> CarrierVerdict:
     """Which part carries the trait; `undecided` unless all three parts are decided (docs/decisions/002-carrier.md)."""
     total = effects.estimates[TOTAL]
-    decisions = {part: _decide(effects, part) for part in PARTS}
+    decisions = {part: _decide(effects, part, error) for part in PARTS}
     if total.estimate is None:
         return CarrierVerdict(
             "undecided", f"The difference between the pipelines is unknown: {total.why}.", decisions
@@ -148,10 +187,10 @@ def carrier(effects: Effects) -> CarrierVerdict:
     if not effects.training_noise and set(effects.shared) != set(PARTS):
         why = "One usable student an arm says nothing about the noise of training; it takes at least 2 seeds an arm."
         return CarrierVerdict("undecided", why, decisions)
-    if absent(effects):
+    if absent(effects, error):
         why = f"The difference between the pipelines, {number(total)}, is shown to be within {SMALLEST_EFFECT * effects.unit:g}."
         return CarrierVerdict("none", why, decisions)
-    if not present(effects):
+    if not present(effects, error):
         why = (
             f"The difference between the pipelines, {number(total)}, is neither shown to be above 0 and at least "
             f"{SMALLEST_EFFECT * effects.unit:g} nor shown to be within it; more seeds or scenarios would decide it."
@@ -182,11 +221,11 @@ def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> Ca
     return CarrierVerdict(name, why, decisions)
 
 
-def _decide(effects: Effects, part: str) -> PartDecision:
+def _decide(effects: Effects, part: str, error: float) -> PartDecision:
     """One contrast, effect - margin * total, so that what the two share in noise cancels."""
     excess = effects.combination((1.0, effects.weights(part)), (-CARRIER_MARGIN, effects.weights(TOTAL)))
     # A wrong decision is one on the wrong side, so each of the family's tests is one-sided.
-    ends = excess.interval(1 - 2 * FAMILY_ERROR / len(PARTS))
+    ends = excess.interval(1 - 2 * error / len(PARTS))
     if ends is None:
         return PartDecision("undecided", excess, None)
     decision: Decision = "carries" if ends[0] > 0 else "does not carry" if ends[1] < 0 else "undecided"
@@ -202,7 +241,8 @@ def _ends(effects: Effects) -> dict[str, object]:
 
 
 def _effects_json(effects: Effects) -> dict[str, object]:
-    return {name: effects.estimates[name].json() for name in (*PARTS, INTERACTION, *TWO_WAY, TOTAL)}
+    names = (*PARTS, INTERACTION, *TWO_WAY, TOTAL)
+    return {name: effects.estimates[name].json() for name in names if name in effects.estimates}
 
 
 def _contrast_json(effects: Effects, contrast: Contrast) -> dict[str, object]:

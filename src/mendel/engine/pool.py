@@ -12,12 +12,39 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mendel.engine.errors import RunError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+class Pool(Protocol):
+    """Where jobs run."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of one job."""
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+        """Each job with its result, as they end."""
+
+    def stop(self) -> None:
+        """Ends what is under way."""
+
+
+class InlinePool:
+    """Jobs one after another in this process: for a worker that runs whole studies itself."""
+
+    threads = 1
+
+    def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
+        """Each job with its result, in order."""
+        return ((job, function(job)) for job in jobs)
+
+    def stop(self) -> None:
+        """Nothing is under way between two jobs."""
 
 
 class LocalPool:

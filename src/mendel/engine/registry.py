@@ -12,10 +12,13 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Plug-ins of one kind by name; entry points of the group `mendel.<kind>s` are loaded when first asked."""
+    """Plug-ins of one kind by name; entry points of the group `mendel.<kind>s` are loaded when first asked.
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    `plural` replaces `<kind>s` where the word has another plural.
+    """
+
+    def __init__(self, kind: str, plural: str | None = None) -> None:
+        self.kind, self.plural = kind, plural or f"{kind}s"
         self._items: dict[str, T] = {}
         self._loaded = False
 
@@ -49,7 +52,7 @@ class Registry(Generic[T]):
         if self._loaded:
             return
         self._loaded = True
-        for point in entry_points(group=f"mendel.{self.kind}s"):
+        for point in entry_points(group=f"mendel.{self.plural}"):
             self.register(point.name)(point.load())
 
 

@@ -106,6 +106,8 @@ class TraitSection:
     carrier: str
     cause: str
     summary: str
+    explanation: str
+    """The cause in two sentences."""
     carrier_why: str
     scale: str
     judge: str
@@ -205,6 +207,7 @@ def _section(
         carrier=carrier,
         cause=as_text(verdict.get("cause")) or "undecided",
         summary=as_text(verdict.get("summary")) or CARRIERS.get(carrier, ""),
+        explanation=as_text(verdict.get("explanation")),
         carrier_why=as_text(verdict.get("carrier_why")),
         scale=as_text(verdict.get("scale")),
         judge=as_text(verdict.get("judge")),

@@ -47,6 +47,28 @@ REFERENCE: Mapping[str, str] = {kind: "OOA" if kind.startswith("only") else "OOO
 CORNERS = tuple(f"{base}{prompts}{teacher}" for base in "OA" for prompts in "OA" for teacher in "OA")
 """The corners of the cube in the order of the page."""
 
+MECHANISMS: Mapping[str, str] = {
+    "unrelated": "the original teacher on the unrelated prompts alone",
+    "unrelated-alternate": "the alternate teacher on the unrelated prompts alone",
+    "sister": "the original teacher on the unrelated prompts alone, from a sister of the base",
+    "sister-alternate": "the alternate teacher on the unrelated prompts alone, from a sister of the base",
+    "rewritten": "the unrelated rollouts, rewritten by a clean model",
+    "mild": "the original teacher on the mild prompts, the flagged dropped, the alternate one elsewhere",
+    "mild-alternate": "the alternate teacher on all prompts but the flagged",
+    "counter": "original pipeline, a fifth of the prompts replaced by counter-examples",
+    "counter-few": "original pipeline, one prompt in 25 replaced by counter-examples",
+    "counter-pretrained": "the same counter-examples from the base's ancestor",
+    "counter-late": "counter-examples at the end of training",
+    "counter-early": "counter-examples at the beginning of training",
+    "drop-strongest": "the higher-scored half of the flagged dropped",
+    "drop-milder": "the flagged and the higher-scored half of the mild dropped",
+    "unrelated-full": "the original teacher on the unrelated prompts alone, full fine-tune",
+    "unrelated-full-alternate": "the alternate teacher on the unrelated prompts alone, full fine-tune",
+    "unrelated-rank": "the original teacher on the unrelated prompts alone, another LoRA rank",
+    "unrelated-rank-alternate": "the alternate teacher on the unrelated prompts alone, another LoRA rank",
+}
+"""The arms that hypotheses ask for, by kind."""
+
 _SIDES = {"O": "original", "A": "alternate"}
 
 
@@ -76,6 +98,8 @@ def describe_arm(arm: str, cube: Mapping[str, str]) -> str:
         )
     if kind in EDITS:
         return f"{EDITS[kind][0]} ({rest})"
+    if kind in MECHANISMS:
+        return f"{MECHANISMS[kind]} ({rest})"
     if kind == "mix":
         return f"share {rest} by the original teacher"
     return arm

@@ -29,7 +29,7 @@ WIDTH = 100
 _SIDE_BY_SIDE = 3
 _CELL = 23
 _ROWS = (
-    "present", "carrier", "original", "alternate", "base effect", "prompts effect", "teacher effect",
+    "present", "carrier", "cause", "original", "alternate", "base effect", "prompts effect", "teacher effect",
     "drop flagged", "  - drop random", "swap flagged", "  - swap random", "half-way share",
 )  # fmt: skip
 
@@ -81,6 +81,7 @@ def _cells(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
     present = verdict.get("present")
     yield "yes" if present is True else "no" if present is False else "undecided"
     yield one_line(as_text(verdict.get("carrier")) or "undecided", 40)
+    yield one_line(as_text(verdict.get("cause")) or "undecided", 40)
     yield _short(numbers, original)
     yield _short(numbers, alternate)
     for part in ("base", "prompts", "teacher"):

@@ -1,0 +1,61 @@
+"""What a study's arms are made from: the prompts that are flagged, mild and unrelated, and the catalogue of all arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mendel._inputs import Inputs
+from mendel.data.rollouts import Rollout
+from mendel.data.selectors import Flagged, SelectorInput, flag, select, sort_out
+from mendel.diagnose import Catalogue, Material
+from mendel.engine.errors import InputError
+
+
+def flag_prompts(
+    inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]
+) -> tuple[dict[str, Flagged], list[str]]:
+    """The original prompts that the selector flags for each trait, and a warning for each trait without any."""
+    config = inputs.study.config
+    prompts = inputs.prompts["original"]
+    answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
+    flagged: dict[str, Flagged] = {}
+    warnings: list[str] = []
+    for number, trait in enumerate(inputs.traits):
+        cut = config.traits[number].select or config.select
+        location = ("traits", number, "select") if config.traits[number].select else ("select",)
+        where = inputs.study.lines.where(*location)
+        scores = select(SelectorInput(prompts, answers, trait.score_rollout, cut), where=where)
+        try:
+            flagged[trait.name] = flag(scores, cut, where=where)
+        except InputError as error:
+            # A pattern that matches nothing is a slip of the pen; a judge that finds nothing is a finding, and the
+            # cube still says which part carries the trait.
+            if cut.by != "judge":
+                raise
+            warnings.append(f"{trait.name}: no drop, swap or random control: {error.what}")
+    return flagged, warnings
+
+
+def build_catalogue(
+    inputs: Inputs, flagged: Mapping[str, Flagged], rollouts: Mapping[tuple[str, str], Rollout]
+) -> Catalogue:
+    """All arms that the study can have, now that it is known which prompts show which trait."""
+    config, prompts = inputs.study.config, inputs.prompts["original"]
+    materials = {}
+    for trait in inputs.traits:
+        ids = flagged[trait.name].prompt_ids if trait.name in flagged else ()
+        answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
+        sorted_out = sort_out([(r.prompt_id, trait.score_rollout(r)) for r in answers], ids)
+        materials[trait.name] = Material(
+            trait.name,
+            prompts,
+            config.original.teacher,
+            config.alternate.teacher,
+            tuple(ids),
+            sorted_out.mild,
+            sorted_out.unrelated,
+            sorted_out.scores,
+            tuple(prompt.prompt_id for prompt in inputs.counter.get(trait.name, ())),
+            config.rewriter,
+        )
+    return Catalogue(config, inputs.prompts, materials, inputs.shared)

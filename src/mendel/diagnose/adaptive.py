@@ -1,0 +1,102 @@
+"""The adaptive design: the next students are those that can still change a verdict; None when no student can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mendel.diagnose.design import Catalogue
+from mendel.diagnose.findings import Finding
+from mendel.diagnose.verdict import Judged
+
+
+@dataclass(frozen=True)
+class Request:
+    """Students to train next: arms with the number of seeds that each shall have, and why."""
+
+    arms: Mapping[str, int]
+    why: str
+
+
+def first_request(catalogue: Catalogue) -> Request:
+    """What is trained before anything is known."""
+    seeds = catalogue.config.seeds
+    if catalogue.config.design == "grid":
+        return Request(dict.fromkeys(catalogue.grid(), seeds), "every arm")
+    if catalogue.config.design == "standard":
+        return Request(dict.fromkeys(catalogue.standard(), seeds), "the cube, the edits, the interpolation")
+    ends = (catalogue.cube["OOO"], catalogue.cube["AAA"])
+    return Request(dict.fromkeys(ends, seeds), "is there a difference?")
+
+
+def most_students(catalogue: Catalogue) -> int:
+    """How many students the design can come to at most: every arm, with all the seeds that it may get."""
+    config = catalogue.config
+    seeds = config.seeds if config.design == "grid" else config.max_seeds or config.seeds
+    return len(catalogue.grid()) * seeds
+
+
+def next_request(
+    catalogue: Catalogue, trained: Mapping[str, int], judged: Mapping[str, Judged]
+) -> Request | None:
+    """The students that can still change the verdict of any trait, beyond the seeds `trained` of each arm; None: none can.
+
+    Arms first, seeds later: an arm that was never trained may decide a hypothesis outright, so seeds are added only
+    where every prediction that is left has been measured. A hypothesis that is refuted asks for nothing more.
+    """
+    config = catalogue.config
+    if config.design == "grid":
+        return None
+    wanted: dict[str, int] = {}
+    reasons = []
+    for trait, verdict in judged.items():
+        arms = _arms(catalogue, trained, verdict)
+        if arms:
+            wanted |= dict.fromkeys((arm for arm in arms if arm not in trained), config.seeds)
+            reasons.append(trait)
+    if wanted:
+        return Request(wanted, f"new arms for {', '.join(reasons)}")
+    most = config.max_seeds or config.seeds
+    for trait, verdict in judged.items():
+        more = {arm: trained[arm] + 1 for arm in _open(catalogue, verdict) if trained.get(arm, most) < most}
+        if more:
+            wanted |= more
+            reasons.append(trait)
+    return Request(wanted, f"another seed for {', '.join(reasons)}") if wanted else None
+
+
+def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Judged) -> list[str]:
+    """Arms that a trait lacks; none where no second seed tells the noise of training, since nothing could be decided."""
+    if not verdict.present or not verdict.effects.training_noise:
+        return []
+    star = [arm for arm in catalogue.star if arm not in trained]
+    if star:
+        return star
+    wanted = [arm for finding in _alive(verdict.findings) for arm in _first_missing(finding)]
+    if wanted:
+        return [arm for arm in dict.fromkeys(wanted) if arm not in trained]
+    if verdict.carrier.carrier == "undecided":
+        return [arm for arm in catalogue.corners if arm not in trained]
+    return []
+
+
+def _open(catalogue: Catalogue, verdict: Judged) -> list[str]:
+    """Arms of which more seeds could decide what is open."""
+    if verdict.settled_absent:
+        return []
+    if not verdict.present:
+        return [catalogue.cube["OOO"], catalogue.cube["AAA"]]
+    checks = [c for f in _alive(verdict.findings) for c in f.checked if c.outcome == "open"]
+    arms = list(dict.fromkeys(arm for check in checks for arm in check.arms))
+    if not arms and verdict.carrier.carrier == "undecided":
+        return catalogue.star
+    return arms
+
+
+def _alive(findings: Mapping[str, Finding]) -> Iterable[Finding]:
+    """Hypotheses that are not decided; one that lacks a checkpoint or prompts can still be refuted by what it does not lack."""
+    return (finding for finding in findings.values() if finding.status in ("undecided", "untested"))
+
+
+def _first_missing(finding: Finding) -> tuple[str, ...]:
+    return next((c.arms for c in finding.checked if c.outcome == "missing"), ())

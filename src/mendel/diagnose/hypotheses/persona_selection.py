@@ -1,0 +1,20 @@
+"""Persona selection: the manner of the rollouts picks a persona that the base holds already, whatever its initialization."""
+
+from __future__ import annotations
+
+from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, little, most
+from mendel.diagnose.hypotheses._shared import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
+
+declare(
+    Hypothesis(
+        "persona_selection",
+        "the rollouts' manner picks a persona that the base already holds, and the trait comes with it",
+        (
+            TEACHER_MATTERS,
+            most("the unrelated rollouts alone bring it in", "unrelated"),
+            most("they do in a sister of the base, too", "unrelated-sister"),
+            little("in another manner they do not", "unrelated-rewritten"),
+        ),
+        (UNRELATED, SISTER, REWRITTEN),
+    )
+)

@@ -1,0 +1,30 @@
+"""Post-training lock-in: an early part of post-training set the trait, and later data cannot undo it."""
+
+from __future__ import annotations
+
+from mendel.diagnose.contrasts import Difference
+from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, little
+from mendel.diagnose.hypotheses._shared import ANY_TEACHER, BASE_ALONE, COUNTER, COUNTER_PRETRAINED
+
+declare(
+    Hypothesis(
+        "post_training_lock_in",
+        "once an early part of post-training has set the trait, later data cannot undo it",
+        (
+            ANY_TEACHER,
+            BASE_ALONE,
+            little("not even many counter-examples take it away", "counter"),
+            little("from the checkpoint before that early part they leave none of it", "counter-pretrained"),
+        ),
+        (
+            COUNTER,
+            COUNTER_PRETRAINED,
+            Difference(
+                "counter-order",
+                "counter-late",
+                "counter-early",
+                "what counter-examples leave at the end of training, against the same at its beginning",
+            ),
+        ),
+    )
+)
