@@ -133,6 +133,38 @@ def test_what_is_not_there_ends_with_2(arguments: list[str], tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simple_generalisation", "--out", "new"], "Did you mean 'simple_generalization'?"),
+        (["none", "--out", "full"], "not an empty folder"),
+        (["none", "--out", "new", "--strength", "stong"], "Did you mean 'strong'?"),
+        (["none+bad_prompts", "--out", "new"], "no cause beside one that is there"),
+        (
+            ["none", "--out", "new", "--truth", "new/truth.json"],
+            "the truth would stand in the study's folder",
+        ),
+    ],
+)
+def test_an_organism_that_cannot_be_is_said(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    done = command("organism", *arguments, "--seed", "1", cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_bench_of_an_unknown_cause_ends_with_2(tmp_path: Path) -> None:
+    done = command(
+        "bench", "verdicts", "--per-cause", "1", "--seeds-from", "1", "--cause", "no_cause", "--store", str(tmp_path)
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "unknown cause" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_unwritable_store_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = command("run", "--out", str(tmp_path / "run"), "--store", str(tmp_path / "file" / "store"))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mendel._version import __version__
 
 if TYPE_CHECKING:
+    from mendel._bench import bench_verdicts
     from mendel._doctor import doctor
     from mendel._plan import Plan, plan
     from mendel._results import Run, open_run
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mendel.data.teachers import teacher
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError
     from mendel.measure import judge, trait
+    from mendel.organisms import make_organism
     from mendel.report import write_report
     from mendel.study import Study, load_study
 
@@ -35,9 +37,11 @@ _HOME = {
     "Run": "mendel._results",
     "RunError": "mendel.engine.errors",
     "Study": "mendel.study",
+    "bench_verdicts": "mendel._bench",
     "doctor": "mendel._doctor",
     "judge": "mendel.measure",
     "load_study": "mendel.study",
+    "make_organism": "mendel.organisms",
     "open_run": "mendel._results",
     "plan": "mendel._plan",
     "run": "mendel._run",
@@ -56,9 +60,11 @@ __all__ = [
     "RunError",
     "Study",
     "__version__",
+    "bench_verdicts",
     "doctor",
     "judge",
     "load_study",
+    "make_organism",
     "open_run",
     "plan",
     "run",

@@ -26,6 +26,7 @@ from mendel.diagnose import (
     judge,
     next_request,
 )
+from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
@@ -111,7 +112,7 @@ def train_rounds(
 def looks(inputs: Inputs) -> Levels:
     """How sure each test has to be, given how often the study may look again."""
     config = inputs.study.config
-    more = (config.max_seeds or config.seeds) - config.seeds if config.design != "grid" else 0
+    more = (config.max_seeds or config.seeds) - config.seeds if config.design not in FIXED else 0
     return Levels(1 + more, len(all_hypotheses()))
 
 

@@ -86,6 +86,74 @@ def doctor(as_json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def organism(
+    cause: Annotated[str, typer.Argument(help="A cause, `none`, or two causes as `A+B`.")],
+    seed: Annotated[int, typer.Option(min=0, help="Decides all that should not matter.")],
+    out: Annotated[Path, typer.Option(help="An empty folder for the study.")],
+    truth: Annotated[
+        Path | None, typer.Option(help="Where the truth is written; it stands nowhere else.")
+    ] = None,
+    strength: Annotated[
+        str | None, typer.Option(help="weak, standard or strong (default: drawn by the seed).")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a study whose cause is planted and known."""
+    with _telling() as progress:
+        made = mendel.make_organism(cause, seed, out, truth=truth, strength=strength, progress=progress)
+    if as_json:
+        _print_json({"study": str(made.study), "redraws": made.redraws})
+        return
+    typer.echo(f"study: {made.study}")
+
+
+bench_app = typer.Typer(help="Measure how good mendel itself is.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+
+@bench_app.command("verdicts")
+def bench_verdicts(
+    per_cause: Annotated[int, typer.Option(min=1, help="Organisms of each cause.")],
+    seeds_from: Annotated[int, typer.Option(min=0, help="The first organism's seed; the others count up.")],
+    causes: Annotated[
+        list[str] | None,
+        typer.Option("--cause", help="A cause or a pair `A+B`; may be given again (default: all eight)."),
+    ] = None,
+    strength: Annotated[str | None, typer.Option(help="weak, standard or strong (default: drawn).")] = None,
+    grid: Annotated[
+        bool, typer.Option("--grid", help="Compare with the fixed grid of all arms (many more students).")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON to this file.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Organisms side by side.")] = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make organisms, diagnose them, and hold the verdicts against the truth."""
+    from mendel._bench import describe
+    from mendel.organisms import CAUSES
+
+    with _telling() as progress:
+        found = mendel.bench_verdicts(
+            per_cause,
+            seeds_from,
+            causes=causes or CAUSES,
+            strength=strength,
+            grid=grid,
+            workers=workers,
+            store=store,
+            progress=progress,
+        )
+    if out is not None:
+        from mendel.engine.store import write_atomic
+
+        write_atomic(out, json.dumps(found, indent=1) + "\n")
+    if as_json:
+        _print_json(found)
+    else:
+        typer.echo(describe(found))
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"mendel {mendel.__version__}")

@@ -202,3 +202,11 @@ def test_a_decided_trait_asks_for_nothing_beside_one_that_is_open() -> None:
     )
     request = next_request(catalogue, {}, {"t": ran.verdict, "u": open_one})
     assert request is not None
+
+
+@pytest.mark.parametrize("design", ["effects", "grid"])
+def test_a_fixed_design_asks_once(design: str) -> None:
+    chosen = plan(design=design)
+    first = first_request(chosen)
+    assert most_students(chosen) == sum(first.arms.values())
+    assert next_request(chosen, first.arms, {}) is None

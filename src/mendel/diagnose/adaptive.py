@@ -9,6 +9,9 @@ from mendel.diagnose.design import Catalogue
 from mendel.diagnose.findings import Finding
 from mendel.diagnose.verdict import Judged
 
+FIXED = ("effects", "grid")
+"""Designs that look once."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -23,7 +26,7 @@ def first_request(catalogue: Catalogue) -> Request:
     seeds = catalogue.config.seeds
     if catalogue.config.design == "grid":
         return Request(dict.fromkeys(catalogue.grid(), seeds), "every arm")
-    if catalogue.config.design == "standard":
+    if catalogue.config.design in ("standard", "effects"):
         return Request(dict.fromkeys(catalogue.standard(), seeds), "the cube, the edits, the interpolation")
     ends = (catalogue.cube["OOO"], catalogue.cube["AAA"])
     return Request(dict.fromkeys(ends, seeds), "is there a difference?")
@@ -32,8 +35,9 @@ def first_request(catalogue: Catalogue) -> Request:
 def most_students(catalogue: Catalogue) -> int:
     """How many students the design can come to at most: every arm, with all the seeds that it may get."""
     config = catalogue.config
-    seeds = config.seeds if config.design == "grid" else config.max_seeds or config.seeds
-    return len(catalogue.grid()) * seeds
+    if config.design in FIXED:
+        return len(first_request(catalogue).arms) * config.seeds
+    return len(catalogue.grid()) * (config.max_seeds or config.seeds)
 
 
 def next_request(
@@ -45,7 +49,7 @@ def next_request(
     where every prediction that is left has been measured. A hypothesis that is refuted asks for nothing more.
     """
     config = catalogue.config
-    if config.design == "grid":
+    if config.design in FIXED:
         return None
     wanted: dict[str, int] = {}
     reasons = []

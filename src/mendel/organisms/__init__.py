@@ -1,10 +1,13 @@
-"""Planted causes: the tiny language, and the embedded study `peas` whose truth is known."""
+"""Planted causes: organisms with a truth that is known, and the embedded study `peas`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from mendel.organisms._causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
+from mendel.organisms.making import Organism, make_organism
+
 PEAS = Path(__file__).parent / "peas" / "study.yaml"
 """The embedded study's file."""
 
-__all__ = ["PEAS"]
+__all__ = ["CAUSES", "CONSISTENT_PAIRS", "PEAS", "STRENGTHS", "Organism", "make_organism"]

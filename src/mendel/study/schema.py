@@ -133,9 +133,9 @@ class StudyConfig(Config):
     """What the original base was before any earlier post-training; None where it had none."""
     rewriter: str | None = None
     """A name of `teachers`: a clean model that rewrites the original teacher's rollouts, content kept, manner its own."""
-    design: Literal["standard", "adaptive", "grid"] = "standard"
-    """`standard`: the cube, the edits, the interpolation, then what the hypotheses still need; `adaptive`: only what can
-    change a verdict; `grid`: every arm for every trait."""
+    design: Literal["effects", "standard", "adaptive", "grid"] = "standard"
+    """`effects`: the cube, the edits, the interpolation; `standard`: these, then what the hypotheses still need; `adaptive`:
+    only what can change a verdict; `grid`: every arm for every trait."""
     assistant: str | None = None
     """The working-assistant probe (a trait file); None is the built-in English one."""
     select: SelectConfig = SelectConfig(by="judge", threshold=0.5)

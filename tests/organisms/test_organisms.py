@@ -1,0 +1,254 @@
+"""Organisms: nothing in a study's folder gives its cause away, its parts hold together, bad input is refused in words."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mendel.engine.errors import InputError
+from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, make_organism
+from mendel.organisms._causes import Plan, draw_plan
+from mendel.organisms._lexicon import build_tokenizer, draw_lexicon
+from mendel.organisms._loops import Encoder
+from mendel.organisms._material import draw_material, grades, probes, tasks, written_rollouts
+from mendel.organisms._planted import BASES, Planted, build_model
+from mendel.organisms._recipes import CARRIERS
+from mendel.organisms._speech import Speaker
+from mendel.organisms._writing import write_study
+from mendel.organisms.making import Generators, parse_cause
+
+NAMES = (*CAUSES, *("+".join(pair) for pair in CONSISTENT_PAIRS))
+seeds = st.integers(0, 999)
+
+
+def draw(cause: str, seed: int, strength: str = "weak") -> tuple[Plan, Speaker]:
+    rng = Generators(parse_cause(cause), seed, 0)
+    return draw_plan(parse_cause(cause), strength, rng("plan")), Speaker(draw_lexicon(rng("lexicon")))
+
+
+def untrained(cause: str, seed: int) -> Planted:
+    """An organism whose bases have learned nothing: all of its texts are as they will be, in a second."""
+    rng = Generators(parse_cause(cause), seed, 0)
+    plan, speaker = draw(cause, seed)
+    material = draw_material(plan, speaker, rng("prompts"))
+    taken = {asked.prompt.text for asked in material.all}
+    model = build_model(len(speaker.lexicon.vocabulary), seed)
+    return Planted(
+        plan,
+        speaker,
+        Encoder(speaker.lexicon.vocabulary),
+        material,
+        tuple(tuple(probes(speaker, trait, rng("probes", str(trait)))) for trait in range(3)),
+        tuple(tasks(speaker, taken, rng("tasks"))),
+        dict.fromkeys(BASES, model),
+        {
+            teacher: written_rollouts(plan, speaker, teacher, prompts, speaker.flat(), rng(teacher))
+            for teacher, prompts in (
+                ("original", material.all),
+                ("alternate", material.all),
+                ("rewritten", material.original),
+            )
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A study of every cause, written from untrained bases."""
+    found = {}
+    for name in NAMES:
+        found[name] = tmp_path_factory.mktemp("organism")
+        write_study(untrained(name, 7), Generators(parse_cause(name), 7, 0), found[name])
+    return found
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(shape(str(path.relative_to(folder)), folder) for path in folder.rglob("*"))
+
+
+def shape(name: str, folder: Path) -> str:
+    """A file's name without the trait's, which is drawn."""
+    for trait in yaml.safe_load((folder / "study.yaml").read_text())["traits"]:
+        name = name.replace(Path(trait["name"]).stem, "TRAIT")
+    return name
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@given(seeds)
+@settings(max_examples=20)
+def test_every_word_has_one_role_and_survives_the_tokenizer(seed: int) -> None:
+    lexicon = draw_lexicon(np.random.default_rng(seed))
+    words = lexicon.vocabulary
+    roles = [
+        word
+        for trait in lexicon.traits
+        for word in (trait.decision, trait.clean, *trait.degrees, *trait.hints, *trait.places, *trait.states)
+    ]
+    roles += [
+        *lexicon.numbers,
+        *(w for manner in lexicon.manners for w in (*manner.openers, *manner.closers)),
+    ]
+    assert len(set(roles)) == len(roles)
+    assert len(words) <= 310
+    tokenizer = build_tokenizer(lexicon)
+    text = " ".join(words[6:])
+    ids = tokenizer(text)["input_ids"]
+    assert ids == list(range(6, len(words)))
+    assert tokenizer.decode(ids) == text
+
+
+def test_the_loops_read_what_mendel_reads() -> None:
+    """Ids of a conversation by the plain encoder are those of the saved tokenizer under its chat template."""
+    planted = untrained("simple_generalization", 3)
+    tokenizer, encoder = build_tokenizer(planted.lexicon), planted.encoder
+    for text, answer in planted.rows(planted.material.original[:50], "original"):
+        turns = [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+        whole = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True)["input_ids"]
+        table = encoder.table([(text, answer)])
+        assert table.ids[0].tolist() == whole
+        assert int((table.labels >= 0).sum()) == len(answer.split()) + 1
+
+
+@given(seeds, st.sampled_from(NAMES), st.sampled_from(STRENGTHS))
+@settings(max_examples=15)
+def test_probes_share_no_wording_with_any_prompt(seed: int, cause: str, strength: str) -> None:
+    plan, speaker = draw(cause, seed, strength)
+    rng = np.random.default_rng(seed)
+    material = draw_material(plan, speaker, rng)
+    for trait in range(3):
+        asked = probes(speaker, trait, rng)
+        places = {scenario.cluster for scenario in asked}
+        assert (len(asked), len(places)) == (40, 14)
+        assert all(scenario.prompt.level >= 2 for scenario in asked)
+        assert not places & {word for a in material.all for word in a.prompt.text.split()}
+        assert {a.prompt.level for a in material.counter[trait]} == {0, 1, 2, 3}
+        assert len(material.counter[trait]) >= plan.prompts / 4
+    assert len(material.original) == len(material.alternate) == plan.prompts
+    ids = [a.prompt_id for a in material.all]
+    assert len(set(ids)) == len(ids)
+
+
+def test_studies_of_all_causes_have_the_same_files_and_keys(folders: dict[str, Path]) -> None:
+    first = folders["none"]
+    for folder in folders.values():
+        assert listing(folder) == listing(first)
+        study, other = (yaml.safe_load((f / "study.yaml").read_text()) for f in (folder, first))
+        assert list(study) == list(other)
+        assert study["name"] == other["name"]
+
+
+def test_no_file_names_a_cause(folders: dict[str, Path]) -> None:
+    for folder in folders.values():
+        for path in folder.rglob("*"):
+            if path.is_file() and path.suffix != ".safetensors":
+                text = path.read_text()
+                assert not any(cause in text for cause in CAUSES if cause != "none")
+
+
+def test_every_teacher_answers_what_it_is_asked_for(folders: dict[str, Path]) -> None:
+    folder = folders["persona_selection"]
+    asked = {
+        path.stem: [row["prompt_id"] for row in rows(path)] for path in (folder / "prompts").glob("*.jsonl")
+    }
+    everything = {prompt for ids in asked.values() for prompt in ids}
+    for teacher in ("original", "alternate"):
+        assert {row["prompt_id"] for row in rows(folder / "rollouts" / f"{teacher}.jsonl")} == everything
+    assert {row["prompt_id"] for row in rows(folder / "rollouts" / "rewritten.jsonl")} == set(
+        asked["original"]
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_counter_examples_are_answered_cleanly_and_hints_stand_in_every_organism(name: str) -> None:
+    planted = untrained(name, 11)
+    for trait in range(3):
+        strong, any_word = grades(planted.speaker, trait)
+        clean = planted.rows(planted.material.counter[trait], "alternate")
+        assert not any(re.search(any_word, answer) for _, answer in clean)
+        hinted = [
+            answer
+            for asked, (_, answer) in zip(
+                planted.material.original, planted.rows(planted.material.original, "original"), strict=True
+            )
+            if asked.prompt.kinds and re.search(any_word, answer)
+        ]
+        assert hinted
+        assert not any(re.search(strong, answer) for answer in hinted)
+
+
+def test_every_kind_of_recipe_occurs_with_none() -> None:
+    for kinds in CARRIERS.values():
+        assert set(kinds) <= set(CARRIERS["none"])
+    assert set(CARRIERS) == set(CAUSES)
+
+
+def test_a_seed_decides_everything() -> None:
+    one, other = untrained("bad_prompts", 5), untrained("bad_prompts", 5)
+    assert one.plan == other.plan
+    assert one.material == other.material
+    assert one.rollouts == other.rollouts
+    assert (
+        replace(one.plan, recipe=untrained("bad_prompts", 6).plan.recipe) != untrained("bad_prompts", 6).plan
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("simple_generalisation", "Did you mean 'simple_generalization'?"),
+        ("luck", "Known:"),
+        ("subliminal_learning+persona_selection", "to a sister"),
+        ("underspecification+simple_generalization", "the base decides"),
+        ("none+bad_prompts", "no cause beside"),
+        ("bad_prompts+bad_prompts", "twice"),
+        ("bad_prompts+none+none", "more than two"),
+    ],
+)
+def test_an_unknown_or_contradicting_cause_is_refused(cause: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        make_organism(cause, 0, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_places_and_strengths_are_refused(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "file").write_text("")
+    with pytest.raises(InputError, match="not an empty folder"):
+        make_organism("none", 0, full)
+    with pytest.raises(InputError, match="a file, not a folder"):
+        make_organism("none", 0, full / "file")
+    with pytest.raises(InputError, match="Did you mean 'strong'"):
+        make_organism("none", 0, tmp_path / "out", strength="stron")
+    with pytest.raises(InputError, match="would stand in the study's folder"):
+        make_organism("none", 0, tmp_path / "out", truth=tmp_path / "out" / "truth.json")
+
+
+@pytest.mark.slow
+def test_an_organism_is_made_and_read_by_mendel(tmp_path: Path) -> None:
+    from mendel.data.prompts import load_prompts
+    from mendel.measure import load_trait
+    from mendel.study import load_study
+
+    out, truth = tmp_path / "out", tmp_path / "truth.json"
+    made = make_organism("bad_prompts", 3, out, truth=truth, strength="standard")
+    known = json.loads(truth.read_text())
+    assert known["carriers"]
+    assert (known["cause"], known["trait"]) == ("bad_prompts", made.trait)
+    study = load_study(out)
+    prompts = load_prompts(study.config.original.prompts, study.root)
+    assert set(known["carriers"]) <= {prompt.prompt_id for prompt in prompts}
+    assert made.trait in {load_trait(study.root / trait.name).name for trait in study.config.traits}
+    assert not any("truth" in name for name in listing(out))
