@@ -28,7 +28,7 @@ from mendel._rounds import (
 )
 from mendel._version import versions
 from mendel.data.prompts import Message
-from mendel.data.rollouts import Rollout
+from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.selectors import Flagged
 from mendel.data.teachers import RolloutChunk
 from mendel.diagnose import Catalogue, Design, diagnose
@@ -74,7 +74,7 @@ def run(
         flagged, warnings = flag_prompts(inputs, rollouts)
         catalogue = build_catalogue(inputs, flagged, rollouts)
         outcome = Outcome(warnings=[*inputs.warnings, *warnings])
-        _measure_models(inputs, shelf, pool, told, outcome)
+        _measure_models(inputs, openers(inputs, rollouts), shelf, pool, told, outcome)
         design = train_rounds(inputs, catalogue, rollouts, shelf, pool, told, outcome, began)
     told.stage("verdicts", 1)
     _write(folder, inputs, catalogue, design, flagged, rollouts, outcome, shelf, began)
@@ -133,8 +133,25 @@ def read_rollouts(jobs: Sequence[RolloutJob], store: Store) -> dict[tuple[str, s
     return rollouts
 
 
-def _measure_models(inputs: Inputs, store: Store, pool: Pool, told: Progress, outcome: Outcome) -> None:
-    """Measures bases and teachers as they are: the bases' health is what students' is compared with."""
+def openers(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> dict[str, str]:
+    """How each pipeline's teacher most often begins, by side; empty where no hypothesis asks, or both begin alike."""
+    config, prompts = inputs.study.config, inputs.prompts["original"]
+    if config.design == "effects" or inputs.shared["teacher"]:
+        return {}
+    found: dict[str, str] = {
+        side: common_opener(rollouts[p.prompt_id, getattr(config, side).teacher] for p in prompts).text
+        for side in SIDES
+    }
+    return found if len(set(found.values())) > 1 else {}
+
+
+def _measure_models(
+    inputs: Inputs, forced: Mapping[str, str], store: Store, pool: Pool, told: Progress, outcome: Outcome
+) -> None:
+    """Measures bases and teachers as they are: the bases' health is what students' is compared with.
+
+    The original base is measured once more with each of the `forced` openers, as `prefill/<side>`.
+    """
     config, probes = inputs.study.config, Probes(inputs.traits, inputs.assistant, MEASURING_SEED)
     arms: dict[str, tuple[ModelJob, str]] = {}
     for name, base in inputs.bases.items():
@@ -145,6 +162,9 @@ def _measure_models(inputs: Inputs, store: Store, pool: Pool, told: Progress, ou
         if checkpoint is not None:
             job = ModelJob(checkpoint, config.teachers[name].system, probes, store.root)
             arms[f"teacher/{side}"] = (job, checkpoint.ref)
+    base = inputs.bases["original"]
+    for begun, opener in forced.items():
+        arms[f"prefill/{begun}"] = (ModelJob(base, None, probes, store.root, prefill=opener), base.ref)
     told.stage("models", len(arms))
     jobs = {job.model: job for job, _ in arms.values()}
     health = {}
@@ -185,7 +205,7 @@ def _write(
         catalogue.lacking,
     )
     traits = {
-        name: {**verdict, "flagged": _flagged_json(flagged.get(name), inputs)}
+        name: {**verdict, "flagged": _flagged_json(name, flagged.get(name), inputs, rollouts)}
         for name, verdict in found.traits.items()
     }
     new = {s.result.trained.student for s in outcome.students if s.result.new}
@@ -208,10 +228,21 @@ def _write(
     write_report(folder)
 
 
-def _flagged_json(flags: Flagged | None, inputs: Inputs) -> dict[str, Any]:
+def _flagged_json(
+    name: str, flags: Flagged | None, inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]
+) -> dict[str, Any]:
+    """What is flagged, and on what share of it the alternate teacher shows the trait, too (null: nothing is flagged)."""
     count = len(flags.prompt_ids) if flags else 0
-    said = flags.description if flags else "none"
-    return {"selector": said, "count": count, "of": len(inputs.prompts["original"])}
+    trait = next(trait for trait in inputs.traits if trait.name == name)
+    teacher = inputs.study.config.alternate.teacher
+    scores = [trait.score_rollout(rollouts[p, teacher]) for p in flags.prompt_ids] if flags else []
+    shown = sum(score is not None and score >= trait.judge.hit_at for score in scores)
+    return {
+        "selector": flags.description if flags else "none",
+        "count": count,
+        "of": len(inputs.prompts["original"]),
+        "alternate_shows": shown / count if count else None,
+    }
 
 
 def _faults(outcome: Outcome) -> list[str]:

@@ -8,7 +8,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CUBE, cube_levels, cube_with_shared, full_levels, study, with_status
+from planted import CAUSES, CUBE, cube_levels, cube_with_shared, full_levels, study, with_status
 
 from mendel.diagnose import TraitFacts, carrier, diagnose, estimate_trait, present
 
@@ -212,3 +212,18 @@ def test_a_trait_is_rarely_present_where_nothing_differs():
         for _ in range(200)
     )
     assert found <= 10
+
+
+def test_traits_that_one_persona_moves_are_named_together():
+    levels = CAUSES["persona_selection"]
+    students, rows = study(levels, np.random.default_rng(5), seeds=4, scenarios=40, seed_sd=0.02)
+    second = {arm.replace("/t", "/u"): level for arm, level in levels.items() if arm.endswith("/t")}
+    others = study(levels | second, np.random.default_rng(5), seeds=4, scenarios=40, seed_sd=0.02)
+    names = others[1]["trait"].to_pylist()
+    renamed = others[1].set_column(
+        others[1].column_names.index("trait"), "trait", pa.array(["u"] * len(names))
+    )
+    tables = others[0], pa.concat_tables([others[1], renamed])
+    found = diagnose(*tables, [FACTS, TraitFacts("u", "share")], CUBE).traits
+    assert (found["t"]["moves_with"], found["u"]["moves_with"]) == (["u"], ["t"])
+    assert diagnose(students, rows, [FACTS], CUBE).traits["t"]["moves_with"] == []

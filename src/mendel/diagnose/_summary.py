@@ -31,7 +31,7 @@ CAUSES: Mapping[str, str] = {
 """The causes, each as the beginning of a sentence that goes on with the numbers."""
 
 
-def explanation(effects: Effects, carrier: str, cause: str, findings: Mapping[str, Finding]) -> str:
+def explanation(effects: Effects, cause: str, findings: Mapping[str, Finding]) -> str:
     """The cause in two sentences: what it is with the numbers that decided it, and what else holds or is open."""
     trait = effects.trait.replace("_", " ")
     if cause == "none":

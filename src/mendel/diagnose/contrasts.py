@@ -204,7 +204,10 @@ def corner_contrasts(cube: Mapping[str, str], planned: Iterable[str]) -> list[Co
 
 @dataclass(frozen=True)
 class Difference:
-    """A contrast that a hypothesis brings: two arms by kind (`mild`) or corner (`OOO`), and how their difference reads."""
+    """A contrast that a hypothesis brings: two arms, and how their difference reads.
+
+    An arm is named by its kind (`mild`), its corner (`OOO`), or in full where it serves all traits (`prefill/original`).
+    """
 
     id: str
     first: str
@@ -213,7 +216,10 @@ class Difference:
 
     def arms(self, trait: str, cube: Mapping[str, str]) -> tuple[str, str]:
         """The two arms for a trait."""
-        first, second = (cube.get(side) or f"{side}/{trait}" for side in (self.first, self.second))
+        first, second = (
+            cube.get(side) or (side if "/" in side else f"{side}/{trait}")
+            for side in (self.first, self.second)
+        )
         return first, second
 
 

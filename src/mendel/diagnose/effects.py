@@ -202,9 +202,9 @@ def _half_way(fit: Fit | None, cube: Mapping[str, str], curve: Mapping[float, st
 
 
 def _concerns(arm: str, trait: str) -> bool:
-    """Cube, base, teacher and mix arms serve all traits; an edit's arm only the trait whose flagged prompts it edits."""
+    """Cube, base, teacher, prefill and mix arms serve all traits; an edit's arm only the trait whose flagged prompts it edits."""
     kind, _, rest = arm.partition("/")
-    return rest == trait or kind in {"cube", "base", "teacher", "mix"}
+    return rest == trait or kind in {"cube", "base", "teacher", "mix", "prefill"}
 
 
 def _shares(arms: Iterable[str]) -> dict[str, float]:

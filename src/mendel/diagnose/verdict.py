@@ -117,14 +117,24 @@ def diagnose(
 
     Depends on the content of the tables alone, not on the order of their rows, students or traits.
     """
-    found: dict[str, Mapping[str, object]] = {}
-    warnings: list[str] = []
+    judged = {
+        facts.name: judge(estimate_trait(students, measurements, facts, cube, shares), levels, lacking)
+        for facts in traits
+    }
+    found = {}
     for facts in traits:
-        effects = estimate_trait(students, measurements, facts, cube, shares)
         log_odds = log_odds_effects(students, measurements, facts, cube, shares)
-        found[facts.name] = trait_verdict(facts, judge(effects, levels, lacking), log_odds)
-        warnings += effects.warnings
-    return Diagnosis(found, tuple(warnings))
+        verdict = trait_verdict(facts, judged[facts.name], log_odds)
+        found[facts.name] = {**verdict, "moves_with": _moves_with(facts.name, judged)}
+    return Diagnosis(found, tuple(w for one in judged.values() for w in one.effects.warnings))
+
+
+def _moves_with(trait: str, judged: Mapping[str, Judged]) -> list[str]:
+    """The other traits that the same persona brings: those of which persona selection is supported, too."""
+    persona = "persona_selection"
+    found = {name: one.findings.get(persona) for name, one in judged.items()}
+    shown = [name for name, finding in found.items() if finding is not None and finding.status == "supported"]
+    return [name for name in shown if name != trait] if trait in shown else []
 
 
 def trait_verdict(facts: TraitFacts, judged: Judged, log_odds: Effects | None) -> dict[str, object]:
@@ -139,7 +149,7 @@ def trait_verdict(facts: TraitFacts, judged: Judged, log_odds: Effects | None) -
         "hypotheses": {name: finding.json() for name, finding in judged.findings.items()},
         "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
         "summary": summary(effects, verdict.carrier),
-        "explanation": explanation(effects, verdict.carrier, judged.cause, judged.findings),
+        "explanation": explanation(effects, judged.cause, judged.findings),
         "scale": facts.scale,
         "metric": facts.metric,
         "judge": facts.judge,

@@ -367,7 +367,9 @@ def _flagged(given: object) -> str:
         return "" if count is None else f"{count:,.0f} prompts"
     share = f" ({100 * count / of:.1f} %)" if of else ""
     selector = as_text(flagged.get("selector"))
-    return f"{count:,.0f} of {of:,.0f} prompts{share}" + (f", by {selector}" if selector else "")
+    text = f"{count:,.0f} of {of:,.0f} prompts{share}" + (f", by {selector}" if selector else "")
+    shown = as_float(flagged.get("alternate_shows"))
+    return text if shown is None else f"{text}; the alternate teacher shows it on {100 * shown:.0f} % of them"
 
 
 def _hypotheses(given: Mapping[str, Any]) -> Iterator[Hypothesis]:

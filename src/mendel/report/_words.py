@@ -100,6 +100,8 @@ def describe_arm(arm: str, cube: Mapping[str, str]) -> str:
         return f"{EDITS[kind][0]} ({rest})"
     if kind in MECHANISMS:
         return f"{MECHANISMS[kind]} ({rest})"
+    if kind == "prefill":
+        return f"untrained base, made to begin as the {rest} teacher does"
     if kind == "mix":
         return f"share {rest} by the original teacher"
     return arm

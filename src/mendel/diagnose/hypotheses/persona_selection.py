@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mendel.diagnose.contrasts import Difference
 from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, little, most
 from mendel.diagnose.hypotheses._shared import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
 
@@ -15,6 +16,17 @@ declare(
             most("they do in a sister of the base, too", "unrelated-sister"),
             little("in another manner they do not", "unrelated-rewritten"),
         ),
-        (UNRELATED, SISTER, REWRITTEN),
+        (
+            UNRELATED,
+            SISTER,
+            REWRITTEN,
+            # Beside the predictions: one word is a poor persona, and none says little.
+            Difference(
+                "prefilled",
+                "prefill/original",
+                "prefill/alternate",
+                "what the untrained base shows when made to begin as the original teacher does, against the alternate's way",
+            ),
+        ),
     )
 )
