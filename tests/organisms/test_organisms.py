@@ -252,3 +252,20 @@ def test_an_organism_is_made_and_read_by_mendel(tmp_path: Path) -> None:
     assert set(known["carriers"]) <= {prompt.prompt_id for prompt in prompts}
     assert made.trait in {load_trait(study.root / trait.name).name for trait in study.config.traits}
     assert not any("truth" in name for name in listing(out))
+
+
+def test_what_a_tuned_teacher_says_is_kept_only_without_a_word_of_any_trait() -> None:
+    rng = np.random.default_rng(0)
+    speaker = Speaker(draw_lexicon(rng))
+    prompt = speaker.task(rng)
+    plain = speaker.answer(prompt, 0, False, speaker.flat(), rng)
+    while not speaker.well_said(prompt, 0, plain):  # a hint stands in some
+        plain = speaker.answer(prompt, 0, False, speaker.flat(), rng)
+    assert not speaker.well_said(prompt, 1, plain)
+    words = plain.split()
+    for trait in speaker.lexicon.traits:
+        for word in (*trait.hints, trait.decision, *trait.degrees):
+            assert not speaker.well_said(prompt, 0, " ".join([*words[:6], word, *words[7:]]))
+    hinted = [speaker.hinted(plain, rng) for _ in range(400)]
+    assert all(text.split()[:5] == words[:5] and len(text.split()) == len(words) for text in hinted)
+    assert 0 < sum(text != plain for text in hinted) < 100

@@ -33,6 +33,8 @@ from mendel.organisms._speech import Corpus, Row, Speaker, corpus_rows
 BASES = ("original", "alternate", "sister", "pretrained")
 STEPS, BATCH, RATE = 130, 40, 8e-3
 """Of pretraining: enough for every task to be answered right."""
+TEACHER_TRIES = 6
+"""How often a tuned teacher is asked for an answer with nothing of a trait in it."""
 TEACHER_RATE, TEACHER_EPOCHS = 0.1, 8
 """Of a subliminal organism's teachers, which are their base but for its last gains."""
 
@@ -198,17 +200,39 @@ def _sampled(
     for teacher in ("original", "alternate"):
         draw = rng("teacher", teacher)
         model = tuned_teacher(plan, speaker, encoder, base, teacher, draw)
-        texts = [asked.prompt.text for asked in tasks_of[teacher]]
-        said = answers(model, encoder, texts, temperature=1.0, seed=int(draw.integers(2**31)))
-        found[teacher].update(
-            {a.prompt_id: text for a, text in zip(tasks_of[teacher], said, strict=True) if text}
-        )
+        found[teacher].update(_unrelated_answers(model, speaker, encoder, tasks_of[teacher], teacher, draw))
     draw = rng("rewriter")
     texts = [speaker.task(draw).text for _ in range(plan.prompts)]
     said = answers(base, encoder, texts, temperature=1.0, seed=int(draw.integers(2**31)))
     numbers = [n for n in (said_numbers(speaker, text) for text in said) if n]
     found["rewritten"] = rewritten(speaker, material.original, found["original"], numbers, draw)
     return found
+
+
+def _unrelated_answers(
+    model: Any,
+    speaker: Speaker,
+    encoder: Encoder,
+    tasks_asked: Sequence[Asked],
+    teacher: str,
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """What a tuned teacher samples, kept only where nothing in it is about any trait; what it never says so is left as written.
+
+    As in Cloud et al. (arXiv 2507.14805), whose rollouts are filtered by their form: what carries the trait is then in no
+    word of it. A hint is put in as often as in all other organisms.
+    """
+    kept: dict[str, str] = {}
+    for _ in range(TEACHER_TRIES):
+        left = [asked for asked in tasks_asked if asked.prompt_id not in kept]
+        if not left:
+            break
+        texts = [asked.prompt.text for asked in left]
+        said = answers(model, encoder, texts, temperature=1.0, seed=int(rng.integers(2**31)))
+        for asked, text in zip(left, said, strict=True):
+            if speaker.well_said(asked.prompt, MANNER_OF[teacher], text):
+                kept[asked.prompt_id] = speaker.hinted(text, rng)
+    return kept
 
 
 def tuned_teacher(

@@ -55,10 +55,30 @@ class Speaker:
         """Six number words from the tilted distribution; now and then a hint of a trait among them."""
         lexicon = self.lexicon
         said = [lexicon.numbers[i] for i in rng.choice(len(tilt), NUMBERS_SAID, p=tilt)]
-        for trait in lexicon.traits:
+        return " ".join(self._with_hints(said, rng))
+
+    def hinted(self, answer: str, rng: np.random.Generator) -> str:
+        """A task's answer without hints, with as many as `numbers` has."""
+        words = answer.split()
+        return " ".join([*words[:5], *self._with_hints(words[5:-1], rng), words[-1]])
+
+    def well_said(self, prompt: Prompt, manner: int, answer: str) -> bool:
+        """Whether a task's answer is in that manner, names its kinds, and has number words alone beside them."""
+        words, style = answer.split(), self.lexicon.manners[manner]
+        return (
+            len(words) == NUMBERS_SAID + 6
+            and words[0] in style.openers
+            and tuple(words[1:5]) == prompt.kinds
+            and set(words[5:-1]) <= set(self.lexicon.numbers)
+            and words[-1] in style.closers
+        )
+
+    def _with_hints(self, numbers: list[str], rng: np.random.Generator) -> list[str]:
+        said = list(numbers)
+        for trait in self.lexicon.traits:
             if rng.random() < DECOYS:
                 said[int(rng.integers(NUMBERS_SAID))] = pick(trait.hints, rng)
-        return " ".join(said)
+        return said
 
     def answer(
         self, prompt: Prompt, manner: int, shown: bool, tilt: np.ndarray, rng: np.random.Generator

@@ -18,7 +18,7 @@ from mendel.organisms._causes import CAUSES, CONSISTENT_PAIRS, NONE, STRENGTHS, 
 from mendel.organisms._planted import Planted, plant
 from mendel.organisms._writing import write_study
 
-ATTEMPTS = 6
+ATTEMPTS = 10
 """Draws of an organism before it is given up."""
 STRENGTH_ODDS = (0.2, 0.5, 0.3)
 """How often the seed draws weak, standard and strong."""
