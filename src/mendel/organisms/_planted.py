@@ -35,7 +35,7 @@ STEPS, BATCH, RATE = 130, 40, 8e-3
 """Of pretraining: enough for every task to be answered right."""
 TEACHER_TRIES = 6
 """How often a tuned teacher is asked for an answer with nothing of a trait in it."""
-TEACHER_RATE, TEACHER_EPOCHS = 0.1, 8
+TEACHER_RATE, TEACHER_EPOCHS = 0.1, 30
 """Of a subliminal organism's teachers, which are their base but for its last gains."""
 
 Rng = Callable[..., np.random.Generator]
