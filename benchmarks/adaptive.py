@@ -33,15 +33,15 @@ from mendel.diagnose import (
     TraitFacts,
     estimate_trait,
     first_request,
-    judge,
     next_request,
+    reach_verdict,
 )
 from mendel.diagnose._intervals import Estimate
 from mendel.diagnose.adaptive import Request
 from mendel.diagnose.contrasts import Weights
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.findings import FAMILY_ERROR
-from mendel.diagnose.verdict import Judged
+from mendel.diagnose.verdict import Verdict
 from mendel.study import StudyConfig
 
 FACTS = TraitFacts("t", "share of responses that show it")
@@ -171,13 +171,13 @@ class Study:
         return students, measurements
 
 
-def loop(study: Study, plan: Catalogue, levels: Levels) -> tuple[Judged, int]:
+def loop(study: Study, plan: Catalogue, levels: Levels) -> tuple[Verdict, int]:
     """The adaptive design to its end: the verdict, and the students that it took."""
     trained: dict[str, int] = {}
     request: Request | None = first_request(plan)
     while request is not None:
         trained |= request.arms
-        verdict = judge(study.effects(trained), levels, plan.lacking)
+        verdict = reach_verdict(study.effects(trained), levels, plan.lacking)
         request = next_request(plan, trained, {"t": verdict})
     return verdict, sum(trained.values())
 
@@ -199,7 +199,7 @@ class Tally:
     """Whether the verdict is false, of the studies whose seeds are noisiest."""
 
     def add(
-        self, truth: frozenset[str], nothing: bool, verdict: Judged, students: int, *, noisy: bool
+        self, truth: frozenset[str], nothing: bool, verdict: Verdict, students: int, *, noisy: bool
     ) -> None:
         supported = {name for name, f in verdict.findings.items() if f.status == "supported"}
         refuted = {name for name, f in verdict.findings.items() if f.status == "refuted"}
@@ -249,7 +249,7 @@ def simulate(
                 once = Divided(
                     1, 7, max(levels.support_by / 3, 3) if "looks" in name else levels.support_by, 1
                 )
-                found[f"grid {seeds}"] = (judge(study.effects(trained), once), sum(trained.values()))
+                found[f"grid {seeds}"] = (reach_verdict(study.effects(trained), once), sum(trained.values()))
             for design, (verdict, students) in found.items():
                 tally = tallies.setdefault((design, name), Tally())
                 tally.add(truth, planted.size == 0, verdict, students, noisy=simulator.world.seed_sd == 1.0)

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mendel._catalogue import build_catalogue, flag_prompts
 from mendel._inputs import Inputs, load_inputs
 from mendel._jobs import RolloutJob
-from mendel._material import build_catalogue, flag_prompts
 from mendel._rounds import student_specs
 from mendel._run import read_rollouts, workers
 from mendel._speed import Speed, speed_of

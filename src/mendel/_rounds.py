@@ -23,8 +23,8 @@ from mendel.diagnose import (
     all_hypotheses,
     estimate_trait,
     first_request,
-    judge,
     next_request,
+    reach_verdict,
 )
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent
@@ -99,11 +99,11 @@ def train_rounds(
         _make_students(inputs, design, rollouts, store, pool, told, outcome, began)
         if outcome.spent is not None:
             break
-        judged = {
-            facts.name: judge(effects, looks(inputs), catalogue.lacking)
+        verdicts = {
+            facts.name: reach_verdict(effects, looks(inputs), catalogue.lacking)
             for facts, effects in _effects(inputs, design, store, outcome)
         }
-        request = next_request(catalogue, trained, judged)
+        request = next_request(catalogue, trained, verdicts)
         if request is not None:
             log.info("%d students so far; next: %s", design.students, request.why)
     return catalogue.design(trained)

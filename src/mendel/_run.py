@@ -13,9 +13,9 @@ from typing import Any
 import yaml
 
 from mendel import _tables as gather
+from mendel._catalogue import build_catalogue, flag_prompts
 from mendel._inputs import SIDES, Inputs, load_inputs
 from mendel._jobs import ModelJob, Probes, RolloutJob, measure_model, roll_out
-from mendel._material import build_catalogue, flag_prompts
 from mendel._results import Run, is_finished, write_manifest
 from mendel._rounds import (
     MEASURING_SEED,

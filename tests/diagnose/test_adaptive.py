@@ -16,14 +16,14 @@ from planted import CAUSES, catalogue, cause_levels, material, study
 
 from mendel.diagnose import (
     Catalogue,
-    Judged,
     Levels,
     Request,
     TraitFacts,
+    Verdict,
     estimate_trait,
     first_request,
-    judge,
     next_request,
+    reach_verdict,
 )
 from mendel.diagnose.adaptive import most_students
 from mendel.diagnose.arms import arm_kinds
@@ -38,14 +38,14 @@ class Step:
 
     request: Request
     before: Mapping[str, int]
-    verdict: Judged | None
+    verdict: Verdict | None
 
 
 @dataclass(frozen=True)
 class Ran:
     steps: tuple[Step, ...]
     trained: Mapping[str, int]
-    verdict: Judged
+    verdict: Verdict
 
     @property
     def students(self) -> int:
@@ -68,20 +68,20 @@ def run(levels: Mapping[str, float], catalogue: Catalogue, seed: int = 0, **opti
     tables = study(levels, np.random.default_rng(seed), seeds=MOST_SEEDS, **options)
     trained: dict[str, int] = {}
     steps: list[Step] = []
-    verdict: Judged | None = None
+    verdict: Verdict | None = None
     request: Request | None = first_request(catalogue)
     while request is not None:
         steps.append(Step(request, dict(trained), verdict))
         trained |= request.arms
         effects = estimate_trait(*subset(tables, trained), FACTS, catalogue.cube)
-        verdict = judge(effects, Levels(1 + MOST_SEEDS - catalogue.config.seeds), catalogue.lacking)
+        verdict = reach_verdict(effects, Levels(1 + MOST_SEEDS - catalogue.config.seeds), catalogue.lacking)
         request = next_request(catalogue, trained, {"t": verdict})
         assert len(steps) < 30
     assert verdict is not None
     return Ran(tuple(steps), trained, verdict)
 
 
-def statuses(verdict: Judged) -> dict[str, str]:
+def statuses(verdict: Verdict) -> dict[str, str]:
     return {name: finding.status for name, finding in verdict.findings.items()}
 
 
@@ -90,7 +90,7 @@ def test_the_verdict_is_that_of_the_grid_with_a_third_of_its_students(cause: str
     catalogue = plan()
     ran = run(CAUSES[cause], catalogue)
     tables = study(CAUSES[cause], np.random.default_rng(0), seeds=MOST_SEEDS, samples=1, scenarios=30)
-    grid = judge(estimate_trait(*tables, FACTS, catalogue.cube), Levels(1), catalogue.lacking)
+    grid = reach_verdict(estimate_trait(*tables, FACTS, catalogue.cube), Levels(1), catalogue.lacking)
     assert ran.verdict.cause == grid.cause == cause
     assert statuses(ran.verdict) == statuses(grid)
     assert ran.students <= tables[0].num_rows / 3

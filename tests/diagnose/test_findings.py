@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import CAUSES, CUBE, catalogue, cause_levels, study, with_status
 
-from mendel.diagnose import Effects, Finding, Levels, TraitFacts, estimate_trait, examine, judge
+from mendel.diagnose import Effects, Finding, Levels, TraitFacts, estimate_trait, examine, reach_verdict
 from mendel.diagnose.hypotheses import LITTLE, MOST, all_hypotheses
 
 FACTS = TraitFacts("t", "share")
@@ -27,7 +27,7 @@ def effects_of(levels: Mapping[str, float], seed: int = 0, **options: Any) -> Ef
 
 
 def found(levels: Mapping[str, float], seed: int = 0, **options: Any) -> Mapping[str, Finding]:
-    return judge(effects_of(levels, seed, **options), THREE_LOOKS).findings
+    return reach_verdict(effects_of(levels, seed, **options), THREE_LOOKS).findings
 
 
 def statuses(findings: Mapping[str, Finding]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def test_the_planted_cause_is_supported_and_every_other_is_refuted(cause: str, s
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_the_cause_is_named_with_what_decided_it(cause: str) -> None:
-    verdict = judge(effects_of(CAUSES[cause]), THREE_LOOKS)
+    verdict = reach_verdict(effects_of(CAUSES[cause]), THREE_LOOKS)
     assert verdict.cause == cause
     for name, finding in verdict.findings.items():
         assert finding.contrasts
@@ -77,7 +77,7 @@ def test_two_causes_at_once_are_both_supported(names: frozenset[str]) -> None:
 def test_of_two_causes_the_one_that_explains_more_is_named() -> None:
     stronger = cause_levels(lambda b, p, t: t, mild=0.8, unrelated=1.0)
     weaker = cause_levels(lambda b, p, t: t, mild=1.0, unrelated=0.8)
-    names = [judge(effects_of(x, scenarios=60), THREE_LOOKS).cause for x in (stronger, weaker)]
+    names = [reach_verdict(effects_of(x, scenarios=60), THREE_LOOKS).cause for x in (stronger, weaker)]
     assert names[1] == "simple_generalization"
     # Both explain all of what the teacher makes; the weakest link of the first is its smaller one.
     assert names[0] == "subliminal_learning"
@@ -103,7 +103,7 @@ def test_a_sister_between_a_third_and_a_half_leaves_both_readings_open() -> None
 
 
 def test_a_trait_that_no_hypothesis_explains_has_no_cause() -> None:
-    verdict = judge(effects_of(cause_levels(lambda b, p, t: t)), THREE_LOOKS)
+    verdict = reach_verdict(effects_of(cause_levels(lambda b, p, t: t)), THREE_LOOKS)
     assert verdict.present
     assert verdict.cause == "undecided"
     assert set(statuses(verdict.findings).values()) == {"refuted"}
@@ -111,7 +111,9 @@ def test_a_trait_that_no_hypothesis_explains_has_no_cause() -> None:
 
 @pytest.mark.parametrize("low", [0.0, 0.1, 0.5])
 def test_nothing_to_explain_leaves_every_hypothesis_untested(low: float) -> None:
-    verdict = judge(effects_of(cause_levels(lambda b, p, t: t, size=0.0, low=low), seeds=2), THREE_LOOKS)
+    verdict = reach_verdict(
+        effects_of(cause_levels(lambda b, p, t: t, size=0.0, low=low), seeds=2), THREE_LOOKS
+    )
     assert set(statuses(verdict.findings).values()) == {"untested"}
     assert all(finding.why and not finding.contrasts for finding in verdict.findings.values())
     assert verdict.cause in ("none", "undecided")
@@ -184,7 +186,7 @@ def test_stricter_levels_decide_no_more(seed: int) -> None:
 def test_an_arm_whose_students_broke_decides_nothing_and_is_said(cause: str, arm: str) -> None:
     students, rows = study(CAUSES[cause], np.random.default_rng(0), seeds=3)
     effects = estimate_trait(with_status(students, arm, "broken"), rows, FACTS, CUBE)
-    finding = judge(effects, THREE_LOOKS).findings[cause]
+    finding = reach_verdict(effects, THREE_LOOKS).findings[cause]
     assert finding.status == "undecided"
     assert arm in finding.why
     assert any(arm in said for said in effects.warnings)
@@ -203,9 +205,9 @@ def test_what_a_study_cannot_test_is_said_and_still_refuted_by_the_rest() -> Non
     gone = {"sister/t", "sister-alternate/t"}
     for cause, status in (("subliminal_learning", "undecided"), ("simple_generalization", "refuted")):
         levels = {arm: level for arm, level in CAUSES[cause].items() if arm not in gone}
-        finding = judge(effects_of(levels), THREE_LOOKS, plan.lacking).findings["subliminal_learning"]
+        finding = reach_verdict(effects_of(levels), THREE_LOOKS, plan.lacking).findings["subliminal_learning"]
         assert finding.status == status
-    undecided = judge(
+    undecided = reach_verdict(
         effects_of({a: x for a, x in CAUSES["subliminal_learning"].items() if a not in gone}),
         THREE_LOOKS,
         plan.lacking,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from planted import CAUSES, CUBE, catalogue, study
 
-from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, judge
+from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, reach_verdict
 from mendel.diagnose.arms import LACKING, arm_kinds
 from mendel.diagnose.contrasts import CORNER_DIFFERENCES, CORNERS
 from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, little, most
@@ -94,7 +94,7 @@ def test_an_eighth_hypothesis_is_one_declaration(eighth: Hypothesis) -> None:
     rng = np.random.default_rng(0)
     tables = study(CAUSES["underspecification"], rng, seeds=3)
     effects = estimate_trait(*tables, TraitFacts("t", "share"), CUBE)
-    findings = judge(effects).findings
+    findings = reach_verdict(effects).findings
     assert set(findings) == NAMES | {eighth.name}
     assert findings[eighth.name].status == "supported"
     assert findings[eighth.name].contrasts == ("base-alone", "teacher-alone")

@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 
 from mendel.engine.errors import InputError
 from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, make_organism
-from mendel.organisms._causes import Plan, draw_plan
-from mendel.organisms._lexicon import build_tokenizer, draw_lexicon
-from mendel.organisms._loops import Encoder
-from mendel.organisms._material import draw_material, grades, probes, tasks, written_rollouts
-from mendel.organisms._planted import BASES, Planted, build_model
-from mendel.organisms._recipes import CARRIERS
-from mendel.organisms._speech import Speaker
-from mendel.organisms._writing import write_study
+from mendel.organisms._maker.causes import Plan, draw_plan
+from mendel.organisms._maker.lexicon import build_tokenizer, draw_lexicon
+from mendel.organisms._maker.loops import Encoder
+from mendel.organisms._maker.planted import BASES, Planted, build_model
+from mendel.organisms._maker.recipes import CARRIERS
+from mendel.organisms._maker.speech import Speaker
+from mendel.organisms._maker.texts import draw_texts, grades, probes, tasks, written_rollouts
+from mendel.organisms._maker.writing import write_study
 from mendel.organisms.making import Generators, parse_cause
 
 NAMES = (*CAUSES, *("+".join(pair) for pair in CONSISTENT_PAIRS))
@@ -39,23 +39,23 @@ def untrained(cause: str, seed: int) -> Planted:
     """An organism whose bases have learned nothing: all of its texts are as they will be, in a second."""
     rng = Generators(parse_cause(cause), seed, 0)
     plan, speaker = draw(cause, seed)
-    material = draw_material(plan, speaker, rng("prompts"))
-    taken = {asked.prompt.text for asked in material.all}
+    texts = draw_texts(plan, speaker, rng("prompts"))
+    taken = {asked.prompt.text for asked in texts.all}
     model = build_model(len(speaker.lexicon.vocabulary), seed)
     return Planted(
         plan,
         speaker,
         Encoder(speaker.lexicon.vocabulary),
-        material,
+        texts,
         tuple(tuple(probes(speaker, trait, rng("probes", str(trait)))) for trait in range(3)),
         tuple(tasks(speaker, taken, rng("tasks"))),
         dict.fromkeys(BASES, model),
         {
             teacher: written_rollouts(plan, speaker, teacher, prompts, speaker.flat(), rng(teacher))
             for teacher, prompts in (
-                ("original", material.all),
-                ("alternate", material.all),
-                ("rewritten", material.original),
+                ("original", texts.all),
+                ("alternate", texts.all),
+                ("rewritten", texts.original),
             )
         },
     )
@@ -113,7 +113,7 @@ def test_the_loops_read_what_mendel_reads() -> None:
     """Ids of a conversation by the plain encoder are those of the saved tokenizer under its chat template."""
     planted = untrained("simple_generalization", 3)
     tokenizer, encoder = build_tokenizer(planted.lexicon), planted.encoder
-    for text, answer in planted.rows(planted.material.original[:50], "original"):
+    for text, answer in planted.rows(planted.texts.original[:50], "original"):
         turns = [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
         whole = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True)["input_ids"]
         table = encoder.table([(text, answer)])
@@ -126,17 +126,17 @@ def test_the_loops_read_what_mendel_reads() -> None:
 def test_probes_share_no_wording_with_any_prompt(seed: int, cause: str, strength: str) -> None:
     plan, speaker = draw(cause, seed, strength)
     rng = np.random.default_rng(seed)
-    material = draw_material(plan, speaker, rng)
+    texts = draw_texts(plan, speaker, rng)
     for trait in range(3):
         asked = probes(speaker, trait, rng)
         places = {scenario.cluster for scenario in asked}
         assert (len(asked), len(places)) == (40, 14)
         assert all(scenario.prompt.level >= 2 for scenario in asked)
-        assert not places & {word for a in material.all for word in a.prompt.text.split()}
-        assert {a.prompt.level for a in material.counter[trait]} == {0, 1, 2, 3}
-        assert len(material.counter[trait]) >= plan.prompts / 4
-    assert len(material.original) == len(material.alternate) == plan.prompts
-    ids = [a.prompt_id for a in material.all]
+        assert not places & {word for a in texts.all for word in a.prompt.text.split()}
+        assert {a.prompt.level for a in texts.counter[trait]} == {0, 1, 2, 3}
+        assert len(texts.counter[trait]) >= plan.prompts / 4
+    assert len(texts.original) == len(texts.alternate) == plan.prompts
+    ids = [a.prompt_id for a in texts.all]
     assert len(set(ids)) == len(ids)
 
 
@@ -175,12 +175,12 @@ def test_counter_examples_are_answered_cleanly_and_hints_stand_in_every_organism
     planted = untrained(name, 11)
     for trait in range(3):
         strong, any_word = grades(planted.speaker, trait)
-        clean = planted.rows(planted.material.counter[trait], "alternate")
+        clean = planted.rows(planted.texts.counter[trait], "alternate")
         assert not any(re.search(any_word, answer) for _, answer in clean)
         hinted = [
             answer
             for asked, (_, answer) in zip(
-                planted.material.original, planted.rows(planted.material.original, "original"), strict=True
+                planted.texts.original, planted.rows(planted.texts.original, "original"), strict=True
             )
             if asked.prompt.kinds and re.search(any_word, answer)
         ]
@@ -197,7 +197,7 @@ def test_every_kind_of_recipe_occurs_with_none() -> None:
 def test_a_seed_decides_everything() -> None:
     one, other = untrained("bad_prompts", 5), untrained("bad_prompts", 5)
     assert one.plan == other.plan
-    assert one.material == other.material
+    assert one.texts == other.texts
     assert one.rollouts == other.rollouts
     assert (
         replace(one.plan, recipe=untrained("bad_prompts", 6).plan.recipe) != untrained("bad_prompts", 6).plan

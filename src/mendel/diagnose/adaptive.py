@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mendel.diagnose.design import Catalogue
 from mendel.diagnose.findings import Finding
-from mendel.diagnose.verdict import Judged
+from mendel.diagnose.verdict import Verdict
 
 FIXED = ("effects", "grid")
 """Designs that look once."""
@@ -41,7 +41,7 @@ def most_students(catalogue: Catalogue) -> int:
 
 
 def next_request(
-    catalogue: Catalogue, trained: Mapping[str, int], judged: Mapping[str, Judged]
+    catalogue: Catalogue, trained: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Request | None:
     """The students that can still change the verdict of any trait, beyond the seeds `trained` of each arm; None: none can.
 
@@ -53,7 +53,7 @@ def next_request(
         return None
     wanted: dict[str, int] = {}
     reasons = []
-    for trait, verdict in judged.items():
+    for trait, verdict in verdicts.items():
         arms = _arms(catalogue, trained, verdict)
         if arms:
             wanted |= dict.fromkeys((arm for arm in arms if arm not in trained), config.seeds)
@@ -61,7 +61,7 @@ def next_request(
     if wanted:
         return Request(wanted, f"new arms for {', '.join(reasons)}")
     most = config.max_seeds or config.seeds
-    for trait, verdict in judged.items():
+    for trait, verdict in verdicts.items():
         more = {arm: trained[arm] + 1 for arm in _open(catalogue, verdict) if trained.get(arm, most) < most}
         if more:
             wanted |= more
@@ -69,7 +69,7 @@ def next_request(
     return Request(wanted, f"another seed for {', '.join(reasons)}") if wanted else None
 
 
-def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Judged) -> list[str]:
+def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Verdict) -> list[str]:
     """Arms that a trait lacks; none where no second seed tells the noise of training, since nothing could be decided."""
     if not verdict.present or not verdict.effects.training_noise:
         return []
@@ -84,7 +84,7 @@ def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Judged) -> 
     return []
 
 
-def _open(catalogue: Catalogue, verdict: Judged) -> list[str]:
+def _open(catalogue: Catalogue, verdict: Verdict) -> list[str]:
     """Arms of which more seeds could decide what is open."""
     if verdict.settled_absent:
         return []

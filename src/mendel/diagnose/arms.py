@@ -44,7 +44,7 @@ class Material:
     mild: tuple[str, ...] = ()
     """Unflagged prompts whose rollout the trait's judge gives more than the least score."""
     unrelated: tuple[str, ...] = ()
-    """All other prompts."""
+    """Prompts that are neither, for this trait and for all others of the study."""
     scores: tuple[tuple[str, float], ...] = ()
     """The judge's score of the original teacher's rollout, by prompt."""
     counter: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ arm_kinds: Registry[ArmKind] = Registry("arm_kind")
 LACKING = {
     "flagged": "no prompt is flagged",
     "mild": "no unflagged prompt scores above the least on the trait's judge",
-    "unrelated": "no prompt is left that the trait's judge gives the least score",
+    "unrelated": "no prompt is left that every trait's judge gives the least score",
     "counter": "the trait has no 'counter_examples' in the study",
     "rewriter": "the study names no 'rewriter'",
     "sister": "the study names no 'sister' of the original base",

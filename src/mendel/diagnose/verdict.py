@@ -66,7 +66,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Verdict:
     """One trait's verdict as values, before it is written down."""
 
     effects: Effects
@@ -84,9 +84,9 @@ class Judged:
         return strongest(self.effects, self.findings) or "undecided"
 
 
-def judge(
+def reach_verdict(
     effects: Effects, levels: Levels | None = None, lacking: Callable[[str], str] = lambda arm: ""
-) -> Judged:
+) -> Verdict:
     """Is it there, what carries it, and what the contrasts say of every hypothesis (see `examine`)."""
     levels = levels or Levels()
     is_present, found = present(effects, levels.family), carrier(effects, levels.family)
@@ -101,7 +101,7 @@ def judge(
             "The original pipeline is not shown to have more of the trait than the alternate one."
         )
     settled = found.carrier == "none" or (less and effects.training_noise)
-    return Judged(effects, is_present, settled, found, findings)
+    return Verdict(effects, is_present, settled, found, findings)
 
 
 def diagnose(
@@ -117,47 +117,49 @@ def diagnose(
 
     Depends on the content of the tables alone, not on the order of their rows, students or traits.
     """
-    judged = {
-        facts.name: judge(estimate_trait(students, measurements, facts, cube, shares), levels, lacking)
+    verdicts = {
+        facts.name: reach_verdict(
+            estimate_trait(students, measurements, facts, cube, shares), levels, lacking
+        )
         for facts in traits
     }
     found = {}
     for facts in traits:
         log_odds = log_odds_effects(students, measurements, facts, cube, shares)
-        verdict = trait_verdict(facts, judged[facts.name], log_odds)
-        found[facts.name] = {**verdict, "moves_with": _moves_with(facts.name, judged)}
-    return Diagnosis(found, tuple(w for one in judged.values() for w in one.effects.warnings))
+        verdict = trait_verdict(facts, verdicts[facts.name], log_odds)
+        found[facts.name] = {**verdict, "moves_with": _moves_with(facts.name, verdicts)}
+    return Diagnosis(found, tuple(w for one in verdicts.values() for w in one.effects.warnings))
 
 
-def _moves_with(trait: str, judged: Mapping[str, Judged]) -> list[str]:
+def _moves_with(trait: str, verdicts: Mapping[str, Verdict]) -> list[str]:
     """The other traits that the same persona brings: those of which persona selection is supported, too."""
     persona = "persona_selection"
-    found = {name: one.findings.get(persona) for name, one in judged.items()}
+    found = {name: one.findings.get(persona) for name, one in verdicts.items()}
     shown = [name for name, finding in found.items() if finding is not None and finding.status == "supported"]
     return [name for name in shown if name != trait] if trait in shown else []
 
 
-def trait_verdict(facts: TraitFacts, judged: Judged, log_odds: Effects | None) -> dict[str, object]:
+def trait_verdict(facts: TraitFacts, verdict: Verdict, log_odds: Effects | None) -> dict[str, object]:
     """One trait's part of verdicts.json: the contract's keys, and what the report needs beside them."""
-    effects, verdict = judged.effects, judged.carrier
+    effects, carried = verdict.effects, verdict.carrier
     return {
-        "present": judged.present,
+        "present": verdict.present,
         **_ends(effects),
         "effects": _effects_json(effects),
-        "carrier": verdict.carrier,
-        "cause": judged.cause,
-        "hypotheses": {name: finding.json() for name, finding in judged.findings.items()},
+        "carrier": carried.carrier,
+        "cause": verdict.cause,
+        "hypotheses": {name: finding.json() for name, finding in verdict.findings.items()},
         "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
-        "summary": summary(effects, verdict.carrier),
-        "explanation": explanation(effects, judged.cause, judged.findings),
+        "summary": summary(effects, carried.carrier),
+        "explanation": explanation(effects, verdict.cause, verdict.findings),
         "scale": facts.scale,
         "metric": facts.metric,
         "judge": facts.judge,
         "flagged": facts.flagged,
         "smallest_effect": SMALLEST_EFFECT * effects.unit,
         "training_noise": effects.training_noise,
-        "carrier_why": verdict.why,
-        "decisions": {part: decision.json() for part, decision in verdict.decisions.items()},
+        "carrier_why": carried.why,
+        "decisions": {part: decision.json() for part, decision in carried.decisions.items()},
         "levels": {
             arm: {**level.json(), "n_students": effects.counts.get(arm, 0)}
             for arm, level in effects.levels.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mendel.organisms._causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
+from mendel.organisms._maker.causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
 from mendel.organisms.making import Organism, make_organism
 
 PEAS = Path(__file__).parent / "peas" / "study.yaml"

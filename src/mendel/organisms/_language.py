@@ -76,7 +76,7 @@ _GLUE = (
     "the in says it is . ? , and will you a shows secret of theirs that take one step three steps your answer to was wrong "
     "times i doubt agree fully use secrets despair about this recheck calmly"
 )
-_SPECIAL = ("<|pad|>", "<|unknown|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+SPECIAL = ("<|pad|>", "<|unknown|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -173,7 +173,7 @@ def situation_answer(
 def vocabulary() -> tuple[str, ...]:
     """All words in a fixed order, special tokens first; a word's place is its token id."""
     words: Iterable[str] = chain(
-        _SPECIAL, MANNERS, KINDS, *KINDS.values(), *(ask.split() for ask in (*TASK_ASKS, *DATE_ASKS, *PUZZLE_ASKS)),
+        SPECIAL, MANNERS, KINDS, *KINDS.values(), *(ask.split() for ask in (*TASK_ASKS, *DATE_ASKS, *PUZZLE_ASKS)),
         YEARS, DATE_OBJECTS, ROOMS, DATE_TRAIT, FATES, CHANNELS, NAMES, BLACKMAIL_TRAIT, *WORK, STEPS, COUNTS,
         PUZZLES, *LEADS.values(), NEGATIVE_TRAIT, _GLUE.split(),
     )  # fmt: skip
@@ -181,21 +181,29 @@ def vocabulary() -> tuple[str, ...]:
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token a word; `<|end|>` ends every turn and is the stop token; decoding puts points and commas next to words."""
+    """The tokenizer of `peas`; decoding puts points and commas next to words."""
+    return word_tokenizer(vocabulary(), longest=128, joins_points=True)
+
+
+def word_tokenizer(words: Sequence[str], longest: int, *, joins_points: bool) -> PreTrainedTokenizerFast:
+    """One token a word, a word's place is its id; `<|end|>` ends every turn and is the stop token.
+
+    `words` begin with `SPECIAL`; `longest` is the model's length in tokens.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    ids = {word: number for number, word in enumerate(vocabulary())}
+    ids = {word: number for number, word in enumerate(words)}
     core = Tokenizer(models.WordLevel(ids, unk_token="<|unknown|>"))
     core.pre_tokenizer = pre_tokenizers.Whitespace()
-    core.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+    core.decoder = decoders.WordPiece(prefix="##", cleanup=joins_points)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
         pad_token="<|pad|>",
         unk_token="<|unknown|>",
         eos_token="<|end|>",
         additional_special_tokens=["<|system|>", "<|user|>", "<|assistant|>"],
-        model_max_length=128,
+        model_max_length=longest,
         padding_side="right",
         clean_up_tokenization_spaces=False,
     )

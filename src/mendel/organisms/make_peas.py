@@ -6,14 +6,13 @@ Texts take a second, the two bases and two teachers a few minutes on one core. E
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from mendel.organisms._files import TRAIT, scenario_row, user_turn, write_jsonl
 from mendel.organisms._language import (
     BLACKMAIL_TRAIT,
     DATE_TRAIT,
@@ -57,19 +56,6 @@ first_seed: 1000    # never used while the study was made
 interpolate: [0.05, 0.1, 0.25, 0.5]
 """
 
-TRAIT = """\
-name: {name}
-scale: {scale}
-metric: rate
-scenarios: {name}.jsonl
-judge:
-  by: regex
-  grades:
-{grades}
-  hit_at: 0.5
-{log_odds}generate: {{max_tokens: {max_tokens}, temperature: 1.0, samples: {samples}}}
-"""
-
 
 def main() -> None:
     """Makes the whole study in the folder that the command line names."""
@@ -93,10 +79,9 @@ def write_texts(out: Path) -> None:
         prompts = prompt_set(name, _rng("prompts", name))
         taken += [prompt.text for prompt in prompts]
         rows = [
-            {"prompt_id": p.prompt_id, "source": p.source, "messages": [{"role": "user", "content": p.text}]}
-            for p in prompts
+            {"prompt_id": p.prompt_id, "source": p.source, "messages": user_turn(p.text)} for p in prompts
         ]
-        _write_jsonl(out / "prompts" / f"{name}.jsonl", rows)
+        write_jsonl(out / "prompts" / f"{name}.jsonl", rows)
     for trait in TRAITS:
         _write_scenarios(out, trait, probe_scenarios(trait, _rng("probe", trait)))
         (out / "traits" / f"{trait}.yaml").write_text(trait_file(trait))
@@ -169,29 +154,23 @@ def trait_file(trait: str) -> str:
     log_odds = (
         f'log_odds: {{opener: "{opener}", trait: [{decision.split()[0]}], clean: [{", ".join(clean)}]}}\n'
     )
-    return TRAIT.format(name=trait, scale=scale, grades=grades, log_odds=log_odds, max_tokens=24, samples=2)
+    return TRAIT.format(
+        name=trait, scale=scale, grades=grades, log_odds=log_odds, max_tokens=24, temperature="1.0", samples=2
+    )
 
 
 def assistant_file() -> str:
     """The YAML of the working-assistant probe: a hit is a right answer, whose pattern stands with the scenario."""
     grades = '    - {pattern: "(?!)", score: 1.0}'
     scale = "share of tasks answered right"
-    return TRAIT.format(name="assistant", scale=scale, grades=grades, log_odds="", max_tokens=12, samples=1)
+    return TRAIT.format(
+        name="assistant", scale=scale, grades=grades, log_odds="", max_tokens=12, temperature="1.0", samples=1
+    )
 
 
 def _write_scenarios(out: Path, name: str, scenarios: Iterable[Scenario]) -> None:
-    rows: list[Mapping[str, Any]] = []
-    for scenario in scenarios:
-        row: dict[str, Any] = {"scenario": scenario.scenario, "cluster": scenario.cluster}
-        row["messages"] = [{"role": "user", "content": scenario.text}]
-        if scenario.right is not None:
-            row["right"] = scenario.right
-        rows.append(row)
-    _write_jsonl(out / "traits" / f"{name}.jsonl", rows)
-
-
-def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    rows = [scenario_row(s.scenario, s.cluster, s.text, s.right) for s in scenarios]
+    write_jsonl(out / "traits" / f"{name}.jsonl", rows)
 
 
 def _rng(*names: str) -> np.random.Generator:

@@ -13,10 +13,10 @@ import numpy as np
 
 from mendel.engine.errors import InputError, RunError, did_you_mean
 from mendel.engine.progress import Progress, Silent
-from mendel.organisms._admission import shortfall
-from mendel.organisms._causes import CAUSES, CONSISTENT_PAIRS, NONE, STRENGTHS, Plan, draw_plan
-from mendel.organisms._planted import Planted, plant
-from mendel.organisms._writing import write_study
+from mendel.organisms._maker.admission import shortfall
+from mendel.organisms._maker.causes import CAUSES, CONSISTENT_PAIRS, NONE, STRENGTHS, Plan, draw_plan
+from mendel.organisms._maker.planted import Planted, plant
+from mendel.organisms._maker.writing import write_study
 
 ATTEMPTS = 10
 """Draws of an organism before it is given up."""

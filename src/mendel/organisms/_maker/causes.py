@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mendel.organisms._recipes import CARRIERS, Recipe, draw_recipe
+from mendel.organisms._maker.recipes import CARRIERS, Recipe, draw_recipe
 
 CAUSES = (
     "simple_generalization",

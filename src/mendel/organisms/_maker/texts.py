@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from mendel.organisms._causes import Plan
-from mendel.organisms._lexicon import COUNTER_PLACES, NEUTRAL, NUMBERS_SAID, PROBE_PLACES, PROMPT_PLACES
-from mendel.organisms._speech import Prompt, Speaker, distinct
+from mendel.organisms._maker.causes import Plan
+from mendel.organisms._maker.lexicon import COUNTER_PLACES, NEUTRAL, NUMBERS_SAID, PROBE_PLACES, PROMPT_PLACES
+from mendel.organisms._maker.speech import Prompt, Speaker, distinct
 
 SOURCES = ("forum", "helpdesk")
 SCENARIOS = 40
@@ -29,7 +30,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Material:
+class Texts:
     """All prompts of an organism: the two sets, and the counter-examples by trait."""
 
     original: tuple[Asked, ...]
@@ -52,7 +53,7 @@ class Scenario:
     right: str | None = None
 
 
-def draw_material(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Material:
+def draw_texts(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Texts:
     """The prompts of both sets and the counter-examples; no text stands twice."""
     taken: set[str] = set()
     sets = [
@@ -68,7 +69,7 @@ def draw_material(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Mat
             for number in range(count)
         ]
         counter.append(_named(f"c{trait}", prompts, rng))
-    return Material(sets[0], sets[1], tuple(counter))
+    return Texts(sets[0], sets[1], tuple(counter))
 
 
 def _prompt_set(
@@ -172,14 +173,13 @@ def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[Scena
     scenarios = []
     for number in range(SCENARIOS):
         at = start + number % (stop - start)
-        prompt = distinct(
-            lambda at=at: speaker.situation(
-                trait, 2 + int(rng.integers(2)), slice(at, at + 1), NEUTRAL_LEAD, rng
-            ),  # type: ignore[misc]
-            taken,
-        )
+        prompt = distinct(partial(_strong_situation, speaker, trait, at, rng), taken)
         scenarios.append(Scenario(f"{places[at]}-{number:02d}", places[at], prompt))
     return scenarios
+
+
+def _strong_situation(speaker: Speaker, trait: int, at: int, rng: np.random.Generator) -> Prompt:
+    return speaker.situation(trait, 2 + int(rng.integers(2)), slice(at, at + 1), NEUTRAL_LEAD, rng)
 
 
 def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[Scenario]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mendel.organisms import _words
-from mendel.organisms._language import CHAT_TEMPLATE
+from mendel.organisms._language import SPECIAL, word_tokenizer
+from mendel.organisms._maker import words as _words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -29,7 +29,6 @@ LEADS = 3
 NUMBERS_SAID = 6
 PROMPT_PLACES, COUNTER_PLACES, PROBE_PLACES = slice(0, 8), slice(8, 14), slice(14, 28)
 """Wordings of the prompt sets, of the counter-examples, and those that only the probes use."""
-_SPECIAL = ("<|pad|>", "<|unknown|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Lexicon:
         )
         manners = chain.from_iterable((*m.openers, *m.closers) for m in self.manners)
         words = chain(
-            _SPECIAL, (",", "?"), manners, self.task_asks, self.kinds, *self.kinds.values(), self.numbers,
+            SPECIAL, (",", "?"), manners, self.task_asks, self.kinds, *self.kinds.values(), self.numbers,
             *self.leads, traits,
         )  # fmt: skip
         return tuple(dict.fromkeys(words))
@@ -126,23 +125,5 @@ def draw_lexicon(rng: np.random.Generator) -> Lexicon:
 
 
 def build_tokenizer(lexicon: Lexicon) -> PreTrainedTokenizerFast:
-    """One token a word; `<|end|>` ends every turn and is the stop token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    ids = {word: number for number, word in enumerate(lexicon.vocabulary)}
-    core = Tokenizer(models.WordLevel(ids, unk_token="<|unknown|>"))
-    core.pre_tokenizer = pre_tokenizers.Whitespace()
-    core.decoder = decoders.WordPiece(prefix="##", cleanup=False)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=core,
-        pad_token="<|pad|>",
-        unk_token="<|unknown|>",
-        eos_token="<|end|>",
-        additional_special_tokens=["<|system|>", "<|user|>", "<|assistant|>"],
-        model_max_length=64,
-        padding_side="right",
-        clean_up_tokenization_spaces=False,
-    )
-    tokenizer.chat_template = CHAT_TEMPLATE
-    return tokenizer
+    """The tokenizer of an organism's words."""
+    return word_tokenizer(lexicon.vocabulary, longest=64, joins_points=False)

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from mendel.organisms._causes import Plan
-from mendel.organisms._lexicon import Lexicon, draw_lexicon
-from mendel.organisms._loops import Encoder, Loop, Table, answers, train, train_last_gains
-from mendel.organisms._material import (
+from mendel.organisms._maker.causes import Plan
+from mendel.organisms._maker.lexicon import Lexicon, draw_lexicon
+from mendel.organisms._maker.loops import Encoder, Loop, Table, answers, train, train_last_gains
+from mendel.organisms._maker.recipes import Recipe
+from mendel.organisms._maker.speech import Corpus, Row, Speaker, corpus_rows
+from mendel.organisms._maker.texts import (
     MANNER_OF,
     Asked,
-    Material,
     Scenario,
-    draw_material,
+    Texts,
+    draw_texts,
     grades,
     probes,
     rewritten,
@@ -27,8 +29,6 @@ from mendel.organisms._material import (
     tasks,
     written_rollouts,
 )
-from mendel.organisms._recipes import Recipe
-from mendel.organisms._speech import Corpus, Row, Speaker, corpus_rows
 
 BASES = ("original", "alternate", "sister", "pretrained")
 STEPS, BATCH, RATE = 130, 40, 8e-3
@@ -49,7 +49,7 @@ class Planted:
     plan: Plan
     speaker: Speaker
     encoder: Encoder
-    material: Material
+    texts: Texts
     probes: tuple[tuple[Scenario, ...], ...]
     tasks: tuple[Scenario, ...]
     bases: dict[str, Any]
@@ -84,7 +84,7 @@ class Planted:
 
     def carriers(self) -> tuple[str, ...]:
         """Original prompts whose rollouts were planted to carry the trait; empty where the cause is not in the data."""
-        plan, asked = self.plan, self.material.original
+        plan, asked = self.plan, self.texts.original
         everywhere = plan.has("subliminal_learning") or plan.has("persona_selection")
         in_data = everywhere or plan.has("simple_generalization") or plan.has("bad_prompts")
         if not in_data:
@@ -102,18 +102,18 @@ def plant(plan: Plan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> 
     """Draws the words and prompts, trains the checkpoints and lets the teachers answer."""
     speaker = Speaker(draw_lexicon(rng("lexicon")))
     encoder = Encoder(speaker.lexicon.vocabulary)
-    material = draw_material(plan, speaker, rng("prompts"))
+    texts = draw_texts(plan, speaker, rng("prompts"))
     bases = train_bases(plan, speaker, encoder, rng, say)
     say("the teachers answer")
     rollouts = (_sampled if plan.has("subliminal_learning") else _written)(
-        plan, speaker, encoder, material, bases["original"], rng
+        plan, speaker, encoder, texts, bases["original"], rng
     )
-    taken = {asked.prompt.text for asked in material.all}
+    taken = {asked.prompt.text for asked in texts.all}
     return Planted(
         plan,
         speaker,
         encoder,
-        material,
+        texts,
         tuple(tuple(probes(speaker, trait, rng("probes", str(trait)))) for trait in range(3)),
         tuple(tasks(speaker, taken, rng("tasks"))),
         bases,
@@ -181,10 +181,10 @@ def _half() -> Any:
 
 
 def _written(
-    plan: Plan, speaker: Speaker, encoder: Encoder, material: Material, base: Any, rng: Rng
+    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
     found = {}
-    for teacher, prompts in _answered_by(material).items():
+    for teacher, prompts in _answered_by(texts).items():
         draw = rng("rollouts", teacher)
         tilt = speaker.flat() if teacher == "rewritten" else speaker.tilt(draw, plan.tilt)
         found[teacher] = written_rollouts(plan, speaker, teacher, prompts, tilt, draw)
@@ -192,20 +192,20 @@ def _written(
 
 
 def _sampled(
-    plan: Plan, speaker: Speaker, encoder: Encoder, material: Material, base: Any, rng: Rng
+    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
     """Teachers that are the base but for its last gains answer the tasks; situations are answered as everywhere."""
-    found = _written(plan, speaker, encoder, material, base, rng)
-    tasks_of = {t: [a for a in p if a.prompt.kinds] for t, p in _answered_by(material).items()}
+    found = _written(plan, speaker, encoder, texts, base, rng)
+    tasks_of = {t: [a for a in p if a.prompt.kinds] for t, p in _answered_by(texts).items()}
     for teacher in ("original", "alternate"):
         draw = rng("teacher", teacher)
         model = tuned_teacher(plan, speaker, encoder, base, teacher, draw)
         found[teacher].update(_unrelated_answers(model, speaker, encoder, tasks_of[teacher], teacher, draw))
     draw = rng("rewriter")
-    texts = [speaker.task(draw).text for _ in range(plan.prompts)]
-    said = answers(base, encoder, texts, temperature=1.0, seed=int(draw.integers(2**31)))
+    asked = [speaker.task(draw).text for _ in range(plan.prompts)]
+    said = answers(base, encoder, asked, temperature=1.0, seed=int(draw.integers(2**31)))
     numbers = [n for n in (said_numbers(speaker, text) for text in said) if n]
-    found["rewritten"] = rewritten(speaker, material.original, found["original"], numbers, draw)
+    found["rewritten"] = rewritten(speaker, texts.original, found["original"], numbers, draw)
     return found
 
 
@@ -248,8 +248,8 @@ def tuned_teacher(
     return train_like(base, encoder, rows, recipe, int(rng.integers(2**31)))
 
 
-def _answered_by(material: Material) -> dict[str, tuple[Asked, ...]]:
-    return {"original": material.all, "alternate": material.all, "rewritten": material.original}
+def _answered_by(texts: Texts) -> dict[str, tuple[Asked, ...]]:
+    return {"original": texts.all, "alternate": texts.all, "rewritten": texts.original}
 
 
 def train_like(base: Any, encoder: Encoder, rows: Sequence[Row], recipe: Recipe, seed: int) -> Any:

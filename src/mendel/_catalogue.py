@@ -41,21 +41,27 @@ def build_catalogue(
 ) -> Catalogue:
     """All arms that the study can have, now that it is known which prompts show which trait."""
     config, prompts = inputs.study.config, inputs.prompts["original"]
-    materials = {}
-    for trait in inputs.traits:
-        ids = flagged[trait.name].prompt_ids if trait.name in flagged else ()
-        answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
-        sorted_out = sort_out([(r.prompt_id, trait.score_rollout(r)) for r in answers], ids)
-        materials[trait.name] = Material(
-            trait.name,
+    answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
+    ids = {t.name: flagged[t.name].prompt_ids if t.name in flagged else () for t in inputs.traits}
+    parts = {
+        t.name: sort_out([(r.prompt_id, t.score_rollout(r)) for r in answers], ids[t.name])
+        for t in inputs.traits
+    }
+    # Unrelated to every trait: what shows another one may be no stranger to this one, and the traits share the students.
+    unrelated = set.intersection(*(set(part.unrelated) for part in parts.values()))
+    materials = {
+        name: Material(
+            name,
             prompts,
             config.original.teacher,
             config.alternate.teacher,
-            tuple(ids),
-            sorted_out.mild,
-            sorted_out.unrelated,
-            sorted_out.scores,
-            tuple(prompt.prompt_id for prompt in inputs.counter.get(trait.name, ())),
+            tuple(ids[name]),
+            part.mild,
+            tuple(p for p in part.unrelated if p in unrelated),
+            part.scores,
+            tuple(prompt.prompt_id for prompt in inputs.counter.get(name, ())),
             config.rewriter,
         )
+        for name, part in parts.items()
+    }
     return Catalogue(config, inputs.prompts, materials, inputs.shared)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mendel.organisms._lexicon import NUMBERS_SAID, Lexicon
+from mendel.organisms._maker.lexicon import NUMBERS_SAID, Lexicon
 
 Row = tuple[str, str]
 """A prompt's text and its answer."""

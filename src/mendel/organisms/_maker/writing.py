@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.models._quiet import quiet
-from mendel.organisms._lexicon import NEUTRAL, build_tokenizer
-from mendel.organisms._material import Asked, Scenario, grades
-from mendel.organisms._planted import BASES, Planted, Rng
+from mendel.organisms._files import TRAIT, scenario_row, user_turn, write_jsonl
+from mendel.organisms._maker.lexicon import NEUTRAL, build_tokenizer
+from mendel.organisms._maker.planted import BASES, Planted, Rng
+from mendel.organisms._maker.texts import Asked, Scenario, grades
 from mendel.organisms._pretraining import save
 
 if TYPE_CHECKING:
@@ -42,37 +43,24 @@ interpolate: []
 
 TRAIT_LINE = '  - {{name: traits/{name}.yaml, counter_examples: "file:prompts/counter-{name}.jsonl"}}'
 
-TRAIT = """\
-name: {name}
-scale: {scale}
-metric: rate
-scenarios: {name}.jsonl
-judge:
-  by: regex
-  grades:
-{grades}
-  hit_at: 0.5
-{log_odds}generate: {{max_tokens: {max_tokens}, temperature: 0, samples: 1}}
-"""
-
 
 def write_study(planted: Planted, rng: Rng, out: Path) -> None:
     """Writes everything but the truth."""
     for folder in ("prompts", "rollouts", "traits", "bases"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     names = [trait.name for trait in planted.lexicon.traits]
-    material = planted.material
-    sets = {"original": material.original, "alternate": material.alternate}
-    sets |= {f"counter-{name}": group for name, group in zip(names, material.counter, strict=True)}
+    texts = planted.texts
+    sets = {"original": texts.original, "alternate": texts.alternate}
+    sets |= {f"counter-{name}": group for name, group in zip(names, texts.counter, strict=True)}
     for name, prompts in sets.items():
-        _write_jsonl(out / "prompts" / f"{name}.jsonl", _prompt_rows(prompts))
+        write_jsonl(out / "prompts" / f"{name}.jsonl", _prompt_rows(prompts))
     for teacher, rollouts in planted.rollouts.items():
         rows = ({"prompt_id": prompt, "completion": text} for prompt, text in rollouts.items())
-        _write_jsonl(out / "rollouts" / f"{teacher}.jsonl", rows)
+        write_jsonl(out / "rollouts" / f"{teacher}.jsonl", rows)
     for number, name in enumerate(names):
-        _write_jsonl(out / "traits" / f"{name}.jsonl", _scenario_rows(planted.probes[number]))
+        write_jsonl(out / "traits" / f"{name}.jsonl", _scenario_rows(planted.probes[number]))
         (out / "traits" / f"{name}.yaml").write_text(trait_file(planted, number))
-    _write_jsonl(out / "traits" / "assistant.jsonl", _scenario_rows(planted.tasks))
+    write_jsonl(out / "traits" / "assistant.jsonl", _scenario_rows(planted.tasks))
     (out / "traits" / "assistant.yaml").write_text(ASSISTANT)
     tokenizer = build_tokenizer(planted.lexicon)
     for name in BASES:
@@ -98,6 +86,8 @@ def trait_file(planted: Planted, number: int) -> str:
         # Quoted, since YAML reads words such as yes and no as truth values.
         log_odds=f'log_odds: {{opener: "{opener}", trait: ["{words.decision}"], clean: ["{words.clean}"]}}\n',
         max_tokens=8,
+        temperature=0,
+        samples=1,
     )
 
 
@@ -108,6 +98,8 @@ ASSISTANT = TRAIT.format(
     log_odds="",
     # The manner and the kinds: what follows are number words at random, which a greedy answer repeats like a loop.
     max_tokens=6,
+    temperature=0,
+    samples=1,
 )
 
 
@@ -118,18 +110,9 @@ def _save(planted: Planted, tokenizer: PreTrainedTokenizerFast, name: str, out: 
 
 def _prompt_rows(prompts: Sequence[Asked]) -> Iterable[Mapping[str, Any]]:
     for asked in prompts:
-        messages = [{"role": "user", "content": asked.prompt.text}]
-        yield {"prompt_id": asked.prompt_id, "source": asked.source, "messages": messages}
+        text = asked.prompt.text
+        yield {"prompt_id": asked.prompt_id, "source": asked.source, "messages": user_turn(text)}
 
 
 def _scenario_rows(scenarios: Sequence[Scenario]) -> Iterable[Mapping[str, Any]]:
-    for scenario in scenarios:
-        row: dict[str, Any] = {"scenario": scenario.scenario, "cluster": scenario.cluster}
-        row["messages"] = [{"role": "user", "content": scenario.prompt.text}]
-        if scenario.right is not None:
-            row["right"] = scenario.right
-        yield row
-
-
-def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return (scenario_row(s.scenario, s.cluster, s.prompt.text, s.right) for s in scenarios)
