@@ -16,10 +16,10 @@ from mendel.diagnose import (
     Arm,
     Catalogue,
     Design,
-    Effects,
     Levels,
     Request,
     TraitFacts,
+    Verdict,
     all_hypotheses,
     estimate_trait,
     first_request,
@@ -69,44 +69,105 @@ def student_specs(
                 continue
             pairs = arm.assignments[position].pairs
             rows = tuple(made[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
-            recipe = arm.recipe or inputs.study.config.recipe
-            specs.append(
-                (
-                    arm,
-                    arm.seeds[position],
-                    StudentSpec(inputs.bases[arm.base], rows, recipe, arm.seeds[position]),
-                )
-            )
+            recipe, seed = arm.recipe or inputs.study.config.recipe, arm.seeds[position]
+            specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], rows, recipe, seed)))
     return specs
 
 
-def train_rounds(
-    inputs: Inputs,
-    catalogue: Catalogue,
-    rollouts: Mapping[tuple[str, str], Rollout],
-    store: Store,
-    pool: Pool,
-    told: Progress,
-    outcome: Outcome,
-    began: float,
-) -> Design:
+@dataclass
+class Rounds:
     """Trains what the design asks for, looks at the verdicts, and asks again, until no student can change one."""
-    request: Request | None = first_request(catalogue)
-    trained: dict[str, int] = {}
-    while request is not None:
-        trained |= request.arms
-        design = catalogue.design(trained)
-        _make_students(inputs, design, rollouts, store, pool, told, outcome, began)
-        if outcome.spent is not None:
-            break
-        verdicts = {
-            facts.name: reach_verdict(effects, looks(inputs), catalogue.lacking)
-            for facts, effects in _effects(inputs, design, store, outcome)
+
+    inputs: Inputs
+    catalogue: Catalogue
+    rollouts: Mapping[tuple[str, str], Rollout]
+    store: Store
+    pool: Pool
+    told: Progress
+    outcome: Outcome
+    """Holds the measured models; the students are added to it."""
+    began: float
+    """`time.monotonic()` when the run began."""
+
+    def run(self) -> Design:
+        """All rounds; the design that was trained, short of what a spent budget left out."""
+        request: Request | None = first_request(self.catalogue)
+        trained: dict[str, int] = {}
+        while request is not None:
+            trained |= request.arms
+            design = self.catalogue.design(trained)
+            self._train(design)
+            if self.outcome.spent is not None:
+                break
+            request = next_request(self.catalogue, trained, self._verdicts(design))
+            if request is not None:
+                log.info("%d students so far; next: %s", design.students, request.why)
+        return self.catalogue.design(trained)
+
+    def _verdicts(self, design: Design) -> dict[str, Verdict]:
+        students, measurements = measured_tables(self.inputs, self.store, self.outcome)
+        return {
+            facts.name: reach_verdict(
+                estimate_trait(students, measurements, facts, design.cube, mix_shares(design)),
+                looks(self.inputs),
+                self.catalogue.lacking,
+            )
+            for facts in trait_facts(self.inputs)
         }
-        request = next_request(catalogue, trained, verdicts)
-        if request is not None:
-            log.info("%d students so far; next: %s", design.students, request.why)
-    return catalogue.design(trained)
+
+    def _train(self, design: Design) -> None:
+        """Trains and measures the design's students that are not there yet."""
+        outcome = self.outcome
+        placed, jobs = self._jobs(design)
+        jobs = self._within_budget(jobs)
+        cost = {name: _cost(job) for name, job in jobs.items()}
+        self.told.stage("students", sum(cost.values()))
+        hours = self.inputs.study.config.budget.hours
+        for done, (job, result) in enumerate(self.pool.map(make_student, list(jobs.values())), 1):
+            name = job.spec.digest
+            outcome.students += [
+                gather.PlacedStudent(arm, seed, job.spec.base.ref, result) for arm, seed in placed[name]
+            ]
+            if result.status != "ok":
+                arm, seed = placed[name][0]
+                said = (name[:12], arm.name, seed, result.status, result.reason)
+                log.warning("student %s (%s, seed %d) is %s: %s", *said)
+            self.told.step(cost[name], f"{done} of {len(jobs)}")
+            if hours is not None and time.monotonic() - self.began > hours * 3600 and done < len(jobs):
+                outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
+                self.pool.stop()
+                break
+        # Students end in any order; the tables have one.
+        order = {arm.name: number for number, arm in enumerate(design)}
+        outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
+
+    def _jobs(self, design: Design) -> tuple[dict[str, list[tuple[Arm, int]]], dict[str, StudentJob]]:
+        """By student: the arms and seeds that it stands for (arms may come down to the same rows), and its job."""
+        probes = Probes(self.inputs.traits, self.inputs.assistant, MEASURING_SEED)
+        right = {model.arm: model.health.right for model in self.outcome.models}
+        there = {(student.arm.name, student.seed) for student in self.outcome.students}
+        placed: dict[str, list[tuple[Arm, int]]] = {}
+        jobs: dict[str, StudentJob] = {}
+        for arm, seed, spec in student_specs(self.inputs, design, self.rollouts):
+            if (arm.name, seed) not in there:
+                placed.setdefault(spec.digest, []).append((arm, seed))
+                job = StudentJob(spec, probes, right[f"base/{arm.base}"], self.store.root)
+                jobs.setdefault(spec.digest, job)
+        return placed, jobs
+
+    def _within_budget(self, jobs: dict[str, StudentJob]) -> dict[str, StudentJob]:
+        budget = self.inputs.study.config.budget.students
+        if budget is None:
+            return jobs
+        new = [name for name in jobs if not self.store.has("students", name)]
+        spent = {s.result.trained.student for s in self.outcome.students if s.result.new}
+        left = budget - len(spent)
+        if len(new) <= left:
+            return jobs
+        done = len(jobs) - len(new) + left
+        self.outcome.spent = _spent(f"{budget} students", "students", done, len(jobs))
+        beyond = set(new[left:])
+        return {name: job for name, job in jobs.items() if name not in beyond}
 
 
 def looks(inputs: Inputs) -> Levels:
@@ -116,23 +177,15 @@ def looks(inputs: Inputs) -> Levels:
     return Levels(1 + more, len(all_hypotheses()))
 
 
-def _effects(
-    inputs: Inputs, design: Design, store: Store, outcome: Outcome
-) -> list[tuple[TraitFacts, Effects]]:
-    students, measurements = measured_tables(inputs, store, outcome)
-    return [
-        (facts, estimate_trait(students, measurements, facts, design.cube, mix_shares(design)))
-        for facts in trait_facts(inputs)
-    ]
-
-
 def measured_tables(inputs: Inputs, store: Store, outcome: Outcome) -> tuple[pa.Table, pa.Table]:
+    """The tables `students` and `measurements` of what there is so far."""
     named = gather.name_students(outcome.models, outcome.students)
     probes = (*inputs.traits, inputs.assistant)
     return gather.students_table(named), gather.measurements_table(store, named, probes, MEASURING_SEED)
 
 
 def trait_facts(inputs: Inputs) -> list[TraitFacts]:
+    """What the statistics need to know of each trait."""
     return [
         TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id, score_range=trait.score_range)
         for trait in inputs.traits
@@ -140,67 +193,8 @@ def trait_facts(inputs: Inputs) -> list[TraitFacts]:
 
 
 def mix_shares(design: Design) -> dict[str, float]:
+    """The original teacher's share by `mix` arm."""
     return {arm.name: arm.share for arm in design if arm.share is not None}
-
-
-def _make_students(
-    inputs: Inputs,
-    design: Design,
-    rollouts: Mapping[tuple[str, str], Rollout],
-    store: Store,
-    pool: Pool,
-    told: Progress,
-    outcome: Outcome,
-    began: float,
-) -> None:
-    probes = Probes(inputs.traits, inputs.assistant, MEASURING_SEED)
-    right = {model.arm: model.health.right for model in outcome.models}
-    there = {(student.arm.name, student.seed) for student in outcome.students}
-    placed: dict[str, list[tuple[Arm, int]]] = {}
-    jobs: dict[str, StudentJob] = {}
-    for arm, seed, spec in student_specs(inputs, design, rollouts):
-        if (arm.name, seed) in there:
-            continue
-        placed.setdefault(spec.digest, []).append((arm, seed))
-        jobs.setdefault(spec.digest, StudentJob(spec, probes, right[f"base/{arm.base}"], store.root))
-    jobs = _within_budget(inputs, jobs, store, outcome)
-    cost = {name: _cost(job) for name, job in jobs.items()}
-    told.stage("students", sum(cost.values()))
-    hours = inputs.study.config.budget.hours
-    for done, (job, result) in enumerate(pool.map(make_student, list(jobs.values())), 1):
-        name = job.spec.digest
-        # An arm that comes down to the rows of another finds its student in the store, and it is new only once.
-        for arm, seed in placed[name]:
-            outcome.students.append(gather.PlacedStudent(arm, seed, job.spec.base.ref, result))
-        if result.status != "ok":
-            arm, seed = placed[name][0]
-            log.warning(
-                "student %s (%s, seed %d) is %s: %s", name[:12], arm.name, seed, result.status, result.reason
-            )
-        told.step(cost[name], f"{done} of {len(jobs)}")
-        if hours is not None and time.monotonic() - began > hours * 3600 and done < len(jobs):
-            outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
-            pool.stop()
-            break
-    # Students end in any order; the tables have one.
-    order = {arm.name: number for number, arm in enumerate(design)}
-    outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
-
-
-def _within_budget(
-    inputs: Inputs, jobs: dict[str, StudentJob], store: Store, outcome: Outcome
-) -> dict[str, StudentJob]:
-    most = inputs.study.config.budget.students
-    if most is None:
-        return jobs
-    new = [name for name in jobs if not store.has("students", name)]
-    most -= len({s.result.trained.student for s in outcome.students if s.result.new})
-    if len(new) <= most:
-        return jobs
-    limit = inputs.study.config.budget.students
-    outcome.spent = _spent(f"{limit} students", "students", len(jobs) - len(new) + most, len(jobs))
-    beyond = set(new[most:])
-    return {name: job for name, job in jobs.items() if name not in beyond}
 
 
 def _spent(what: str, key: str, done: int, wanted: int) -> BudgetSpent:

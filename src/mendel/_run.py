@@ -20,10 +20,10 @@ from mendel._results import Run, is_finished, write_manifest
 from mendel._rounds import (
     MEASURING_SEED,
     Outcome,
+    Rounds,
     looks,
     measured_tables,
     mix_shares,
-    train_rounds,
     trait_facts,
 )
 from mendel._version import versions
@@ -54,8 +54,8 @@ def run(
     """Diagnoses a study and returns the run; what the store or the folder has already is not done again.
 
     `study` is a study file, a built-in study's name or a loaded `Study` (None: `peas`); `out` is the run's folder
-    (default `runs/<name>`); `pool` says where jobs run (None: worker processes of its own). Raises InputError for wrong input, BudgetSpent (after writing partial results) and
-    RunError.
+    (default `runs/<name>`); `pool` says where jobs run (None: worker processes of its own). Raises InputError for wrong
+    input, BudgetSpent (after writing partial results) and RunError.
     """
     began = time.monotonic()
     loaded = study if isinstance(study, Study) else load_study(study)
@@ -75,7 +75,7 @@ def run(
         catalogue = build_catalogue(inputs, flagged, rollouts)
         outcome = Outcome(warnings=[*inputs.warnings, *warnings])
         _measure_models(inputs, openers(inputs, rollouts), shelf, pool, told, outcome)
-        design = train_rounds(inputs, catalogue, rollouts, shelf, pool, told, outcome, began)
+        design = Rounds(inputs, catalogue, rollouts, shelf, pool, told, outcome, began).run()
     told.stage("verdicts", 1)
     _write(folder, inputs, catalogue, design, flagged, rollouts, outcome, shelf, began)
     told.step(1)
