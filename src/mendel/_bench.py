@@ -308,8 +308,6 @@ def _read(shelf: Store, job: OrganismJob) -> Record | None:
 
 
 def source_digest() -> str:
-    """Digest of all that a verdict depends on in this package: a record does not outlive a change of the code."""
-    here = Path(__file__).parent
-    rooms = ("organisms", "diagnose", "train", "measure", "models", "data")
-    files = sorted(file for room in rooms for file in (here / room).glob("**/*.py"))
+    """Digest of the package's source: a record does not outlive a change of the code."""
+    files = sorted(Path(__file__).parent.glob("**/*.py"))
     return digest("source", [file.read_text(encoding="utf-8") for file in files])
