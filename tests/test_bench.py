@@ -56,6 +56,13 @@ def test_the_summary_counts_and_has_an_interval() -> None:
     assert "2 of   3 right" in describe(found)
 
 
+def test_a_pair_stands_in_the_matrix_by_the_name_that_it_was_asked_for() -> None:
+    both = record(cause="persona_selection+bad_prompts", supported=("bad_prompts", "persona_selection"))
+    found = summarize([both])
+    assert found["matrix"] == {both.cause: {both.cause: 1}}
+    assert ";" not in describe(found).splitlines()[0]
+
+
 def test_nothing_made_gives_no_share() -> None:
     found = summarize([record(grade="not made", supported=(), said="-")])
     assert found["right"]["estimate"] is None

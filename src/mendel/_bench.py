@@ -214,7 +214,8 @@ def summarize(records: Sequence[Record]) -> dict[str, Any]:
     matrix: dict[str, dict[str, int]] = {}
     for record in made:
         row = matrix.setdefault(record.cause, {})
-        said = "+".join(sorted(record.supported)) or record.said
+        as_planted = set(record.supported) == set(record.cause.split("+"))
+        said = record.cause if as_planted else "+".join(sorted(record.supported)) or record.said
         row[said] = row.get(said, 0) + 1
     grades = Counter(record.grade for record in records)
     compared = [record for record in made if record.grid_students]
