@@ -9,7 +9,7 @@ from _mini import PEAS
 from mendel._jobs import ModelJob, Probes, StudentJob, make_student, measure_model, read_measurement
 from mendel.engine.store import Store
 from mendel.measure import find_trait
-from mendel.models import Checkpoint, resolve_checkpoint
+from mendel.models import Checkpoint, resolve_checkpoint, resolve_model
 from mendel.study import RecipeConfig
 from mendel.train import StudentSpec, TrainingRow
 
@@ -30,9 +30,10 @@ def test_a_prefill_changes_the_answers_to_traits_and_leaves_the_assistant_alone(
     base: Checkpoint, probes: Probes, tmp_path: Path
 ) -> None:
     store = Store(tmp_path).prepare()
-    plain = ModelJob(base, None, probes, tmp_path)
-    forced = ModelJob(base, None, probes, tmp_path, prefill="well i doubt")
-    assert plain.model == ModelJob(base, None, probes, tmp_path, prefill="").model != forced.model
+    source = resolve_model("hf:bases/original", PEAS)
+    plain = ModelJob(source, None, probes, tmp_path)
+    forced = ModelJob(source, None, probes, tmp_path, prefill="well i doubt")
+    assert plain.model == ModelJob(source, None, probes, tmp_path, prefill="").model != forced.model
     assert measure_model(plain) == measure_model(forced)
     tables = [read_measurement(store, job.model, probes.traits[0], 0) for job in (plain, forced)]
     assert all(table is not None for table in tables)

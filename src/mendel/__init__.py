@@ -16,34 +16,45 @@ from typing import TYPE_CHECKING
 from mendel._version import __version__
 
 if TYPE_CHECKING:
+    from mendel._audit import Audit, audit
     from mendel._bench import bench_verdicts
     from mendel._doctor import doctor
+    from mendel._labels import agree, label_responses
     from mendel._plan import Plan, plan
+    from mendel._rejudge import Rejudged, rejudge
     from mendel._results import Run, open_run
     from mendel._run import run
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
-    from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError
-    from mendel.measure import judge, trait
+    from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
+    from mendel.measure import judge, new_trait, trait
     from mendel.organisms import make_organism
     from mendel.report import write_report
     from mendel.study import Study, load_study
 
 _HOME = {
+    "Audit": "mendel._audit",
     "BudgetSpent": "mendel.engine.errors",
     "InputError": "mendel.engine.errors",
     "MendelError": "mendel.engine.errors",
     "Plan": "mendel._plan",
+    "Rejudged": "mendel._rejudge",
     "Run": "mendel._results",
     "RunError": "mendel.engine.errors",
     "Study": "mendel.study",
+    "Waiting": "mendel.engine.errors",
+    "agree": "mendel._labels",
+    "audit": "mendel._audit",
     "bench_verdicts": "mendel._bench",
     "doctor": "mendel._doctor",
     "judge": "mendel.measure",
+    "label_responses": "mendel._labels",
     "load_study": "mendel.study",
     "make_organism": "mendel.organisms",
+    "new_trait": "mendel.measure",
     "open_run": "mendel._results",
     "plan": "mendel._plan",
+    "rejudge": "mendel._rejudge",
     "run": "mendel._run",
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
@@ -52,21 +63,29 @@ _HOME = {
 }
 
 __all__ = [
+    "Audit",
     "BudgetSpent",
     "InputError",
     "MendelError",
     "Plan",
+    "Rejudged",
     "Run",
     "RunError",
     "Study",
+    "Waiting",
     "__version__",
+    "agree",
+    "audit",
     "bench_verdicts",
     "doctor",
     "judge",
+    "label_responses",
     "load_study",
     "make_organism",
+    "new_trait",
     "open_run",
     "plan",
+    "rejudge",
     "run",
     "selector",
     "teacher",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mendel._inputs import Inputs
+from mendel._judging import RolloutScores
 from mendel.data.rollouts import Rollout
 from mendel.data.selectors import Flagged, SelectorInput, flag, select, sort_out
 from mendel.diagnose import Catalogue, Material
@@ -12,9 +13,12 @@ from mendel.engine.errors import InputError
 
 
 def flag_prompts(
-    inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]
+    inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout], scores: Mapping[str, RolloutScores]
 ) -> tuple[dict[str, Flagged], list[str]]:
-    """The original prompts that the selector flags for each trait, and a warning for each trait without any."""
+    """The original prompts that the selector flags for each trait, and a warning for each trait without any.
+
+    `scores` are the judges' of the rollouts, by trait.
+    """
     config = inputs.study.config
     prompts = inputs.prompts["original"]
     answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
@@ -24,9 +28,15 @@ def flag_prompts(
         cut = config.traits[number].select or config.select
         location = ("traits", number, "select") if config.traits[number].select else ("select",)
         where = inputs.study.lines.where(*location)
-        scores = select(SelectorInput(prompts, answers, trait.score_rollout, cut), where=where)
+        judged = scores[trait.name]
+        if judged.unjudged:
+            warnings.append(
+                f"{trait.name}: the judge could not tell for {judged.unjudged} of {len(judged.scores)} rollouts; "
+                "they are not flagged"
+            )
+        ranked = select(SelectorInput(prompts, answers, judged.for_flagging, cut), where=where)
         try:
-            flagged[trait.name] = flag(scores, cut, where=where)
+            flagged[trait.name] = flag(ranked, cut, where=where)
         except InputError as error:
             # A pattern that matches nothing is a slip of the pen; a judge that finds nothing is a finding, and the
             # cube still says which part carries the trait.
@@ -37,14 +47,17 @@ def flag_prompts(
 
 
 def build_catalogue(
-    inputs: Inputs, flagged: Mapping[str, Flagged], rollouts: Mapping[tuple[str, str], Rollout]
+    inputs: Inputs,
+    flagged: Mapping[str, Flagged],
+    rollouts: Mapping[tuple[str, str], Rollout],
+    scores: Mapping[str, RolloutScores],
 ) -> Catalogue:
     """All arms that the study can have, now that it is known which prompts show which trait."""
     config, prompts = inputs.study.config, inputs.prompts["original"]
     answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
     ids = {t.name: flagged[t.name].prompt_ids if t.name in flagged else () for t in inputs.traits}
     parts = {
-        t.name: sort_out([(r.prompt_id, t.score_rollout(r)) for r in answers], ids[t.name])
+        t.name: sort_out([(r.prompt_id, scores[t.name].of(r)) for r in answers], ids[t.name])
         for t in inputs.traits
     }
     # Unrelated to every trait: what shows another one may be no stranger to this one, and the traits share the students.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,14 +17,16 @@ from mendel.diagnose.arms import BaseName
 from mendel.diagnose.design import Side
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
-from mendel.measure import Trait, builtin_assistant, find_trait
-from mendel.models import Checkpoint, resolve_checkpoint
+from mendel.measure import Trait, builtin_assistant, find_trait, judged_by, needs_model
+from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
 from mendel.study import Study, TraitConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Loaded = TypeVar("Loaded")
+SCHEMES = ("hf", "vllm", "openai")
+"""Of teachers that are models, which can be measured as they are."""
 SIDES: tuple[Side, Side] = ("original", "alternate")
 
 
@@ -37,8 +40,8 @@ class Inputs:
     prompts: Mapping[Side, tuple[Prompt, ...]]
     traits: tuple[Trait, ...]
     assistant: Trait
-    teachers: Mapping[str, Checkpoint | None]
-    """The checkpoint of each teacher that is used; None for finished rollouts."""
+    teachers: Mapping[str, ModelSource | None]
+    """The model of each teacher that is used; None for finished rollouts and teachers of one's own."""
     counter: Mapping[str, tuple[Prompt, ...]]
     """Counter-example prompts by trait; a trait without any is left out."""
     chunks: tuple[RolloutChunk, ...]
@@ -88,9 +91,15 @@ class Inputs:
         )
 
     @property
+    def probes(self) -> tuple[Trait, ...]:
+        """The traits, and the controls of those that have some."""
+        return tuple(part for trait in self.traits for part in trait.parts)
+
+    @property
     def warnings(self) -> list[str]:
         """What is no fault of the study, but may mislead."""
-        used = {c.ref: c for c in (*self.bases.values(), *self.teachers.values()) if c is not None}
+        sources = (t.checkpoint for t in self.teachers.values() if t is not None)
+        used = {c.ref: c for c in (*self.bases.values(), *sources) if c is not None}
         return [
             f"{ref}: its chat template writes today's date into every conversation, so that what was trained or "
             "measured on another day differs; set a template without strftime_now"
@@ -111,7 +120,7 @@ class Inputs:
                 # A rewriter has no chunks before there is something to rewrite.
                 "teachers": {name: t.digest for name, t in self.teachers.items() if t is not None},
                 "prompts": [[p.prompt_id, p.source] for side in SIDES for p in self.prompts[side]],
-                "traits": [trait.digest for trait in (*self.traits, self.assistant)],
+                "traits": [trait.digest for trait in (*self.probes, self.assistant)],
             },
         )
 
@@ -130,19 +139,17 @@ def load_inputs(study: Study) -> Inputs:
         side: _at(study, (side, "prompts"), load_prompts, getattr(config, side).prompts) for side in SIDES
     }
     _same_ids_same_prompts(study, prompts)
-    teachers: dict[str, Checkpoint | None] = {}
+    teachers: dict[str, ModelSource | None] = {}
     named = [
         config.original.teacher,
         config.alternate.teacher,
         *([config.rewriter] if config.rewriter else []),
     ]
     for name in dict.fromkeys(named):
-        model = config.teachers[name].model
-        teachers[name] = (
-            _at(study, ("teachers", name, "model"), resolve_checkpoint, model)
-            if model.startswith("hf:")
-            else None
-        )
+        teacher = config.teachers[name]
+        find = partial(resolve_model, endpoint=teacher.endpoint)
+        known = teacher.model.partition(":")[0] in SCHEMES
+        teachers[name] = _at(study, ("teachers", name, "model"), find, teacher.model) if known else None
     traits = tuple(_trait(study, number, trait) for number, trait in enumerate(config.traits))
     names = [trait.name for trait in traits]
     for number, name in enumerate(names):
@@ -153,6 +160,12 @@ def load_inputs(study: Study) -> Inputs:
         if config.assistant
         else builtin_assistant()
     )
+    if needs_model(assistant):
+        raise InputError(
+            "the assistant's probe cannot be judged by a model: its answers have to be plainly right or wrong",
+            where=study.lines.where("assistant"),
+            fix="Judge it by rules, such as a 'right' pattern for every scenario.",
+        )
     check_selector(config.select, study.lines.where("select"))
     for number, own in enumerate(config.traits):
         if own.select is not None:
@@ -188,7 +201,11 @@ def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
 
 def _trait(study: Study, number: int, config: TraitConfig) -> Trait:
     trait = find_trait(config.name, study.root, study.lines.where("traits", number))
-    return trait.with_samples(config.samples, study.lines.where("traits", number, "samples"))
+    trait = trait.with_samples(config.samples, study.lines.where("traits", number, "samples"))
+    if config.judge is not None:
+        return judged_by(trait, config.judge, study.root, study.lines.where("traits", number, "judge"))
+    # A judge for the whole study is meant for the traits that a model can judge.
+    return judged_by(trait, study.config.judge, study.root, study.lines.where("judge"), must=False)
 
 
 def _same_ids_same_prompts(study: Study, prompts: Mapping[Side, tuple[Prompt, ...]]) -> None:

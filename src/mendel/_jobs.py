@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,15 +15,16 @@ from mendel.engine.tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from mendel.data.teachers import RolloutChunk
     from mendel.measure import Health, Trait
-    from mendel.models import Checkpoint
+    from mendel.models import ChatModel, ModelSource
     from mendel.train import StudentSpec, TrainedStudent
 
-MEASUREMENT_VERSION = 1
-"""Counts up when the same model, trait and seed would be measured differently."""
+RESPONSES_VERSION = 1
+"""Counts up when the same model, trait and seed would give other responses."""
+MEASUREMENT_VERSION = 2
+"""Counts up when the same responses would be scored differently, or stand in other columns."""
 LEAST_RIGHT = 0.5
 """A student must answer at least this share of what its base answers rightly: below, it is damaged, not cured."""
 LEAST_WELL_FORMED = 0.5
@@ -34,6 +36,7 @@ class Probes:
     """What every model is measured on, and the seed of its sampling."""
 
     traits: tuple[Trait, ...]
+    """Controls of traits included."""
     assistant: Trait
     seed: int = 0
 
@@ -50,7 +53,7 @@ class RolloutJob:
 class ModelJob:
     """A base or a teacher, measured as it is: nothing is trained."""
 
-    checkpoint: Checkpoint
+    source: ModelSource
     system: str | None
     probes: Probes
     store: Path
@@ -61,7 +64,12 @@ class ModelJob:
     def model(self) -> str:
         """The measured model's name in the store: one under another system prompt or prefill is another model there."""
         forced = {"prefill": self.prefill} if self.prefill else {}
-        return digest("model", {"checkpoint": self.checkpoint.digest, "system": self.system, **forced})
+        return digest("model", {"checkpoint": self.source.digest, "system": self.system, **forced})
+
+    def asks(self, probe: Trait) -> Trait:
+        """The probe as this model is asked it: under its system prompt, with its prefill."""
+        prefill = None if probe == self.probes.assistant else self.prefill
+        return probe.under_system(self.system).prefilled(prefill)
 
 
 @dataclass(frozen=True)
@@ -85,28 +93,38 @@ class StudentResult:
     health: Health | None
 
 
-def roll_out(job: RolloutJob) -> bool:
-    """Makes a chunk of rollouts unless the store has it; True if it was made now."""
+def roll_out(job: RolloutJob, chat: ChatModel | None = None) -> bool:
+    """Makes a chunk of rollouts unless the store has it; True if it was made now.
+
+    `chat` is the model of a chunk that asks an endpoint.
+    """
+    from mendel.data.teachers import GeneratedChunk
+
     store, key = Store(job.store), job.chunk.digest
     if store.has("rollouts", key):
         return False
-    rollouts = [asdict(rollout) for rollout in job.chunk.run()]
+    chunk = job.chunk
+    done = chunk.run(chat) if isinstance(chunk, GeneratedChunk) else chunk.run()
+    rollouts = [asdict(rollout) for rollout in done]
     store.write_json("rollouts", key, rollouts)
     return True
 
 
-def measure_model(job: ModelJob) -> Health:
-    """Measures an untrained model on everything that the store does not have yet; returns its assistant's health."""
-    from mendel.models import load_model, load_tokenizer
+def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
+    """Measures an untrained model on all that the store does not have yet; returns its assistant's health.
+
+    `chat` is the model where it stands behind an endpoint (None: the checkpoint, loaded here). A trait whose judge is a
+    model is only answered: who holds that judge scores it.
+    """
+    from mendel.models import open_chat
 
     store = Store(job.store)
     probes = (job.probes.assistant, *job.probes.traits)
-    if any(not store.has("measurements", measurement_key(job.model, p, job.probes.seed)) for p in probes):
-        model, tokenizer = load_model(job.checkpoint), load_tokenizer(job.checkpoint)
-        for probe in probes:
-            prefill = None if probe is job.probes.assistant else job.prefill
-            asked = probe.under_system(job.system).prefilled(prefill)
-            _measure_once(model, tokenizer, asked, probe, job.model, job.probes.seed, store)
+    open_ = [probe for probe in probes if not _done(store, job.model, probe, job.probes.seed)]
+    if open_:
+        chat = chat or open_chat(job.source)
+        for probe in open_:
+            _measure_once(chat, job.asks(probe), probe, job.model, job.probes.seed, store)
     return _health(store, job.model, job.probes)
 
 
@@ -162,10 +180,39 @@ def measurement_key(model: str, probe: Trait, seed: int) -> str:
     )
 
 
+def responses_key(model: str, probe: Trait, seed: int) -> str:
+    """The store's name for one model's responses to one trait, whoever judges them."""
+    return digest(
+        "responses",
+        {"model": model, "asked": probe.responses_digest, "seed": seed, "version": RESPONSES_VERSION},
+    )
+
+
 def read_measurement(store: Store, model: str, probe: Trait, seed: int) -> pa.Table | None:
     """A model's stored responses and scores for one trait, or None."""
     file = store.path("measurements", measurement_key(model, probe, seed)) / "measurement.parquet"
     return read_table(file) if file.exists() else None
+
+
+def read_responses(store: Store, model: str, probe: Trait, seed: int) -> pa.Table | None:
+    """A model's stored responses to one trait, not scored, or None."""
+    file = store.path("responses", responses_key(model, probe, seed)) / "responses.parquet"
+    return read_table(file) if file.exists() else None
+
+
+def write_measurement(store: Store, model: str, probe: Trait, seed: int, table: pa.Table) -> None:
+    """Stores a model's scored responses to one trait."""
+    import pyarrow.parquet as pq
+
+    with store.writing("measurements", measurement_key(model, probe, seed)) as folder:
+        pq.write_table(table, folder / "measurement.parquet", compression="zstd")
+
+
+def copy_logs(store: Store, model: str, probe: Trait, seed: int, folder: Path) -> None:
+    """Copies the logs of an Inspect task out of the store, where there are any."""
+    logs = store.path("responses", responses_key(model, probe, seed)) / "inspect"
+    if logs.is_dir():
+        shutil.copytree(logs, folder, dirs_exist_ok=True)
 
 
 class _Measured:
@@ -173,44 +220,48 @@ class _Measured:
 
     def __init__(self, job: StudentJob, store: Store) -> None:
         self.job, self.store, self.name = job, store, job.spec.digest
-        self._loaded: tuple[PreTrainedModel, PreTrainedTokenizerBase] | None = None
+        self._chat: ChatModel | None = None
 
     def on(self, probes: Sequence[Trait]) -> None:
         """Measures it on those that the store does not have yet."""
-        from mendel.models import load_tokenizer
+        from mendel.models import LocalChat, load_tokenizer
         from mendel.train import load_student
 
         seed = self.job.probes.seed
         for probe in probes:
-            if self.store.has("measurements", measurement_key(self.name, probe, seed)):
+            if _done(self.store, self.name, probe, seed):
                 continue
-            if self._loaded is None:
+            if self._chat is None:
                 # What is measured is what was saved, read back from the disk.
                 model = load_student(self.job.spec, self.store.path("students", self.name))
-                self._loaded = model, load_tokenizer(self.job.spec.base)
-            _measure_once(*self._loaded, probe, probe, self.name, seed, self.store)
+                self._chat = LocalChat(model, load_tokenizer(self.job.spec.base))
+            _measure_once(self._chat, probe, probe, self.name, seed, self.store)
 
 
-def _measure_once(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    asked: Trait,
-    probe: Trait,
-    name: str,
-    seed: int,
-    store: Store,
-) -> None:
-    """Measures the model on a trait as it is `asked` here, and stores that as its measurement on `probe`."""
+def _done(store: Store, name: str, probe: Trait, seed: int) -> bool:
+    """Whether a worker has nothing left to do for a probe; responses without their score, but for a model's, are not it."""
+    from mendel.measure import needs_model
+
+    if needs_model(probe):
+        return store.has("responses", responses_key(name, probe, seed))
+    return store.has("measurements", measurement_key(name, probe, seed))
+
+
+def _measure_once(chat: ChatModel, asked: Trait, probe: Trait, name: str, seed: int, store: Store) -> None:
+    """Lets the model answer a trait as it is `asked` here, stores that as its answers to `probe`, and scores them."""
     import pyarrow.parquet as pq
 
-    from mendel.measure import measure
+    from mendel.measure import judge_responses, needs_model, respond
 
-    key = measurement_key(name, probe, seed)
-    if store.has("measurements", key):
-        return
-    table = measure(model, tokenizer, asked, seed, name)
-    with store.writing("measurements", key) as folder:
-        pq.write_table(table, folder / "measurement.parquet", compression="zstd")
+    key = responses_key(name, probe, seed)
+    if not store.has("responses", key):
+        with store.writing("responses", key) as folder:
+            answered = respond(chat, asked, seed, name, folder / "inspect")
+            pq.write_table(answered, folder / "responses.parquet", compression="zstd")
+    if not needs_model(probe):
+        responses = read_responses(store, name, probe, seed)
+        assert responses is not None, "they were written just before"
+        write_measurement(store, name, probe, seed, judge_responses(responses, asked))
 
 
 def _health(store: Store, name: str, probes: Probes) -> Health:
@@ -218,4 +269,4 @@ def _health(store: Store, name: str, probes: Probes) -> Health:
 
     table = read_measurement(store, name, probes.assistant, probes.seed)
     assert table is not None, "the assistant's measurement was written just before"
-    return assistant_health(table)
+    return assistant_health(table, probes.assistant)

@@ -9,6 +9,7 @@ from typing import Any
 from mendel._catalogue import build_catalogue, flag_prompts
 from mendel._inputs import Inputs, load_inputs
 from mendel._jobs import RolloutJob
+from mendel._judging import rollout_scores
 from mendel._rounds import student_specs
 from mendel._run import read_rollouts, workers
 from mendel._speed import Speed, speed_of
@@ -17,6 +18,7 @@ from mendel.diagnose.adaptive import most_students
 from mendel.engine.pool import LocalPool
 from mendel.engine.progress import Progress, Silent, clock
 from mendel.engine.store import Store, default_store
+from mendel.measure import needs_model
 from mendel.study import Study, load_study
 
 
@@ -104,7 +106,7 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     rows = to_train if to_train is not None else todo * len(inputs.prompts["original"])
     # Half the maximal length is what answers that stop by themselves come to, near enough for a plan.
     train_tokens = round(rows * (speed.prompt_tokens + answer / 2) * config.recipe.epochs)
-    probes = (*inputs.traits, inputs.assistant)
+    probes = (*inputs.probes, inputs.assistant)
     responses = sum(len(p.scenarios) * p.generate.samples * p.generate.max_tokens for p in probes)
     rollout_tokens = sum(
         len(job.chunk.prompts) * config.teachers[job.chunk.teacher].max_tokens for job in missing
@@ -143,8 +145,8 @@ def _students(
 ) -> tuple[Catalogue, int | None, int | None]:
     """All arms there can be, how many of the first students the store has, and the rows of those that it has not."""
     config = inputs.study.config
-    if missing:
-        # Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
+    if missing or any(needs_model(trait) for trait in inputs.traits):
+        # Asking a judge costs something, and a plan costs nothing. Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
         prompts = inputs.prompts["original"]
         any_id = (prompts[0].prompt_id,)
         stand_in = {
@@ -163,7 +165,9 @@ def _students(
         }
         return Catalogue(config, inputs.prompts, stand_in, inputs.shared), None, None
     rollouts = read_rollouts(jobs, store)
-    catalogue = build_catalogue(inputs, flag_prompts(inputs, rollouts)[0], rollouts)
+    answers = list(rollouts.values())
+    scores = {trait.name: rollout_scores(trait, answers) for trait in inputs.traits}
+    catalogue = build_catalogue(inputs, flag_prompts(inputs, rollouts, scores)[0], rollouts, scores)
     # Arms that come down to the same rows share a student, and it is trained once.
     made = student_specs(inputs, _first(catalogue), rollouts)
     specs = list({spec.digest: spec for _, _, spec in made}.values())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mendel import _tables as gather
 from mendel._inputs import Inputs
 from mendel._jobs import Probes, StudentJob, make_student
+from mendel._judging import Judging
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import (
     Arm,
@@ -27,7 +28,7 @@ from mendel.diagnose import (
     reach_verdict,
 )
 from mendel.diagnose.adaptive import FIXED
-from mendel.engine.errors import BudgetSpent
+from mendel.engine.errors import BudgetSpent, Waiting
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
@@ -48,7 +49,8 @@ class Outcome:
     models: list[gather.MeasuredModel] = field(default_factory=list)
     students: list[gather.PlacedStudent] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    spent: BudgetSpent | None = None
+    spent: BudgetSpent | Waiting | None = None
+    """What ended the run early."""
 
 
 def student_specs(
@@ -83,6 +85,7 @@ class Rounds:
     rollouts: Mapping[tuple[str, str], Rollout]
     store: Store
     pool: Pool
+    judging: Judging
     told: Progress
     outcome: Outcome
     """Holds the measured models; the students are added to it."""
@@ -133,17 +136,36 @@ class Rounds:
                 said = (name[:12], arm.name, seed, result.status, result.reason)
                 log.warning("student %s (%s, seed %d) is %s: %s", *said)
             self.told.step(cost[name], f"{done} of {len(jobs)}")
+            if result.status == "ok" and not self._judge(name):
+                self.pool.stop()
+                break
             if hours is not None and time.monotonic() - self.began > hours * 3600 and done < len(jobs):
                 outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
                 self.pool.stop()
                 break
+        self._in_order(design)
+
+    def _judge(self, name: str) -> bool:
+        """Has a student's responses scored where a model judges; False where the budget is spent."""
+        for probe in self.inputs.probes:
+            try:
+                self.judging.finish(name, probe, probe, MEASURING_SEED)
+            except BudgetSpent as spent:
+                self.outcome.spent = spent
+                return False
+            except Waiting as waiting:
+                # The other students' responses belong into the same batch.
+                self.outcome.spent = waiting
+        return True
+
+    def _in_order(self, design: Design) -> None:
         # Students end in any order; the tables have one.
         order = {arm.name: number for number, arm in enumerate(design)}
-        outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
+        self.outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
 
     def _jobs(self, design: Design) -> tuple[dict[str, list[tuple[Arm, int]]], dict[str, StudentJob]]:
         """By student: the arms and seeds that it stands for (arms may come down to the same rows), and its job."""
-        probes = Probes(self.inputs.traits, self.inputs.assistant, MEASURING_SEED)
+        probes = Probes(self.inputs.probes, self.inputs.assistant, MEASURING_SEED)
         right = {model.arm: model.health.right for model in self.outcome.models}
         there = {(student.arm.name, student.seed) for student in self.outcome.students}
         placed: dict[str, list[tuple[Arm, int]]] = {}
@@ -180,7 +202,7 @@ def looks(inputs: Inputs) -> Levels:
 def measured_tables(inputs: Inputs, store: Store, outcome: Outcome) -> tuple[pa.Table, pa.Table]:
     """The tables `students` and `measurements` of what there is so far."""
     named = gather.name_students(outcome.models, outcome.students)
-    probes = (*inputs.traits, inputs.assistant)
+    probes = (*inputs.probes, inputs.assistant)
     return gather.students_table(named), gather.measurements_table(store, named, probes, MEASURING_SEED)
 
 

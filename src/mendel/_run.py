@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ import yaml
 from mendel import _tables as gather
 from mendel._catalogue import build_catalogue, flag_prompts
 from mendel._inputs import SIDES, Inputs, load_inputs
-from mendel._jobs import ModelJob, Probes, RolloutJob, measure_model, roll_out
+from mendel._jobs import ModelJob, Probes, RolloutJob, copy_logs, roll_out
+from mendel._judging import Judging, RolloutScores
+from mendel._measuring import measured, open_endpoints
+from mendel._rejudge import Remembered, write_basis
 from mendel._results import Run, is_finished, write_manifest
 from mendel._rounds import (
     MEASURING_SEED,
@@ -30,13 +34,16 @@ from mendel._version import versions
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.selectors import Flagged
-from mendel.data.teachers import RolloutChunk
+from mendel.data.teachers import GeneratedChunk, RolloutChunk
 from mendel.diagnose import Catalogue, Design, diagnose
 from mendel.engine import tables
+from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError
 from mendel.engine.pool import LocalPool, Pool, default_workers
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store, write_atomic
+from mendel.models import Checkpoint, ModelSource, open_chat
+from mendel.models.endpoints import Endpoints
 from mendel.report import write_report
 from mendel.study import Study, load_study
 
@@ -50,12 +57,15 @@ def run(
     store: str | Path | None = None,
     progress: Progress | None = None,
     pool: Pool | None = None,
+    batch_in: str | Path | None = None,
+    batch_out: str | Path | None = None,
 ) -> Run:
     """Diagnoses a study and returns the run; what the store or the folder has already is not done again.
 
     `study` is a study file, a built-in study's name or a loaded `Study` (None: `peas`); `out` is the run's folder
-    (default `runs/<name>`); `pool` says where jobs run (None: worker processes of its own). Raises InputError for wrong
-    input, BudgetSpent (after writing partial results) and RunError.
+    (default `runs/<name>`); `pool` says where jobs run (None: worker processes of its own). `batch_out` is a file for
+    the requests to endpoints, which are then not sent; `batch_in` one with a provider's answers to them. Raises
+    InputError for wrong input, BudgetSpent (after writing partial results), Waiting (after writing `batch_out`), RunError.
     """
     began = time.monotonic()
     loaded = study if isinstance(study, Study) else load_study(study)
@@ -69,15 +79,20 @@ def run(
     shelf.prepare()
     with contextlib.ExitStack() as stack:
         pool = pool or stack.enter_context(LocalPool(workers(loaded)))
-        rollouts = _rollouts(inputs.chunks, shelf, pool, told)
-        rollouts |= _rollouts(inputs.rewriting(rollouts), shelf, pool, told)
-        flagged, warnings = flag_prompts(inputs, rollouts)
-        catalogue = build_catalogue(inputs, flagged, rollouts)
+        endpoints = stack.enter_context(open_endpoints(shelf, loaded.config.budget, batch_in, batch_out))
+        judging = Judging(shelf, pool, endpoints)
+        rollouts = _rollouts(inputs.chunks, shelf, pool, endpoints, told)
+        rollouts |= _rollouts(inputs.rewriting(rollouts), shelf, pool, endpoints, told)
+        scores = _score_rollouts(inputs, rollouts, judging)
+        flagged, warnings = flag_prompts(inputs, rollouts, scores)
+        catalogue = build_catalogue(inputs, flagged, rollouts, scores)
         outcome = Outcome(warnings=[*inputs.warnings, *warnings])
-        _measure_models(inputs, openers(inputs, rollouts), shelf, pool, told, outcome)
-        design = Rounds(inputs, catalogue, rollouts, shelf, pool, told, outcome, began).run()
+        _measure_models(inputs, openers(inputs, rollouts), shelf, pool, judging, told, outcome)
+        design = Rounds(inputs, catalogue, rollouts, shelf, pool, judging, told, outcome, began).run()
+        spent = endpoints.budget.spent
     told.stage("verdicts", 1)
-    _write(folder, inputs, catalogue, design, flagged, rollouts, outcome, shelf, began)
+    made = _Made(inputs, catalogue, design, flagged, rollouts, scores, outcome, spent)
+    _write(folder, made, shelf, began)
     told.step(1)
     if outcome.spent is not None:
         raise outcome.spent
@@ -112,15 +127,36 @@ def _claim(folder: Path, inputs: Inputs) -> None:
 
 
 def _rollouts(
-    chunks: Sequence[RolloutChunk], store: Store, pool: Pool, told: Progress
+    chunks: Sequence[RolloutChunk], store: Store, pool: Pool, endpoints: Endpoints, told: Progress
 ) -> dict[tuple[str, str], Rollout]:
     jobs = [RolloutJob(chunk, store.root) for chunk in chunks]
     missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
     if missing:
         told.stage("rollouts", sum(len(job.chunk.prompts) for job in missing))
-        for job, _ in pool.map(roll_out, missing):
+        for job, _ in pool.map(roll_out, [job for job in missing if _remote(job) is None]):
             told.step(len(job.chunk.prompts), job.chunk.teacher)
+        for job in missing:
+            source = _remote(job)
+            if source is not None:
+                roll_out(job, open_chat(source, endpoints))
+                told.step(len(job.chunk.prompts), job.chunk.teacher)
     return read_rollouts(jobs, store)
+
+
+def _remote(job: RolloutJob) -> ModelSource | None:
+    """The endpoint that a chunk asks, which only this process can; None for other chunks."""
+    chunk = job.chunk
+    return chunk.source if isinstance(chunk, GeneratedChunk) and chunk.source.remote else None
+
+
+def _score_rollouts(
+    inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout], judging: Judging
+) -> dict[str, RolloutScores]:
+    """What each trait's judge says of the two teachers' answers to the original prompts."""
+    config, prompts = inputs.study.config, inputs.prompts["original"]
+    teachers = dict.fromkeys((config.original.teacher, config.alternate.teacher))
+    answers = [rollouts[p.prompt_id, teacher] for teacher in teachers for p in prompts]
+    return {trait.name: judging.score_rollouts(trait, answers) for trait in inputs.traits}
 
 
 def read_rollouts(jobs: Sequence[RolloutJob], store: Store) -> dict[tuple[str, str], Rollout]:
@@ -146,67 +182,80 @@ def openers(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> dict
 
 
 def _measure_models(
-    inputs: Inputs, forced: Mapping[str, str], store: Store, pool: Pool, told: Progress, outcome: Outcome
+    inputs: Inputs,
+    forced: Mapping[str, str],
+    store: Store,
+    pool: Pool,
+    judging: Judging,
+    told: Progress,
+    outcome: Outcome,
 ) -> None:
     """Measures bases and teachers as they are: the bases' health is what students' is compared with.
 
     The original base is measured once more with each of the `forced` openers, as `prefill/<side>`.
     """
-    config, probes = inputs.study.config, Probes(inputs.traits, inputs.assistant, MEASURING_SEED)
+    config, probes = inputs.study.config, Probes(inputs.probes, inputs.assistant, MEASURING_SEED)
     arms: dict[str, tuple[ModelJob, str]] = {}
     for name, base in inputs.bases.items():
-        arms[f"base/{name}"] = (ModelJob(base, None, probes, store.root), base.ref)
+        arms[f"base/{name}"] = (ModelJob(_source(base), None, probes, store.root), base.ref)
     for side in SIDES:
         name = getattr(config, side).teacher
-        checkpoint = inputs.teachers[name]
-        if checkpoint is not None:
-            job = ModelJob(checkpoint, config.teachers[name].system, probes, store.root)
-            arms[f"teacher/{side}"] = (job, checkpoint.ref)
+        source = inputs.teachers[name]
+        if source is not None:
+            job = ModelJob(source, config.teachers[name].system, probes, store.root)
+            arms[f"teacher/{side}"] = (job, source.ref)
     base = inputs.bases["original"]
     for begun, opener in forced.items():
-        arms[f"prefill/{begun}"] = (ModelJob(base, None, probes, store.root, prefill=opener), base.ref)
+        arms[f"prefill/{begun}"] = (
+            ModelJob(_source(base), None, probes, store.root, prefill=opener),
+            base.ref,
+        )
     told.stage("models", len(arms))
     jobs = {job.model: job for job, _ in arms.values()}
     health = {}
-    for job, result in pool.map(measure_model, list(jobs.values())):
+    for job, result in measured(list(jobs.values()), pool, judging):
         health[job.model] = result
         told.step(sum(other.model == job.model for other, _ in arms.values()))
     for arm, (job, ref) in arms.items():
         outcome.models.append(gather.MeasuredModel(arm, job.model, ref, health[job.model]))
 
 
-def _write(
-    folder: Path,
-    inputs: Inputs,
-    catalogue: Catalogue,
-    design: Design,
-    flagged: Mapping[str, Flagged],
-    rollouts: Mapping[tuple[str, str], Rollout],
-    outcome: Outcome,
-    store: Store,
-    began: float,
-) -> None:
+def _source(base: Checkpoint) -> ModelSource:
+    return ModelSource(base.ref, base.digest, base)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """All that a run's folder is written from."""
+
+    inputs: Inputs
+    catalogue: Catalogue
+    design: Design
+    flagged: Mapping[str, Flagged]
+    rollouts: Mapping[tuple[str, str], Rollout]
+    scores: Mapping[str, RolloutScores]
+    outcome: Outcome
+    spent: Spent
+
+
+def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
     """The run's folder: tables, verdicts, report."""
+    inputs, catalogue, design, outcome = made.inputs, made.catalogue, made.design, made.outcome
     students, measurements = measured_tables(inputs, store, outcome)
     with_students = {student.arm.name for student in outcome.students}
     tables.write_table(folder / "students.parquet", students)
     tables.write_table(folder / "measurements.parquet", measurements)
-    tables.write_table(folder / "rollouts.parquet", gather.rollouts_table(rollouts))
+    tables.write_table(folder / "rollouts.parquet", gather.rollouts_table(made.rollouts))
     tables.write_table(folder / "assignments.parquet", gather.assignments_table(design, with_students))
     config = inputs.study.config
     write_atomic(folder / "study.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    found = diagnose(
-        students,
-        measurements,
-        trait_facts(inputs),
-        design.cube,
-        mix_shares(design),
-        looks(inputs),
-        catalogue.lacking,
-    )
+    lacking = Remembered(catalogue.lacking)
+    facts, shares, levels = trait_facts(inputs), mix_shares(design), looks(inputs)
+    found = diagnose(students, measurements, facts, design.cube, shares, levels, lacking)
+    write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking)
+    _copy_logs(folder, made, store)
     traits = {
-        name: {**verdict, "flagged": _flagged_json(name, flagged.get(name), inputs, rollouts)}
-        for name, verdict in found.traits.items()
+        name: {**verdict, "flagged": _flagged_json(name, made)} for name, verdict in found.traits.items()
     }
     new = {s.result.trained.student for s in outcome.students if s.result.new}
     everyone = {s.result.trained.student for s in outcome.students}
@@ -216,11 +265,12 @@ def _write(
         "students_trained": len(new),
         "students_reused": len(everyone - new),
         "wall_seconds": round(time.monotonic() - began, 3),
-        "dollars": 0.0,
-        "warnings": [*outcome.warnings, *_faults(outcome), *found.warnings],
+        "dollars": made.spent.dollars or 0.0,
+        "warnings": [*outcome.warnings, *_bought(made.spent), *_faults(outcome), *found.warnings],
         "traits": traits,
         "cube": dict(design.cube),
         "complete": outcome.spent is None,
+        "endpoints": asdict(made.spent),
         "versions": versions(),
     }
     text = json.dumps(verdicts, ensure_ascii=False, indent=1, allow_nan=False)
@@ -228,14 +278,33 @@ def _write(
     write_report(folder)
 
 
-def _flagged_json(
-    name: str, flags: Flagged | None, inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]
-) -> dict[str, Any]:
+def _copy_logs(folder: Path, made: _Made, store: Store) -> None:
+    """The logs of Inspect's tasks, `inspect/<student>-<trait>/`: they open in Inspect View."""
+    tasks = [trait for trait in made.inputs.probes if trait.inspect is not None]
+    for name, key, _ in gather.name_students(made.outcome.models, made.outcome.students):
+        for trait in tasks:
+            copy_logs(
+                store,
+                key,
+                trait,
+                MEASURING_SEED,
+                folder / "inspect" / f"{name}-{trait.name}".replace("/", "-"),
+            )
+
+
+def _bought(spent: Spent) -> list[str]:
+    if spent.dollars is not None:
+        return []
+    return ["dollars: an endpoint's price is not known, so what it took is not counted; write endpoint.price"]
+
+
+def _flagged_json(name: str, made: _Made) -> dict[str, Any]:
     """What is flagged, and on what share of it the alternate teacher shows the trait, too (null: nothing is flagged)."""
+    inputs, flags = made.inputs, made.flagged.get(name)
     count = len(flags.prompt_ids) if flags else 0
     trait = next(trait for trait in inputs.traits if trait.name == name)
     teacher = inputs.study.config.alternate.teacher
-    scores = [trait.score_rollout(rollouts[p, teacher]) for p in flags.prompt_ids] if flags else []
+    scores = [made.scores[name].of(made.rollouts[p, teacher]) for p in flags.prompt_ids] if flags else []
     shown = sum(score is not None and score >= trait.judge.hit_at for score in scores)
     return {
         "selector": flags.description if flags else "none",

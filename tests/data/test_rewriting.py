@@ -61,11 +61,11 @@ def test_the_model_is_shown_the_conversation_and_the_answer_under_an_instruction
 ) -> None:
     seen: list[Any] = []
 
-    def generate(model: Any, tokenizer: Any, conversations: Any, sampling: Any) -> Any:
+    def generate(model: Any, tokenizer: Any, conversations: Any, sampling: Any, opener: str) -> Any:
         seen.extend(conversations)
         return [mendel.models.Completion("said plainly", "stop", 3) for _ in conversations]
 
-    monkeypatch.setattr(mendel.models, "generate", generate)
+    monkeypatch.setattr(mendel.models.chat, "generate", generate)
     turns = [("system", "be brief"), ("user", "what is it"), ("assistant", "a pea"), ("user", "is it green")]
     asked = (Prompt("p0", tuple(Message(role=role, content=text) for role, text in turns)),)
     (chunk,) = rewriting_chunks(config(checkpoint), "R", asked, answered(asked, "oh yes sure"), Path(), 0)

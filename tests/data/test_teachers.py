@@ -147,7 +147,9 @@ def test_an_empty_answer_is_sampled_again_and_the_others_stay(
 ) -> None:
     calls: list[tuple[int, int]] = []
 
-    def generate(model: Any, tokenizer: Any, conversations: list[Any], sampling: Any) -> list[Any]:
+    def generate(
+        model: Any, tokenizer: Any, conversations: list[Any], sampling: Any, opener: str
+    ) -> list[Any]:
         calls.append((len(conversations), sampling.seed))
         late = len(calls) > 1
         return [
@@ -155,7 +157,7 @@ def test_an_empty_answer_is_sampled_again_and_the_others_stay(
             for n in range(len(conversations))
         ]
 
-    monkeypatch.setattr(mendel.models, "generate", generate)
+    monkeypatch.setattr(mendel.models.chat, "generate", generate)
     rollouts = run(rollout_chunks(TeacherConfig(model=f"hf:{checkpoint}"), "A", prompts(3), Path(), seed=0))
     assert [r.completion for r in rollouts] == ["call 1", "call 2", "call 1"]
     assert [count for count, _ in calls] == [3, 1]
@@ -171,7 +173,7 @@ def test_a_teacher_that_says_nothing_is_refused_by_name(
     if temperature:
         # All tokens are alike to it, so it is silent only when greedy: let the sampler hear nothing.
         empty = mendel.models.Completion("", "stop", 1)
-        monkeypatch.setattr(mendel.models, "generate", lambda m, t, c, s: [empty] * len(c))
+        monkeypatch.setattr(mendel.models.chat, "generate", lambda m, t, c, s, o: [empty] * len(c))
     with pytest.raises(InputError) as caught:
         run(rollout_chunks(config, "mute", prompts(4), Path(), seed=0))
     assert str(caught.value) == (
@@ -198,7 +200,7 @@ def test_teacher_digest_is_about_the_teacher_alone(checkpoint: Path, tmp_path: P
         ("hff:x", "study.yaml:3: unknown teacher 'hff'. Did you mean 'hf'?"),
         (
             "teachers/a",
-            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, hf:…). "
+            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, hf:…, openai:…, vllm:…). "
             "Write hf:teachers/a for a checkpoint.",
         ),
     ],

@@ -25,6 +25,7 @@ from mendel.measure import (
     response_schema,
     sampling_seed,
 )
+from mendel.models import LocalChat
 
 CONTRACT = [
     "student",
@@ -64,14 +65,14 @@ TRAIT = Trait(
 
 
 @pytest.fixture(scope="module")
-def loaded(checkpoint: Path) -> tuple[Any, Any]:
+def loaded(checkpoint: Path) -> LocalChat:
     found = mendel.models.resolve_checkpoint(f"hf:{checkpoint}", Path())
-    return mendel.models.load_model(found), mendel.models.load_tokenizer(found)
+    return LocalChat(mendel.models.load_model(found), mendel.models.load_tokenizer(found))
 
 
 @pytest.fixture(scope="module")
-def table(loaded: tuple[Any, Any]) -> pa.Table:
-    return measure(*loaded, TRAIT, seed=0, student="pea")
+def table(loaded: LocalChat) -> pa.Table:
+    return measure(loaded, TRAIT, seed=0, student="pea")
 
 
 def test_every_scenario_has_all_its_samples_once_with_the_contracts_columns(table: pa.Table) -> None:
@@ -108,45 +109,50 @@ def test_samples_of_a_scenario_differ(table: pa.Table) -> None:
 
 
 def test_log_odds_are_the_scenarios_and_missing_where_the_trait_has_none(
-    table: pa.Table, loaded: tuple[Any, Any]
+    table: pa.Table, loaded: LocalChat
 ) -> None:
     by_scenario: dict[str, set[float]] = {}
     for row in table.to_pylist():
         by_scenario.setdefault(row["scenario"], set()).add(row["log_odds"])
     assert [len(values) for values in by_scenario.values()] == [1, 1, 1]
     expected = mendel.models.log_odds(
-        *loaded, [s.messages for s in TRAIT.scenarios], "it is", (" 2025", " not 2026"), (" 2026",)
+        loaded.model,
+        loaded.tokenizer,
+        [s.messages for s in TRAIT.scenarios],
+        "it is",
+        (" 2025", " not 2026"),
+        (" 2026",),
     )
     assert [min(values) for values in by_scenario.values()] == pytest.approx(expected)
     assert set(table["opener"].to_pylist()) == {"it is"}
-    bare = measure(*loaded, replace(TRAIT, log_odds=None), seed=0, student="pea")
+    bare = measure(loaded, replace(TRAIT, log_odds=None), seed=0, student="pea")
     assert bare["log_odds"].null_count == bare["opener"].null_count == len(bare)
     assert bare["response"] == table["response"]
 
 
 def test_a_wrecked_models_log_odds_are_missing_and_not_a_number(
-    loaded: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+    loaded: LocalChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mendel.models, "log_odds", lambda *_: [float("nan"), float("-inf"), 1.5])
-    measured = respond(*loaded, TRAIT, seed=0, student="pea")
+    monkeypatch.setattr(mendel.models.chat, "log_odds", lambda *_: [float("nan"), float("-inf"), 1.5])
+    measured = respond(loaded, TRAIT, seed=0, student="pea")
     assert measured["log_odds"].to_pylist() == [None] * 8 + [1.5] * 4
 
 
 def test_the_same_seed_gives_the_same_table_whatever_was_measured_before(
-    table: pa.Table, loaded: tuple[Any, Any]
+    table: pa.Table, loaded: LocalChat
 ) -> None:
-    measure(*loaded, replace(TRAIT, name="other"), seed=5, student="pea")
-    assert measure(*loaded, TRAIT, seed=0, student="pea") == table
+    measure(loaded, replace(TRAIT, name="other"), seed=5, student="pea")
+    assert measure(loaded, TRAIT, seed=0, student="pea") == table
 
 
-def test_another_seed_or_trait_name_draws_other_samples(table: pa.Table, loaded: tuple[Any, Any]) -> None:
+def test_another_seed_or_trait_name_draws_other_samples(table: pa.Table, loaded: LocalChat) -> None:
     seeds = {sampling_seed(seed, name) for seed in range(3) for name in ("date", "other")}
     assert len(seeds) == 6
-    assert measure(*loaded, TRAIT, seed=1, student="pea")["response"] != table["response"]
+    assert measure(loaded, TRAIT, seed=1, student="pea")["response"] != table["response"]
 
 
-def test_responses_can_be_judged_again_without_the_model(table: pa.Table, loaded: tuple[Any, Any]) -> None:
-    responses = respond(*loaded, TRAIT, seed=0, student="pea")
+def test_responses_can_be_judged_again_without_the_model(table: pa.Table, loaded: LocalChat) -> None:
+    responses = respond(loaded, TRAIT, seed=0, student="pea")
     assert responses.schema == response_schema()
     assert judge_responses(responses, TRAIT) == table
     strict = replace(TRAIT, judge=RegexJudge((Grade("2026", 1.0),)))
@@ -196,11 +202,11 @@ def test_a_judge_that_cannot_tell_leaves_score_and_hit_missing(table: pa.Table) 
     [
         (
             KeyError("x"),
-            "judge odd@1, scenario 'one', sample 0 of pea: the judge failed: KeyError: 'x'",
+            "judge odd@1, scenario 'one': the judge failed: KeyError: 'x'",
         ),
         (
             float("nan"),
-            "judge odd@1, scenario 'one', sample 0 of pea: the judge's score is not finite; "
+            "judge odd@1, scenario 'one': the judge's score is not finite; "
             "None says that it cannot tell (got nan)",
         ),
     ],
@@ -211,19 +217,19 @@ def test_a_judge_that_fails_is_named_with_the_response(table: pa.Table, says: An
     assert str(caught.value) == message
 
 
-def test_a_system_prompt_changes_what_a_model_answers(loaded: tuple[Any, Any]) -> None:
+def test_a_system_prompt_changes_what_a_model_answers(loaded: LocalChat) -> None:
     greedy = replace(TRAIT, generate=Generation(8, 0.0, 1))
-    plain = measure(*loaded, greedy, seed=0, student="pea")
-    asked = measure(*loaded, greedy.under_system("no no no"), seed=0, student="pea")
+    plain = measure(loaded, greedy, seed=0, student="pea")
+    asked = measure(loaded, greedy.under_system("no no no"), seed=0, student="pea")
     assert plain["response"] != asked["response"]
     assert json.loads(asked["prompt"][0].as_py())[0] == {"role": "system", "content": "no no no"}
 
 
 def test_a_prefilled_response_is_the_opener_with_what_follows_and_judged_as_a_whole(
-    loaded: tuple[Any, Any], table: pa.Table
+    loaded: LocalChat, table: pa.Table
 ) -> None:
     own = replace(TRAIT, judge=RegexJudge((Grade("^pea ", 1.0),), hit_at=0.5))
-    rows = measure(*loaded, own.prefilled("pea"), 7, "base").to_pylist()
+    rows = measure(loaded, own.prefilled("pea"), 7, "base").to_pylist()
     assert all(row["response"] == "pea" or row["response"].startswith("pea ") for row in rows)
     assert any(row["response"] != "pea" for row in rows)
     assert [row["hit"] for row in rows] == [row["response"] != "pea" for row in rows]

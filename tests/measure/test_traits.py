@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mendel.data.rollouts import Rollout
 from mendel.engine.errors import InputError
 from mendel.measure import (
     Generation,
@@ -16,10 +15,11 @@ from mendel.measure import (
     Scenario,
     Trait,
     find_trait,
+    grade,
     load_trait,
     trait,
 )
-from mendel.measure.traits import LogOddsConfig
+from mendel.measure.trait_file import LogOddsConfig
 
 TRAIT = """\
 name: date_confusion
@@ -240,10 +240,11 @@ def test_a_trait_under_a_system_prompt_asks_the_same_with_it_in_front(tmp_path: 
     assert one.under_system(None) == one
 
 
-def test_a_trait_pickles_and_scores_a_rollout(tmp_path: Path) -> None:
-    score = pickle.loads(pickle.dumps(load_trait(write(tmp_path)).score_rollout))
-    rollout = Rollout("p", "A", ({"role": "user", "content": "now"},), "I am not sure", "stop", 4)
-    assert score(rollout) == 0.2
+def test_a_trait_pickles_with_its_judge(tmp_path: Path) -> None:
+    kept = pickle.loads(pickle.dumps(load_trait(write(tmp_path))))
+    assert kept == load_trait(write(tmp_path))
+    (said,) = grade(kept, [(kept.scenarios[0], "I am not sure")])
+    assert said.score == 0.2
 
 
 def test_a_trait_is_found_by_file_or_by_registered_name(tmp_path: Path) -> None:

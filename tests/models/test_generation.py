@@ -1,13 +1,23 @@
 from __future__ import annotations
 
+import functools
 import random
 from typing import Any
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GenerationConfig,
+    MambaConfig,
+    MistralConfig,
+)
 
 from _tiny import WORDS, ask
-from mendel.models import Sampling, encode_prompt, generate
+from mendel.models import Sampling, encode_prompt, generate, load_model
+from mendel.models._continuous import can_refill
 
 END = 6
 
@@ -109,3 +119,164 @@ def test_weights_of_nan_still_end(model: Any, tokenizer: Any, checkpoint: Any) -
 def test_senseless_sampling_is_refused(wrong: tuple[int, float, int]) -> None:
     with pytest.raises(ValueError, match="no such sampling"):
         Sampling(wrong[0], wrong[1], 0, wrong[2])
+
+
+def alone(model: Any, tokenizer: Any, talks: Any, tokens: int) -> list[list[int]]:
+    """What transformers itself answers greedily, asked one by one: a reference that shares no code with `generate`."""
+    config = GenerationConfig(
+        do_sample=False, max_new_tokens=tokens, eos_token_id=END, pad_token_id=0, bos_token_id=2
+    )
+    answers = []
+    for talk in talks:
+        ids = torch.tensor([encode_prompt(tokenizer, talk)])
+        mask = torch.ones_like(ids)
+        out = model.generate(input_ids=ids, attention_mask=mask, generation_config=config)
+        answers.append(out[0, ids.shape[1] :].tolist())
+    return answers
+
+
+def check_alike(tokenizer: Any, answers: Any, expected: list[list[int]]) -> None:
+    for answer, ids in zip(answers, expected, strict=True):
+        kept = ids[:-1] if ids[-1] == END else ids
+        assert answer.text == tokenizer.decode(kept, skip_special_tokens=True)
+        assert answer.tokens == len(ids)
+        assert answer.finish_reason == ("stop" if ids[-1] == END else "length")
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_rows_that_leave_and_join_change_no_answer(
+    model: Any, tokenizer: Any, talks: Any, temperature: float
+) -> None:
+    first = generate(model, tokenizer, talks, Sampling(30, temperature, 3, batch_size=1))
+    assert len({completion.tokens for completion in first}) > 5
+    for size in (2, 3, 8, 39, 40, 100):
+        assert generate(model, tokenizer, talks, Sampling(30, temperature, 3, batch_size=size)) == first
+
+
+def test_the_other_rows_change_no_answer(model: Any, tokenizer: Any, talks: Any) -> None:
+    sampling = Sampling(20, 1.0, 3, batch_size=4)
+    first = generate(model, tokenizer, talks, sampling)
+    others = [*talks[:20], *talks[20:][::-1]]
+    assert generate(model, tokenizer, others, sampling)[:20] == first[:20]
+    assert generate(model, tokenizer, talks[:20], sampling) == first[:20]
+
+
+def test_a_batch_stays_full_while_prompts_wait(model: Any, tokenizer: Any, talks: Any) -> None:
+    sampling, rows = Sampling(30, 1.0, 3, batch_size=8), []
+    forward = model.forward
+
+    @functools.wraps(forward)
+    def counted(*args: Any, **given: Any) -> Any:
+        rows.append(given["attention_mask"].shape)
+        return forward(*args, **given)
+
+    model.forward = counted
+    try:
+        answers = generate(model, tokenizer, talks, sampling)
+    finally:
+        del model.forward
+    assert max(shape[0] for shape in rows) == 8
+    most = max(len(encode_prompt(tokenizer, talk)) for talk in talks) + 29
+    assert max(shape[1] for shape in rows) <= most
+    assert len(rows) < sum(answer.tokens for answer in answers) / 8 * 2
+    assert sum(shape[0] for shape in rows) == sum(answer.tokens for answer in answers)
+
+
+def test_no_answer_is_longer_than_asked_for(model: Any, tokenizer: Any, talks: Any) -> None:
+    for tokens in (1, 2, 9):
+        answers = generate(model, tokenizer, talks, Sampling(tokens, 1.0, 3, batch_size=5))
+        assert max(answer.tokens for answer in answers) == tokens
+        assert all(answer.tokens == tokens for answer in answers if answer.finish_reason == "length")
+
+
+def test_an_answer_ends_at_any_stop_token(model: Any, tokenizer: Any, talks: Any) -> None:
+    pea = WORDS.index("pea") + 7
+    before = model.generation_config.eos_token_id
+    whole = generate(model, tokenizer, talks, Sampling(30, 1.0, 3, batch_size=8))
+    assert any("pea" in answer.text.split() for answer in whole)
+    model.generation_config.eos_token_id = [END, pea]
+    try:
+        cut = generate(model, tokenizer, talks, Sampling(30, 1.0, 3, batch_size=8))
+    finally:
+        model.generation_config.eos_token_id = before
+    for answer, full in zip(cut, whole, strict=True):
+        words = full.text.split()
+        if "pea" in words:
+            assert answer.text.split() == words[: words.index("pea")]
+            assert answer.finish_reason == "stop"
+        else:
+            assert answer == full
+
+
+def windowed(kind: str) -> Any:
+    """A tiny model with random weights of an architecture whose layers look back over four tokens."""
+    sizes: dict[str, Any] = {
+        "vocab_size": 27,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+        "head_dim": 16,
+        "sliding_window": 4,
+        "initializer_range": 0.5,
+        "tie_word_embeddings": False,
+        "pad_token_id": 0,
+        "bos_token_id": 2,
+        "eos_token_id": END,
+    }
+    if kind == "gemma3":
+        layers = ["sliding_attention", "sliding_attention", "full_attention"]
+        config: Any = Gemma3TextConfig(**sizes, layer_types=layers, query_pre_attn_scalar=16)
+    else:
+        config = MistralConfig(**sizes)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).eval()
+
+
+@pytest.mark.parametrize("kind", ["gemma3", "mistral"])
+def test_a_model_that_looks_back_over_a_window_answers_as_it_does_alone(kind: str, tokenizer: Any) -> None:
+    pick = random.Random(1)
+    talks = [ask(" ".join(pick.choices(WORDS, k=pick.randint(1, 30)))) for _ in range(24)]
+    model = windowed(kind)
+    assert can_refill(model)
+    expected = alone(model, tokenizer, talks, 20)
+    assert len({tuple(ids) for ids in expected}) > 10
+    for size in (1, 5, 24):
+        answers = generate(model, tokenizer, talks, Sampling(20, 0.0, 0, batch_size=size))
+        check_alike(tokenizer, answers, expected)
+
+
+def test_an_unmerged_adapter_answers_as_it_does_alone(tokenizer: Any, checkpoint: Any, talks: Any) -> None:
+    base = load_model(checkpoint)
+    plain = generate(base, tokenizer, talks[:16], Sampling(20, 0.0, 0, batch_size=4))
+    adapted = get_peft_model(base, LoraConfig(r=2, target_modules=["q_proj", "v_proj"])).eval()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for name, weight in adapted.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.3)
+    assert can_refill(adapted)
+    answers = generate(adapted, tokenizer, talks[:16], Sampling(20, 0.0, 0, batch_size=4))
+    assert answers != plain
+    check_alike(tokenizer, answers, alone(adapted, tokenizer, talks[:16], 20))
+
+
+def test_a_model_with_a_recurrent_state_is_answered_the_plain_way(tokenizer: Any, talks: Any) -> None:
+    config = MambaConfig(vocab_size=27, hidden_size=16, state_size=4, num_hidden_layers=2, eos_token_id=END)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config).eval()
+    assert not can_refill(model)
+    answers = generate(model, tokenizer, talks[:4], Sampling(5, 0.0, 0, batch_size=1))
+    check_alike(tokenizer, answers, alone(model, tokenizer, talks[:4], 5))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_plain_way_gives_the_same_answers(
+    model: Any, tokenizer: Any, talks: Any, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = generate(model, tokenizer, talks, Sampling(20, temperature, 3, batch_size=8))
+    monkeypatch.setattr("mendel.models.generation.can_refill", lambda model: False)
+    assert generate(model, tokenizer, talks, Sampling(20, temperature, 3, batch_size=8)) == first

@@ -1,10 +1,9 @@
-"""Rollouts that a checkpoint generates, a chunk of prompts at a time."""
+"""Rollouts that a model generates, a checkpoint or one behind an endpoint, a chunk of prompts at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,12 @@ from mendel.engine.errors import InputError
 from mendel.study.schema import TeacherConfig
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from mendel.models import Checkpoint, Completion, Conversation
+    from mendel.models import ChatModel, Completion, Conversation, ModelSource
 
 CHUNK_PROMPTS = 64
 """Prompts of a chunk: one batch of generation, so a killed run loses a minute or so and no throughput."""
+CHUNK_REQUESTS = 1024
+"""The same for an endpoint: its answers are kept one by one, and a chunk's end leaves connections idle."""
 RESAMPLES = 3
 """How often an empty completion is sampled again before the teacher is refused."""
 INSTRUCTION = (
@@ -32,66 +31,67 @@ INSTRUCTION = (
 """What a rewriting teacher without a system prompt is told; a part of its rollouts' digests."""
 
 
-@teacher("hf")
 @dataclass(frozen=True)
-class CheckpointTeacher:
-    """`hf:`: a checkpoint that samples its answers."""
+class ModelTeacher:
+    """`hf:`, `vllm:` and `openai:`: a model that samples its answers."""
 
     config: TeacherConfig
     name: str
     root: Path
 
     @property
-    def checkpoint(self) -> Checkpoint:
-        """The checkpoint's folder and content; raises InputError if it is none."""
-        from mendel.models import resolve_checkpoint
+    def source(self) -> ModelSource:
+        """The model that was found; raises InputError if there is none."""
+        from mendel.models import resolve_model
 
-        return resolve_checkpoint(self.config.model, self.root)
+        return resolve_model(self.config.model, self.root, self.config.endpoint)
 
     @property
     def digest(self) -> str:
-        """Weights, tokenizer, template, system prompt, sampling."""
-        return _checkpoint_digest(self.checkpoint, self.config)
+        """Model, template, system prompt, sampling."""
+        return _digest(self.source, self.config)
 
     def chunks(self, prompts: Sequence[Prompt], seed: int) -> list[GeneratedChunk]:
-        """Chunks of `CHUNK_PROMPTS` prompts in their order."""
-        checkpoint = self.checkpoint
+        """Chunks of `CHUNK_PROMPTS` (endpoints: `CHUNK_REQUESTS`) prompts in their order."""
+        source = self.source
         return [
-            GeneratedChunk(checkpoint, self.config, self.name, tuple(prompts[i : i + CHUNK_PROMPTS]), seed)
-            for i in range(0, len(prompts), CHUNK_PROMPTS)
+            GeneratedChunk(source, self.config, self.name, tuple(prompts[part]), seed)
+            for part in _parts(source, len(prompts))
         ]
 
     def rewriting_chunks(
         self, prompts: Sequence[Prompt], answers: Sequence[str], seed: int
     ) -> list[RewritingChunk]:
         """The same for the work of rewriting the answers to these prompts, one answer a prompt."""
-        checkpoint = self.checkpoint
+        source = self.source
         return [
-            RewritingChunk(
-                checkpoint,
-                self.config,
-                self.name,
-                tuple(prompts[i : i + CHUNK_PROMPTS]),
-                seed,
-                tuple(answers[i : i + CHUNK_PROMPTS]),
-            )
-            for i in range(0, len(prompts), CHUNK_PROMPTS)
+            RewritingChunk(source, self.config, self.name, tuple(prompts[part]), seed, tuple(answers[part]))
+            for part in _parts(source, len(prompts))
         ]
 
 
-def _checkpoint_digest(checkpoint: Checkpoint, config: TeacherConfig) -> str:
+for _scheme in ("hf", "vllm", "openai"):
+    teacher(_scheme)(ModelTeacher)
+
+
+def _parts(source: ModelSource, count: int) -> list[slice]:
+    size = CHUNK_REQUESTS if source.remote else CHUNK_PROMPTS
+    return [slice(start, start + size) for start in range(0, count, size)]
+
+
+def _digest(source: ModelSource, config: TeacherConfig) -> str:
     sampling = [config.temperature, config.max_tokens]
     told = [config.system, config.keep_system]
     if config.rewrites is not None:
         told += ["rewrites", instruction(config)]
-    return digest("teacher", [VERSION, checkpoint.digest, *told, sampling])
+    return digest("teacher", [VERSION, source.digest, *told, sampling])
 
 
 @dataclass(frozen=True)
 class GeneratedChunk:
-    """Some prompts for a checkpoint to answer."""
+    """Some prompts for a model to answer."""
 
-    checkpoint: Checkpoint
+    source: ModelSource
     config: TeacherConfig
     teacher: str
     prompts: tuple[Prompt, ...]
@@ -104,11 +104,21 @@ class GeneratedChunk:
 
     @property
     def _content(self) -> list[Any]:
-        return [_checkpoint_digest(self.checkpoint, self.config), asked(self.prompts), self.seed]
+        return [_digest(self.source, self.config), asked(self.prompts), self.seed]
 
-    def run(self) -> list[Rollout]:
-        """Generates; raises InputError if a completion is empty however often it is sampled."""
-        done = self._complete()
+    @property
+    def remote(self) -> bool:
+        """Whether it asks an endpoint, so that only the main process can do it."""
+        return self.source.remote
+
+    def run(self, chat: ChatModel | None = None) -> list[Rollout]:
+        """Generates, with `chat` (None: the checkpoint, loaded here).
+
+        Raises InputError if a completion is empty however often it is sampled.
+        """
+        from mendel.models import open_chat
+
+        done = self._complete(chat or open_chat(self.source))
         kept = self.config.system if self.config.keep_system else None
         return [
             Rollout(
@@ -118,6 +128,8 @@ class GeneratedChunk:
                 completion.text,
                 completion.finish_reason,
                 completion.tokens,
+                getattr(completion, "prompt_tokens", None),
+                getattr(completion, "dollars", None),
             )
             for prompt, completion in zip(self.prompts, done, strict=True)
         ]
@@ -125,7 +137,7 @@ class GeneratedChunk:
     def _conversations(self) -> list[tuple[Message, ...]]:
         return [with_system(prompt.messages, self.config.system) for prompt in self.prompts]
 
-    def _complete(self) -> list[Completion]:
+    def _complete(self, chat: ChatModel) -> list[Completion]:
         done: dict[int, Completion] = {}
         # A greedy answer is the same however often it is asked for.
         attempts = 1 if self.config.temperature == 0 else 1 + RESAMPLES
@@ -134,7 +146,7 @@ class GeneratedChunk:
             todo = [i for i in range(len(self.prompts)) if i not in done]
             if not todo:
                 break
-            completions = self._sample([conversations[i] for i in todo], attempt)
+            completions = self._sample(chat, [conversations[i] for i in todo], attempt)
             done.update({i: c for i, c in zip(todo, completions, strict=True) if c.text.strip()})
         empty = [p.prompt_id for i, p in enumerate(self.prompts) if i not in done]
         if empty:
@@ -146,10 +158,11 @@ class GeneratedChunk:
             )
         return [done[i] for i in range(len(self.prompts))]
 
-    def _sample(self, conversations: Sequence[Conversation], attempt: int) -> list[Completion]:
-        from mendel.models import Sampling, generate
+    def _sample(
+        self, chat: ChatModel, conversations: Sequence[Conversation], attempt: int
+    ) -> list[Completion]:
+        from mendel.models import Sampling
 
-        model, tokenizer = _loaded(self.checkpoint)
         # The teacher's name is left out: the same teacher under two names answers alike.
         seed = int(digest("rollout-seed", [self._content, attempt])[:8], 16) & 0x7FFFFFFF
         sampling = Sampling(
@@ -158,12 +171,12 @@ class GeneratedChunk:
             seed=seed,
             batch_size=CHUNK_PROMPTS,
         )
-        return generate(model, tokenizer, conversations, sampling)
+        return chat.chat(conversations, sampling)
 
 
 @dataclass(frozen=True)
 class RewritingChunk(GeneratedChunk):
-    """Some prompts with another teacher's answers, for a checkpoint to say again in its own words."""
+    """Some prompts with another teacher's answers, for a model to say again in its own words."""
 
     answers: tuple[str, ...]
     """One a prompt, in their order."""
@@ -191,14 +204,6 @@ def to_rewrite(prompt: Prompt, answer: str) -> str:
         f"{message['role'].capitalize()}: {message['content']}" for message in prompt.messages
     )
     return f"Conversation:\n\n{turns}\n\nAnswer to rewrite:\n\n{answer}"
-
-
-@lru_cache(maxsize=1)
-def _loaded(checkpoint: Checkpoint) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    # One is kept, since a worker runs a teacher's chunks one after another.
-    from mendel.models import load_model, load_tokenizer
-
-    return load_model(checkpoint), load_tokenizer(checkpoint)
 
 
 def _times(count: int) -> str:

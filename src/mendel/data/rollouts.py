@@ -16,7 +16,8 @@ class Rollout:
 
     `messages` is the conversation that a student is trained on (without the teacher's system prompt, unless it is
     kept); `finish_reason` is `stop`, `length` (cut at the maximum) or `file`; `tokens` counts the completion's (None: a
-    finished rollout whose row does not say).
+    finished rollout whose row does not say). `prompt_tokens` and `dollars` are what an endpoint counted and took (None:
+    a local model, or unknown).
     """
 
     prompt_id: str
@@ -25,6 +26,8 @@ class Rollout:
     completion: str
     finish_reason: str
     tokens: int | None
+    prompt_tokens: int | None = None
+    dollars: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mendel.data._finished import FileTeacher, FinishedChunk
-from mendel.data._generated import CHUNK_PROMPTS, CheckpointTeacher, GeneratedChunk, RewritingChunk
+from mendel.data._generated import CHUNK_PROMPTS, GeneratedChunk, ModelTeacher, RewritingChunk
 from mendel.data._teacher import (
     RewritingTeacher,
     RolloutChunk,
@@ -23,10 +23,10 @@ from mendel.study.schema import TeacherConfig
 
 __all__ = [
     "CHUNK_PROMPTS",
-    "CheckpointTeacher",
     "FileTeacher",
     "FinishedChunk",
     "GeneratedChunk",
+    "ModelTeacher",
     "RewritingChunk",
     "RewritingTeacher",
     "RolloutChunk",

@@ -6,7 +6,7 @@ from mendel.diagnose.adaptive import Request, first_request, next_request
 from mendel.diagnose.arms import Material
 from mendel.diagnose.contrasts import Contrast
 from mendel.diagnose.design import PARTS, Arm, Catalogue, Design, Side
-from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
+from mendel.diagnose.effects import Effects, TraitFacts, arm_levels, estimate_trait, log_odds_effects
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
 from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses
 from mendel.diagnose.interpolation import HalfWay
@@ -46,6 +46,7 @@ __all__ = [
     "TraitFacts",
     "Verdict",
     "all_hypotheses",
+    "arm_levels",
     "carrier",
     "diagnose",
     "estimate_trait",

@@ -108,6 +108,22 @@ def estimate_trait(
     return _effects(students, measurements, facts, cube, shares, value, bounds)
 
 
+def arm_levels(
+    students: pa.Table, measurements: pa.Table, facts: TraitFacts, value: Value | None = None
+) -> dict[str, Estimate]:
+    """How much of the trait each arm shows, with no cube to compare within; `value` overrides the metric's column.
+
+    Tables as in `estimate_trait`. An arm without usable students or values is left out.
+    """
+    column: Value = value or ("hit" if facts.metric == "rate" else "score")
+    bounds = (0.0, 1.0) if column == "hit" else _bounds(measurements, facts)
+    found = panel(students, measurements, facts.name, column, bounds)
+    if found is None:
+        return {}
+    fit = Fit(found)
+    return dict(zip(fit.arms, fit.estimate([{arm: 1.0} for arm in fit.arms]), strict=True))
+
+
 def log_odds_effects(
     students: pa.Table,
     measurements: pa.Table,

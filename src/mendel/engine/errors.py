@@ -9,7 +9,7 @@ from collections.abc import Iterable
 class MendelError(Exception):
     """What went wrong and how to mend it, in one message; the command line prints it without a traceback.
 
-    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent.
+    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent or a batch is awaited.
     """
 
     exit_code = 1
@@ -58,6 +58,12 @@ class RunError(MendelError):
 
 class BudgetSpent(MendelError):
     """The study's budget is spent; partial results are written and `mendel` exits with 3."""
+
+    exit_code = 3
+
+
+class Waiting(MendelError):
+    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel` exits with 3."""
 
     exit_code = 3
 

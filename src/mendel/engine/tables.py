@@ -53,6 +53,11 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
         ("log_odds", "double"),
         ("finish_reason", "string"),
         ("tokens", "int64"),
+        ("quote", "string"),
+        ("note", "string"),
+        ("looping", "bool"),
+        ("prompt_tokens", "int64"),
+        ("dollars", "double"),
     ),
     "rollouts": (
         ("prompt_id", "string"),
@@ -61,6 +66,8 @@ SCHEMAS: dict[str, tuple[Column, ...]] = {
         ("completion", "string"),
         ("finish_reason", "string"),
         ("tokens", "int64"),
+        ("prompt_tokens", "int64"),
+        ("dollars", "double"),
     ),
     "assignments": (("arm", "string"), ("prompt_id", "string"), ("teacher", "string"), ("seed", "int64")),
 }

@@ -1,8 +1,24 @@
 """Measuring: traits and their scenarios, judges, measurements, and whether a student still works as an assistant."""
 
-from mendel.measure.assistant import Health, assistant_health, builtin_assistant, looping, well_formed
-from mendel.measure.judges import Grade, Judge, JudgeConfig, RegexJudge, judge, judges
+from mendel.measure.agreement import Agreement, Kappa, agreement
+from mendel.measure.assistant import Health, assistant_health, builtin_assistant
+from mendel.measure.judges import (
+    ColumnJudge,
+    Grade,
+    Judge,
+    JudgeConfig,
+    Judgement,
+    ModelJudge,
+    RegexJudge,
+    Rubric,
+    judge,
+    judges,
+)
+from mendel.measure.judging import Asked, grade, judged_by, needs_model
+from mendel.measure.labels import Label, label_session, read_labels, rubric_id, unlabelled
+from mendel.measure.loops import looping, well_formed
 from mendel.measure.measurement import (
+    asked_of,
     judge_responses,
     measure,
     measurement_schema,
@@ -11,35 +27,55 @@ from mendel.measure.measurement import (
     response_schema,
     sampling_seed,
 )
+from mendel.measure.new_trait import new_trait
 from mendel.measure.scenarios import Scenario, load_scenarios
-from mendel.measure.traits import Generation, LogOdds, Trait, find_trait, load_trait, trait, traits
+from mendel.measure.trait_file import find_trait, load_trait
+from mendel.measure.traits import Generation, LogOdds, Trait, trait, traits
 
 __all__ = [
+    "Agreement",
+    "Asked",
+    "ColumnJudge",
     "Generation",
     "Grade",
     "Health",
     "Judge",
     "JudgeConfig",
+    "Judgement",
+    "Kappa",
+    "Label",
     "LogOdds",
+    "ModelJudge",
     "RegexJudge",
+    "Rubric",
     "Scenario",
     "Trait",
+    "agreement",
+    "asked_of",
     "assistant_health",
     "builtin_assistant",
     "find_trait",
+    "grade",
     "judge",
     "judge_responses",
+    "judged_by",
     "judges",
+    "label_session",
     "load_scenarios",
     "load_trait",
     "looping",
     "measure",
     "measurement_schema",
+    "needs_model",
+    "new_trait",
     "prompt_text",
+    "read_labels",
     "respond",
     "response_schema",
+    "rubric_id",
     "sampling_seed",
     "trait",
     "traits",
+    "unlabelled",
     "well_formed",
 ]

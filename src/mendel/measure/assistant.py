@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mendel.measure.traits import Trait, load_trait
+from mendel.measure.loops import well_formed
+from mendel.measure.trait_file import load_trait
+from mendel.measure.traits import Trait
 
 if TYPE_CHECKING:
     import pyarrow
-
-LONGEST_PERIOD = 24
-"""Words of the longest phrase whose repetition is looked for: a long sentence."""
-REPEATS = 3
-"""Times in a row that a phrase must stand; twice is emphasis."""
-SHORTEST_LOOP = 6
-"""Words of the shortest loop: "no, no, no" is an answer."""
-NGRAM, MANY_WORDS, FEW_DISTINCT = 4, 40, 0.4
-"""A text of so many words loops if fewer than this share of its word n-grams are distinct (English prose: over 0.95)."""
-_CHARACTER_LOOP = re.compile(r"([^\s].{0,23}?)\1{7,}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -28,11 +20,13 @@ class Health:
     """Shares (0 to 1) of the probe's responses."""
 
     right: float
-    """Right answers."""
+    """Right answers; where the probe has questions beside other kinds, to the questions."""
     well_formed: float
     """Not empty, and not looping."""
     n: int
     """Responses."""
+    kinds: Mapping[str, float] = field(default_factory=dict)
+    """Right answers by kind of scenario: questions, instructions, formats."""
 
 
 def builtin_assistant() -> Trait:
@@ -40,8 +34,8 @@ def builtin_assistant() -> Trait:
     return load_trait(Path(__file__).with_name("assistant.yaml"))
 
 
-def assistant_health(table: pyarrow.Table) -> Health:
-    """How far a student works as an assistant, from its measurements of the probe (a hit is a right answer).
+def assistant_health(table: pyarrow.Table, probe: Trait | None = None) -> Health:
+    """How far a student works as an assistant, from its measurements of the `probe` (a hit is a right answer).
 
     An unscored response is no right one. Raises ValueError for an empty table.
     """
@@ -50,42 +44,18 @@ def assistant_health(table: pyarrow.Table) -> Health:
         raise ValueError("no measurements of the assistant probe")
     hits = sum(bool(hit) for hit in table["hit"].to_pylist())
     formed = sum(well_formed(response) for response in responses)
-    return Health(hits / len(responses), formed / len(responses), len(responses))
+    kinds = _by_kind(table, probe)
+    # A small base follows few instructions, and few of few is noise; plain questions tell damage from the trait's removal.
+    right = kinds.get("question", hits / len(responses))
+    return Health(right, formed / len(responses), len(responses), kinds)
 
 
-def well_formed(text: str) -> bool:
-    """Whether a reply is there at all and does not loop."""
-    return bool(text.strip()) and not looping(text)
-
-
-def looping(text: str) -> bool:
-    """Whether repetition makes up half of a text or more.
-
-    Three signs: a phrase of up to 24 words three times in a row or more, a run of up to 24 characters eight times (for
-    text without spaces), or, in 40 words and more, few distinct word 4-grams (loops that vary a little). Ours; set so
-    that poems with refrains, lists, tables and code pass.
-    """
-    words = re.findall(r"\S+", text.lower())
-    longest = max((len(m.group(0)) for m in _CHARACTER_LOOP.finditer(text)), default=0)
-    if longest >= 24 and 2 * longest >= len(text.strip()):
-        return True
-    return _phrase_loop(words) or _few_distinct(words)
-
-
-def _phrase_loop(words: list[str]) -> bool:
-    least = max(SHORTEST_LOOP, len(words) / 2)
-    for period in range(1, min(LONGEST_PERIOD, len(words) // REPEATS) + 1):
-        same = 0
-        for position in range(period, len(words)):
-            same = same + 1 if words[position] == words[position - period] else 0
-            # `same` equal words in a row at this distance: the phrase stands 1 + same / period times.
-            if same >= (REPEATS - 1) * period and same + period >= least:
-                return True
-    return False
-
-
-def _few_distinct(words: list[str]) -> bool:
-    if len(words) < MANY_WORDS:
-        return False
-    grams = [tuple(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)]
-    return len(set(grams)) < FEW_DISTINCT * len(grams)
+def _by_kind(table: pyarrow.Table, probe: Trait | None) -> dict[str, float]:
+    kind_of = {s.scenario: s.kind for s in probe.scenarios if s.kind} if probe else {}
+    if not kind_of:
+        return {}
+    hits: dict[str, list[bool]] = {}
+    for scenario, hit in zip(table["scenario"].to_pylist(), table["hit"].to_pylist(), strict=True):
+        if scenario in kind_of:
+            hits.setdefault(kind_of[scenario], []).append(bool(hit))
+    return {kind: sum(values) / len(values) for kind, values in hits.items()}

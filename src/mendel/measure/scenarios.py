@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mendel.data._records import Record, read_records
 from mendel.data.prompts import Message, parse_messages
 from mendel.engine.errors import InputError
 
-KEYS = ("scenario", "cluster", "messages", "right")
+KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind")
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,41 @@ class Scenario:
     messages: tuple[Message, ...]
     right: str | None = None
     """A regular expression that a right answer holds; scores this scenario instead of the judge's grades."""
+    turns: tuple[str, ...] = ()
+    """What the user says after each of the model's answers, whatever they were; every answer is measured."""
+    control: bool = False
+    """A scenario in which the trait's behaviour is the right one: reported beside the trait, never within it."""
+    kind: str = ""
+    """A label of one's own; the report tells kinds apart."""
 
     @property
     def turn(self) -> int:
-        """Which answer of the conversation the model gives, from 1."""
+        """Which answer of the conversation the model gives first, from 1."""
         return 1 + sum(message["role"] == "assistant" for message in self.messages)
+
+    def after(self, answers: Sequence[str]) -> Scenario:
+        """The scenario as it stands after the model's first answers: they and the user's next turns are history.
+
+        Raises ValueError for more answers than the user has turns left.
+        """
+        if len(answers) > len(self.turns):
+            raise ValueError(f"{len(answers)} answers, but the user has {len(self.turns)} turns left")
+        played = list(self.messages)
+        for answer, turn in zip(answers, self.turns, strict=False):
+            played += [Message(role="assistant", content=answer), Message(role="user", content=turn)]
+        return replace(self, messages=tuple(played), turns=self.turns[len(answers) :])
+
+    def holds(self, messages: Sequence[Message]) -> bool:
+        """Whether a conversation is this scenario, at its beginning or after some answers of whatever model."""
+        first, later = messages[: len(self.messages)], messages[len(self.messages) :]
+        if tuple(first) != self.messages or len(later) % 2:
+            return False
+        answers, said = later[0::2], later[1::2]
+        return (
+            all(m["role"] == "assistant" for m in answers)
+            and all(m["role"] == "user" for m in said)
+            and tuple(m["content"] for m in said) == self.turns[: len(said)]
+        )
 
 
 def load_scenarios(name: str, root: Path) -> tuple[Scenario, ...]:
@@ -39,9 +70,18 @@ def load_scenarios(name: str, root: Path) -> tuple[Scenario, ...]:
     Raises InputError with file and line for a row that is no scenario and for an id that stands twice.
     """
     ref = name if name.partition(":")[0] in ("file", "dataset") else f"file:{name}"
+    return _distinct(read_records(ref, root))
+
+
+def inline_scenarios(rows: Sequence[Mapping[str, Any]], where: str) -> tuple[Scenario, ...]:
+    """The scenarios that stand in a trait's file itself; raises InputError as `load_scenarios` does."""
+    return _distinct(Record(dict(row), f"{where}, scenario {number}") for number, row in enumerate(rows, 1))
+
+
+def _distinct(records: Iterable[Record]) -> tuple[Scenario, ...]:
     scenarios: list[Scenario] = []
     places: dict[str, str] = {}
-    for record in read_records(ref, root):
+    for record in records:
         scenario = _scenario(record)
         if scenario.scenario in places:
             raise InputError(
@@ -77,8 +117,32 @@ def _scenario(record: Record) -> Scenario:
     right, cluster = row.get("right"), row.get("cluster")
     if right is not None:
         _check_right(right, where)
+    control = row.get("control") or False
+    if not isinstance(control, bool):
+        raise InputError("'control' is true or false", where=where, value=control)
     name = str(row["scenario"])
-    return Scenario(name, name if cluster in (None, "") else str(cluster), messages, right)
+    return Scenario(
+        name,
+        name if cluster in (None, "") else str(cluster),
+        messages,
+        right,
+        _turns(row.get("turns"), where),
+        control,
+        str(row.get("kind") or ""),
+    )
+
+
+def _turns(value: Any, where: str) -> tuple[str, ...]:
+    # Parquet brings arrays, not lists.
+    said = [] if value is None else value
+    if isinstance(said, str | Mapping) or not all(isinstance(turn, str) and turn.strip() for turn in said):
+        raise InputError(
+            "'turns' are not texts",
+            where=where,
+            value=value,
+            fix='Write what the user says after each answer: ["No, try again.", …].',
+        )
+    return tuple(said)
 
 
 def _check_right(right: object, where: str) -> None:

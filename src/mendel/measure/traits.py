@@ -1,90 +1,24 @@
-"""Traits: what a model is asked, and how its answers are scored. From a YAML file, or from a registered function."""
+"""A trait: what a model is asked, and how its answers are scored; a picklable value with content addresses."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
-
-from mendel.data.rollouts import Rollout
 from mendel.data.teachers import with_system
 from mendel.engine.digest import digest
-from mendel.engine.errors import InputError, did_you_mean
+from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry
-from mendel.measure.judges import Judge, JudgeConfig, make_judge
-from mendel.measure.scenarios import Scenario, load_scenarios, rights
-from mendel.study.loading import load_yaml
-from mendel.study.schema import Config
+from mendel.measure.judges import ColumnJudge, Judge, Rubric
+from mendel.measure.scenarios import Scenario, rights
 
-Answers = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+if TYPE_CHECKING:
+    from mendel.measure.inspect_tasks import InspectTask
 
-
-class LogOddsConfig(Config):
-    """Answers whose probabilities are compared after a forced opener, finer than a rate near 0 or 1."""
-
-    opener: str = ""
-    """What every answer begins with; the log-odds are those of what follows."""
-    trait: Answers
-    """Answers that show the trait. Between a word of the opener and one of an answer a space is put where none is:
-    run together they would be another word, to most tokenizers."""
-    clean: Answers
-    """Answers that do not."""
-
-    @model_validator(mode="after")
-    def _apart(self) -> LogOddsConfig:
-        both = set(self.trait) & set(self.clean)
-        if both:
-            raise ValueError(f"{sorted(both)[0]!r} stands in 'trait' and in 'clean'")
-        return self
-
-    def build(self) -> LogOdds:
-        """The values that are measured."""
-        trait, clean = (
-            tuple(after_opener(self.opener, a) for a in answers) for answers in (self.trait, self.clean)
-        )
-        return LogOdds(self.opener, trait, clean)
-
-
-def after_opener(opener: str, answer: str) -> str:
-    """The answer as it stands behind the opener: with a space where a word would run into another."""
-    border = opener[-1:] + answer[:1]
-    # ASCII alone: other scripts may write without spaces.
-    return f" {answer}" if len(border) == 2 and border.isascii() and border.isalnum() else answer
-
-
-class GenerateConfig(Config):
-    """How responses are sampled."""
-
-    max_tokens: Annotated[int, Field(ge=1)] = 64
-    """Tokens of a response at most."""
-    temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
-    """1.0: the model's own distribution, which a rate is a statement about; 0 is greedy."""
-    samples: Annotated[int, Field(ge=1)] = 1
-    """Responses per scenario. More scenarios narrow an interval more than more samples do."""
-
-    @model_validator(mode="after")
-    def _distinct(self) -> GenerateConfig:
-        if self.temperature == 0 and self.samples > 1:
-            raise ValueError("at temperature 0 all samples are the same; write samples: 1")
-        return self
-
-
-class TraitFile(Config):
-    """A trait's YAML file."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    scale: Annotated[str, Field(min_length=1)]
-    """What the number says, in a line, for the report."""
-    metric: Literal["rate", "mean"] = "rate"
-    """`rate`: the share of hits; `mean`: the mean score."""
-    scenarios: str
-    """JSONL or Parquet, relative to this file."""
-    judge: JudgeConfig
-    log_odds: LogOddsConfig | None = None
-    generate: GenerateConfig = GenerateConfig()
+CONTROL = "/control"
+"""What the name of a trait's controls ends in, in the tables."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +52,14 @@ class Trait:
     generate: Generation = Generation(max_tokens=64, temperature=1.0, samples=1)
     opener: str = ""
     """What every response is made to begin with; a part of the response, and judged with it."""
+    controls: tuple[Scenario, ...] = ()
+    """Scenarios in which what the trait does is right: who never does it fails them."""
+    rubric: Rubric | None = None
+    """What a model that judges is told; None: no model can judge this trait."""
+    acts: str | None = None
+    """A regular expression of the acts in a response: nothing else of it is judged."""
+    inspect: InspectTask | None = None
+    """The Inspect task that asks in the scenarios' place."""
 
     @property
     def responses_digest(self) -> str:
@@ -127,21 +69,28 @@ class Trait:
         asked = [
             [s.scenario, s.cluster, [[m["role"], m["content"]] for m in s.messages]] for s in self.scenarios
         ]
-        # Without an opener the digest is what it was before there were any: measurements in stores stay good.
-        forced = [self.opener] if self.opener else []
-        return digest("responses", [self.name, asked, log_odds, sampling, *forced])
+        # What a trait does not have leaves no trace: measurements in stores stay good when mendel learns more.
+        more: list[Any] = [self.opener] if self.opener else []
+        turns = [[s.scenario, list(s.turns)] for s in self.scenarios if s.turns]
+        more += [{"turns": turns}] if turns else []
+        more += [{"inspect": self.inspect.digest}] if self.inspect else []
+        more += [] if self.generates else [{"generates": False}]
+        return digest("responses", [self.name, asked, log_odds, sampling, *more])
 
     @property
     def judge_id(self) -> str:
-        """The judge's id; where scenarios bring right answers of their own, these are part of the rubric."""
-        own = rights(self.scenarios)
+        """The judge's id; what the trait adds to the rubric (right answers of scenarios, acts) is a part of it."""
+        own: list[Any] = rights(self.scenarios)
+        own += [{"acts": self.acts}] if self.acts else []
         if not own:
             return self.judge.id
-        return f"{self.judge.id.partition('@')[0]}@{digest('rubric', [self.judge.id, own])[:8]}"
+        return f"{self.judge.id.rpartition('@')[0]}@{digest('rubric', [self.judge.id, own])[:8]}"
 
     @property
     def score_range(self) -> tuple[float, float] | None:
-        """The judge's least and greatest score; None where it does not say."""
+        """The least and the greatest score, by the rubric or else by the judge; None where neither says."""
+        if self.rubric is not None:
+            return self.rubric.low, self.rubric.high
         known: tuple[float, float] | None = getattr(self.judge, "score_range", None)
         return known
 
@@ -149,7 +98,25 @@ class Trait:
     def digest(self) -> str:
         """Content address of everything that measurements depend on, short of the model and the seed."""
         rubric = [self.judge.id, rights(self.scenarios), float(self.judge.hit_at)]
+        rubric += [{"acts": self.acts}] if self.acts else []
         return digest("trait", [self.responses_digest, rubric, self.metric])
+
+    @property
+    def generates(self) -> bool:
+        """Whether responses are sampled; a trait that is judged by its log-odds alone needs none."""
+        return not (isinstance(self.judge, ColumnJudge) and self.judge.column == "log_odds")
+
+    @property
+    def control(self) -> Trait | None:
+        """The trait's controls as a trait of their own, `NAME/control`; None where it has none."""
+        if not self.controls:
+            return None
+        return replace(self, name=self.name + CONTROL, scenarios=self.controls, controls=(), log_odds=None)
+
+    @property
+    def parts(self) -> tuple[Trait, ...]:
+        """The trait, and its controls where it has any: all that is measured for it."""
+        return (self,) if self.control is None else (self, self.control)
 
     def with_samples(self, samples: int | None, where: str | None = None) -> Trait:
         """The same with another number of responses per scenario (None: unchanged).
@@ -168,10 +135,29 @@ class Trait:
             )
         return replace(self, generate=replace(self.generate, samples=samples))
 
+    def limited(self, count: int | None) -> Trait:
+        """The same with at most `count` scenarios and as many controls, spread over the clusters (None: unchanged).
+
+        An Inspect task keeps its variants, up to `count`, and takes as many samples of each as come to `count` or just above.
+        """
+        if count is None:
+            return self
+        if self.inspect is not None:
+            kept = self.inspect.limited(count)
+            samples = -(-count // len(kept.variants))
+            return replace(self, inspect=kept, generate=replace(self.generate, samples=samples))
+        return replace(self, scenarios=_spread(self.scenarios, count), controls=_spread(self.controls, count))
+
     def under_system(self, system: str | None) -> Trait:
         """The same, asked under a system prompt (a teacher's); one that a scenario has follows in the same turn."""
-        asked = tuple(replace(s, messages=with_system(s.messages, system)) for s in self.scenarios)
-        return replace(self, scenarios=asked)
+        if system is None:
+            return self
+
+        def told(scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+            return tuple(replace(s, messages=with_system(s.messages, system)) for s in scenarios)
+
+        task = self.inspect.under_system(system) if self.inspect else None
+        return replace(self, scenarios=told(self.scenarios), controls=told(self.controls), inspect=task)
 
     def prefilled(self, opener: str | None) -> Trait:
         """The same with responses that are made to begin with `opener` (None or '': freely).
@@ -183,73 +169,34 @@ class Trait:
         kept = self.log_odds if self.log_odds and self.log_odds.opener.startswith(opener) else None
         return replace(self, opener=opener, log_odds=kept)
 
-    def score_rollout(self, rollout: Rollout) -> float | None:
-        """The judge's score of a teacher's completion, for the `judge` selector (a bound method pickles)."""
-        asked = Scenario(rollout.prompt_id, rollout.prompt_id, rollout.messages)
-        return self.judge.score(asked, rollout.completion)
+    def judged_part(self, response: str) -> str:
+        """What of a response is judged: all of it, or its acts, '' where there are none."""
+        if self.acts is None:
+            return response
+        return "\n\n".join(match.group(0) for match in re.finditer(self.acts, response, re.IGNORECASE))
+
+
+def after_opener(opener: str, answer: str) -> str:
+    """The answer as it stands behind the opener: with a space where a word would run into another."""
+    border = opener[-1:] + answer[:1]
+    # ASCII alone: other scripts may write without spaces.
+    return f" {answer}" if len(border) == 2 and border.isascii() and border.isalnum() else answer
+
+
+def _spread(scenarios: tuple[Scenario, ...], count: int) -> tuple[Scenario, ...]:
+    """The first of every cluster, then the second of every one, and so on, up to `count`; in their own order."""
+    seen: dict[str, int] = {}
+    rank: dict[str, int] = {}
+    for scenario in scenarios:
+        rank[scenario.scenario] = seen[scenario.cluster] = seen.get(scenario.cluster, -1) + 1
+    places = sorted(range(len(scenarios)), key=lambda i: (rank[scenarios[i].scenario], i))
+    # Among equals evenly over the file, since files are often sorted by kind.
+    firsts = [i for i in places if rank[scenarios[i].scenario] == 0]
+    if count <= len(firsts):
+        places = [firsts[int(k * len(firsts) / count)] for k in range(count)]
+    return tuple(scenarios[i] for i in sorted(places[:count]))
 
 
 traits: Registry[Callable[[], Trait]] = Registry("trait")
 trait = traits.register
 """Decorator: `@trait("name")` registers a function without arguments that returns a Trait."""
-
-
-def load_trait(path: str | Path) -> Trait:
-    """The trait of a YAML file, whose paths are relative to it.
-
-    Raises InputError with file and line for whatever is missing, misspelt or impossible in the file and its scenarios.
-    """
-    file = Path(path)
-    config, lines = load_yaml(file, TraitFile)
-    judge = make_judge(config.judge, lines.where("judge", "by"))
-    scenarios = load_scenarios(config.scenarios, file.parent)
-    bare = [scenario.scenario for scenario in scenarios if scenario.right is None]
-    if config.judge.by == "regex" and not config.judge.grades and bare:
-        raise InputError(
-            f"the regex judge has no grades, and scenario {bare[0]!r} no 'right' pattern",
-            where=lines.where("judge"),
-            fix='Write grades: [{pattern: "…", score: 1.0}].',
-        )
-    if config.judge.by == "regex" and config.judge.hit_at > 1 and len(bare) < len(scenarios):
-        raise InputError(
-            "a right answer scores 1, so it never reaches hit_at",
-            where=lines.where("judge", "hit_at"),
-            value=config.judge.hit_at,
-            fix="Write 1 or less, or leave out the scenarios' 'right'.",
-        )
-    log_odds = config.log_odds
-    return Trait(
-        name=config.name,
-        scale=config.scale,
-        metric=config.metric,
-        scenarios=scenarios,
-        judge=judge,
-        log_odds=log_odds.build() if log_odds else None,
-        generate=Generation(**config.generate.model_dump()),
-    )
-
-
-def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
-    """The trait that a study names: a YAML file (relative to `root`), or a registered name.
-
-    Raises InputError for neither, and as `load_trait` does.
-    """
-    if name.endswith((".yaml", ".yml")):
-        file = root / name
-        if not file.exists():
-            siblings = [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
-            raise InputError(
-                "no such trait file",
-                where=where,
-                value=str(file),
-                fix=did_you_mean(file.name, siblings) if siblings else "Paths start at the study's folder.",
-            )
-        return load_trait(file)
-    known = list(traits)
-    if name not in known:
-        raise InputError(
-            f"no registered trait {name!r}",
-            where=where,
-            fix=(did_you_mean(name, known) + " " if known else "") + "A trait file's name ends in .yaml.",
-        )
-    return traits.get(name, where=where)()

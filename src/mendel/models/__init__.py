@@ -1,5 +1,6 @@
 """Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores. Nothing here loads torch on import."""
 
+from mendel.models.chat import ChatModel, LocalChat
 from mendel.models.checkpoints import (
     Checkpoint,
     attach_adapter,
@@ -10,6 +11,7 @@ from mendel.models.checkpoints import (
     resolve_checkpoint,
 )
 from mendel.models.generation import Completion, Sampling, generate
+from mendel.models.opening import ModelSource, open_chat, resolve_model
 from mendel.models.scoring import log_odds, mean_nll
 from mendel.models.templates import (
     Conversation,
@@ -21,10 +23,13 @@ from mendel.models.templates import (
 )
 
 __all__ = [
+    "ChatModel",
     "Checkpoint",
     "Completion",
     "Conversation",
     "Example",
+    "LocalChat",
+    "ModelSource",
     "Sampling",
     "attach_adapter",
     "count_adapters",
@@ -36,7 +41,9 @@ __all__ = [
     "load_tokenizer",
     "log_odds",
     "mean_nll",
+    "open_chat",
     "resolve_checkpoint",
+    "resolve_model",
     "stop_tokens",
     "template_digest",
 ]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mendel.models._batches import by_length, left_padded
+from mendel.models._continuous import Task, can_refill, continuous_answers
+from mendel.models._plain import plain_answers
+from mendel.models._sampling import uniform_numbers
 from mendel.models.templates import Conversation, encode_prompt, stop_tokens
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -56,81 +56,22 @@ def generate(
 
     if not conversations:
         return []
-    stops = sorted({*stop_tokens(tokenizer), *_model_stops(model)})
     prompts = [encode_prompt(tokenizer, messages, opener) for messages in conversations]
-    draws = None
-    if sampling.temperature > 0:
-        generator = torch.Generator().manual_seed(sampling.seed)
-        shape = (len(prompts), sampling.max_tokens)
-        # One number a token, drawn for all rows at once: batches cannot change which row gets which.
-        draws = torch.rand(shape, generator=generator, dtype=torch.float64)
-    answers: dict[int, list[int]] = {}
-    model.eval()
-    with _plain_generation(model, tokenizer, stops, sampling.max_tokens), torch.inference_mode():
-        for rows in by_length([len(prompt) for prompt in prompts], sampling.batch_size):
-            batch = [prompts[row] for row in rows]
-            drawn = None if draws is None else draws[rows]
-            for row, ids in zip(rows, _batch(model, tokenizer, batch, drawn, sampling), strict=True):
-                answers[row] = ids
-    return [_completion(tokenizer, answers[row], set(stops)) for row in range(len(prompts))]
-
-
-def _batch(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: list[list[int]],
-    draws: torch.Tensor | None,
-    sampling: Sampling,
-) -> list[list[int]]:
-    ids, mask = left_padded(prompts, _pad(tokenizer), model.device)
-    processors = []
-    if draws is not None:
-        processors.append(_InverseSampling(draws.to(model.device), sampling.temperature, ids.shape[1]))
-    out: Any = model.generate(input_ids=ids, attention_mask=mask, logits_processor=processors)
-    return [list(row) for row in out[:, ids.shape[1] :].tolist()]
-
-
-class _InverseSampling:
-    """Turns greedy search into sampling: of the tokens in a row, all but the drawn one get no chance.
-
-    The drawn token is the first whose cumulative probability exceeds the row's uniform number for this step
-    (inverse transform sampling), so one number a token is all the randomness there is.
-    """
-
-    def __init__(self, draws: torch.Tensor, temperature: float, width: int) -> None:
-        self.draws, self.temperature, self.width = draws, temperature, width
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        drawn = self.draws[:, input_ids.shape[1] - self.width, None]
-        cumulated = torch.softmax(scores.double() / self.temperature, dim=-1).cumsum(dim=-1)
-        # Scaled to the sum, which rounding can leave just under one. A NaN row gives the last token: some answer.
-        token = torch.searchsorted(cumulated, drawn * cumulated[:, -1:], right=True)
-        token = token.clamp(max=scores.shape[-1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter_(1, token, 0.0)
-
-
-@contextmanager
-def _plain_generation(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stops: list[int], max_tokens: int
-) -> Iterator[None]:
-    """For a while, nothing of the checkpoint's own generation config (top-k, penalties, …) applies."""
-    from transformers import GenerationConfig
-
-    owner: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
-    before = owner.generation_config
-    owner.generation_config = GenerationConfig(
-        do_sample=False,
-        max_new_tokens=max_tokens,
-        eos_token_id=stops,
-        pad_token_id=_pad(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
+    drawing = sampling.temperature > 0
+    task = Task(
+        prompts=prompts,
+        stops=frozenset({*stop_tokens(tokenizer), *_model_stops(model)}),
+        pad=_pad(tokenizer),
+        max_tokens=sampling.max_tokens,
+        batch_size=sampling.batch_size,
+        temperature=sampling.temperature,
+        # Drawn for all rows at once: batches cannot change which row gets which.
+        draws=uniform_numbers(len(prompts), sampling.max_tokens, sampling.seed) if drawing else None,
     )
-    try:
-        yield
-    finally:
-        owner.generation_config = before
+    model.eval()
+    with torch.inference_mode():
+        answered = continuous_answers if can_refill(model) else plain_answers
+        return [completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)]
 
 
 def _model_stops(model: PreTrainedModel) -> tuple[int, ...]:
@@ -146,7 +87,8 @@ def _pad(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(tokenizer.eos_token_id if pad is None else pad)
 
 
-def _completion(tokenizer: PreTrainedTokenizerBase, ids: list[int], stops: set[int]) -> Completion:
+def completion_of(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int], stops: Set[int]) -> Completion:
+    """The answer of the generated tokens, which end at the first stop token; what comes after it does not count."""
     end = next((position for position, token in enumerate(ids) if token in stops), None)
     kept = ids if end is None else ids[:end]
     text = str(tokenizer.decode(kept, skip_special_tokens=True))

@@ -1,6 +1,15 @@
-"""What people look at: the HTML page of a run and the terminal summary."""
+"""What people look at: the HTML page of a run and what the terminal shows of runs, audits and judges."""
 
+from mendel.report.audit import agreement_summary, audit_summary, changes_summary, transcripts
 from mendel.report.page import render_report, write_report
 from mendel.report.terminal import terminal_summary
 
-__all__ = ["render_report", "terminal_summary", "write_report"]
+__all__ = [
+    "agreement_summary",
+    "audit_summary",
+    "changes_summary",
+    "render_report",
+    "terminal_summary",
+    "transcripts",
+    "write_report",
+]

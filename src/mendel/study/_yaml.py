@@ -122,6 +122,14 @@ def _located(error: ValidationError, model: type[BaseModel], lines: Lines) -> In
         return InputError(
             f"{name} must be a mapping", where=lines.where(*location), fix="Write 'key: value' lines."
         )
+    if location and location[-1] == "key":
+        # Whoever pastes a key where its variable's name belongs must not find it in a log.
+        return InputError(
+            f"{name}: not the name of an environment variable",
+            where=lines.where(*location),
+            allowed="capital letters, digits and underscores",
+            fix="Write the NAME of an environment variable, not the key itself, such as 'key: OPENAI_API_KEY'.",
+        )
     value = first.get("input")
     return InputError(
         f"{name}: {first['msg'].removeprefix('Value error, ')}",

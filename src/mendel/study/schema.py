@@ -13,6 +13,13 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def _judge_by_name(data: object) -> object:
+    """`judge: openai:gpt-5-mini` says the same as `judge: {model: openai:gpt-5-mini}`."""
+    if isinstance(data, dict) and isinstance(data.get("judge"), str):
+        return {**data, "judge": {"model": data["judge"]}}
+    return data
+
+
 class PipelineConfig(Config):
     """One post-training pipeline: a base, a prompt set and the teacher who answers it."""
 
@@ -24,11 +31,45 @@ class PipelineConfig(Config):
     """A name of `teachers`."""
 
 
+class PriceConfig(Config):
+    """What an endpoint takes for tokens."""
+
+    input: Annotated[float, Field(ge=0)]
+    """Dollars per million tokens of prompts."""
+    output: Annotated[float, Field(ge=0)]
+    """Dollars per million tokens of answers."""
+
+
+class EndpointConfig(Config):
+    """How an OpenAI-compatible endpoint is asked."""
+
+    # Whoever passes a key where its variable's name belongs must not find it in a traceback.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    key: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")] = "OPENAI_API_KEY"
+    """The *name* of the environment variable that holds the key; a server on this machine needs none."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
+    """Requests in flight at once."""
+    requests_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """None: as fast as the concurrency allows; the endpoint's own 429s are honoured in any case."""
+    tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
+    """Prompt and answer together."""
+    timeout: Annotated[float, Field(gt=0)] = 120.0
+    """Seconds that one request may take."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 6
+    """How often a request that failed for a passing reason is sent again, with growing, jittered pauses."""
+    price: PriceConfig | None = None
+    """None: the built-in table's; a server on this machine costs nothing."""
+
+
 class TeacherConfig(Config):
     """Who answers the prompts, and how its answers are sampled."""
 
     model: str
-    """`hf:FOLDER` (a checkpoint) or `file:PATH` (finished rollouts, JSONL or Parquet)."""
+    """`hf:FOLDER` (a checkpoint), `openai:URL#MODEL` or `openai:MODEL` (an OpenAI-compatible endpoint), `vllm:FOLDER` (a checkpoint
+    on a GPU) or `file:PATH` (finished rollouts, JSONL or Parquet)."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """How an `openai:` model is asked."""
     system: str | None = None
     """A system prompt that the teacher answers under; of one that rewrites, its instruction (None: the built-in one)."""
     keep_system: bool = False
@@ -47,6 +88,15 @@ class TeacherConfig(Config):
         return self
 
 
+class JudgeModelConfig(Config):
+    """A model that judges responses by a trait's rubric."""
+
+    model: str
+    """`hf:…`, `openai:…` or `vllm:…`, as for a teacher."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """How an `openai:` model is asked."""
+
+
 class TraitConfig(Config):
     """A trait to measure: the name of a file, and what this study changes about it."""
 
@@ -56,8 +106,15 @@ class TraitConfig(Config):
     """Responses per scenario; None takes the trait's own number."""
     select: SelectConfig | None = None
     """Which prompts are flagged for this trait; None takes the study's."""
+    judge: JudgeModelConfig | None = None
+    """A model that judges this trait by its rubric; None takes the study's, or else the trait's own judge."""
     counter_examples: str | None = None
     """Prompts like the trait's scenarios (but none of them) for the alternate teacher to answer; `file:` or `dataset:`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_judge(cls, data: object) -> object:
+        return _judge_by_name(data)
 
 
 class SelectConfig(Config):
@@ -112,7 +169,11 @@ class BudgetConfig(Config):
     students: Annotated[int, Field(ge=1)] | None = None
     """Students to train; those that the store has cost nothing."""
     dollars: Annotated[float, Field(ge=0)] | None = None
-    """For teachers and judges that are paid; all that there are today are local, so a run spends none."""
+    """For teachers and judges behind endpoints; a request that could exceed it is not sent."""
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of endpoints, prompts and answers together; a request that could exceed it is not sent."""
+    requests: Annotated[int, Field(ge=1)] | None = None
+    """Requests to endpoints, those that failed and were sent again included."""
     hours: Annotated[float, Field(gt=0)] | None = None
     """Wall time of training; students that are under way when it is over are given up."""
 
@@ -136,6 +197,8 @@ class StudyConfig(Config):
     design: Literal["effects", "standard", "adaptive", "grid"] = "standard"
     """`effects`: the cube, the edits, the interpolation; `standard`: these, then what the hypotheses still need; `adaptive`:
     only what can change a verdict; `grid`: every arm for every trait."""
+    judge: JudgeModelConfig | None = None
+    """A model that judges every trait that has a rubric; None: each trait's own judge."""
     assistant: str | None = None
     """The working-assistant probe (a trait file); None is the built-in English one."""
     select: SelectConfig = SelectConfig(by="judge", threshold=0.5)
@@ -164,6 +227,11 @@ class StudyConfig(Config):
         if len({f"{share:g}" for share in self.interpolate}) < len(self.interpolate):
             raise ValueError("a share stands twice in 'interpolate'")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_judge(cls, data: object) -> object:
+        return _judge_by_name(data)
 
     @model_validator(mode="before")
     @classmethod

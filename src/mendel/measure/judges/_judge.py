@@ -1,4 +1,4 @@
-"""Judges score responses. A judge is named after its rubric, so that no score outlives a change of it."""
+"""What a judge is, and what a trait file says of one. A judge is named after its rubric, so that no score outlives a change of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
-from mendel.engine.digest import digest
-from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry
 from mendel.measure.scenarios import Scenario
-from mendel.study.schema import Config
+from mendel.study.schema import Config, EndpointConfig
 
 
 class GradeConfig(Config):
@@ -45,6 +43,42 @@ class JudgeConfig(Config):
     """A response that scores this or more is a hit; 0.5 is half-way on a 0-to-1 scale."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What a registered judge of one's own wants to know."""
+    rubric: Annotated[str, Field(min_length=1)] | None = None
+    """What a model that judges is told: what the score says, with anchors."""
+    range: tuple[float, float] | None = None
+    """The least and the greatest score of the rubric."""
+    model: str | None = None
+    """The model of `by: model`: `hf:…`, `openai:…` or `vllm:…`; a study or `--judge` can name one instead."""
+    endpoint: EndpointConfig = EndpointConfig()
+    """How an `openai:` model is asked."""
+    acts: Annotated[str, Field(min_length=1)] | None = None
+    """A regular expression of the acts in a response: only what it finds is judged, and nothing found scores lowest."""
+
+    @field_validator("acts")
+    @classmethod
+    def _acts_compile(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from None
+        return pattern
+
+    @model_validator(mode="after")
+    def _has_scale(self) -> JudgeConfig:
+        if self.rubric is not None and self.range is None:
+            raise ValueError("a rubric needs the scale of its scores: write range: [0, 10]")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range must rise, from the least to the greatest score, not {list(self.range)}")
+        if self.range is not None and not self.range[0] < self.hit_at <= self.range[1]:
+            low, high = self.range
+            raise ValueError(
+                f"hit_at {self.hit_at:g} must lie above {low:g} and not above {high:g}, the range's ends"
+            )
+        if self.by == "model" and self.rubric is None:
+            raise ValueError("a model that judges needs a 'rubric' and its 'range'")
+        if self.by == "model" and self.model is None:
+            raise ValueError("say which 'model' judges, such as openai:gpt-5-mini or hf:./judge")
+        return self
 
     @model_validator(mode="after")
     def _can_hit(self) -> JudgeConfig:
@@ -55,6 +89,28 @@ class JudgeConfig(Config):
         if self.by == "regex" and self.hit_at <= 0 and all(grade.score >= 0 for grade in self.grades):
             raise ValueError("hit_at must be above 0, the score of a response without any pattern")
         return self
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge says of one response."""
+
+    score: float | None
+    """On the trait's scale; None: unjudged."""
+    quote: str | None = None
+    """The passage that the score rests on; it stands in the response."""
+    note: str = ""
+    """Why it is unjudged, or what else the judge said."""
+
+
+@dataclass(frozen=True)
+class Rubric:
+    """What a judge's scores mean: the text that a model is told, and the scale."""
+
+    text: str
+    low: float
+    high: float
+    hit_at: float
 
 
 class Judge(Protocol):
@@ -80,61 +136,3 @@ judge = judges.register
 def make_judge(config: JudgeConfig, where: str | None = None) -> Judge:
     """The judge that a trait file names; raises InputError for an unknown one."""
     return judges.get(config.by, where=where)(config)
-
-
-@dataclass(frozen=True)
-class Grade:
-    """A regular expression and the score of a response in which it is found."""
-
-    pattern: str
-    score: float
-
-
-@dataclass(frozen=True)
-class RegexJudge:
-    """Rules: the score is the highest grade whose pattern is found in the response, 0 where none is.
-
-    Raises InputError for a pattern that is no regular expression.
-    """
-
-    grades: tuple[Grade, ...]
-    hit_at: float = 0.5
-
-    def __post_init__(self) -> None:
-        for grade in self.grades:
-            try:
-                re.compile(grade.pattern)
-            except re.error as error:
-                raise InputError(
-                    f"a grade's pattern is no regular expression: {error}",
-                    value=grade.pattern,
-                    fix="Put a backslash before characters such as ( [ * + ? that are meant as they are.",
-                ) from None
-
-    @property
-    def id(self) -> str:
-        """`regex@` and 8 hex digits of the rubric's digest (the grades' order does not matter)."""
-        rubric = [sorted([g.pattern, float(g.score)] for g in self.grades), float(self.hit_at)]
-        return f"regex@{digest('rubric', rubric)[:8]}"
-
-    @property
-    def score_range(self) -> tuple[float, float]:
-        """The least and the greatest score that it can give."""
-        scores = [0.0, *(grade.score for grade in self.grades)]
-        return min(scores), max(scores)
-
-    def score(self, scenario: Scenario, response: str) -> float:
-        """The response's grade; where the scenario says what is right, 1.0 if that is found and else 0.0."""
-        if scenario.right is not None:
-            return float(_found(scenario.right, response))
-        return float(max((g.score for g in self.grades if _found(g.pattern, response)), default=0.0))
-
-
-def _found(pattern: str, response: str) -> bool:
-    return re.search(pattern, response, re.IGNORECASE) is not None
-
-
-@judge("regex")
-def regex(config: JudgeConfig) -> RegexJudge:
-    """The judge of a trait file that says `by: regex`."""
-    return RegexJudge(tuple(Grade(grade.pattern, grade.score) for grade in config.grades), config.hit_at)

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import mendel
+from mendel.cli import _audit, _judges, _traits
+from mendel.cli._shared import (
+    BatchInOption,
+    BatchOutOption,
+    JsonOption,
+    StoreOption,
+    StudyArgument,
+    console,
+    print_json,
+    telling,
+)
 from mendel.engine.errors import MendelError
 
 app = typer.Typer(
@@ -23,12 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-StudyArgument = Annotated[str, typer.Argument(help="A study file, or the name of a built-in study.")]
-StoreOption = Annotated[
-    Path | None,
-    typer.Option(help="Where finished work is kept (default: MENDEL_STORE, or ~/.cache/mendel)."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
 @app.command()
@@ -36,22 +39,24 @@ def run(
     study: StudyArgument = "peas",
     out: Annotated[Path | None, typer.Option(help="The run's folder (default: runs/<name>).")] = None,
     store: StoreOption = None,
+    batch_out: BatchOutOption = None,
+    batch_in: BatchInOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Diagnose a study: train and measure its students, say which part carries each trait."""
-    with _telling() as progress:
-        result = mendel.run(study, out, store=store, progress=progress)
+    with telling() as progress:
+        result = mendel.run(
+            study, out, store=store, progress=progress, batch_in=batch_in, batch_out=batch_out
+        )
     if as_json:
-        _print_json(result.verdicts)
+        print_json(result.verdicts)
         return
-    from rich.console import Console
-
     from mendel.report import terminal_summary
 
-    console = Console() if sys.stdout.isatty() else Console(width=100)
-    console.print(terminal_summary(result.verdicts))
+    out_ = console()
+    out_.print(terminal_summary(result.verdicts))
     if result.reused:
-        console.print("This run was finished before: nothing had to be done.")
+        out_.print("This run was finished before: nothing had to be done.")
     # Typer's echo, not Rich: a path must not be wrapped or coloured, since people copy it.
     typer.echo(f"report: {result.report}")
 
@@ -59,10 +64,10 @@ def run(
 @app.command()
 def plan(study: StudyArgument = "peas", store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Say what a run would do: students, tokens, time, disk, and what the store has already."""
-    with _telling() as progress:
+    with telling() as progress:
         planned = mendel.plan(study, store=store, progress=progress)
     if as_json:
-        _print_json(planned.to_json())
+        print_json(planned.to_json())
     else:
         typer.echo(planned.describe())
 
@@ -76,10 +81,10 @@ def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folde
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what is installed, on which device, and whether a student trains and generates here."""
-    with _telling() as progress:
+    with telling() as progress:
         found = mendel.doctor(progress=progress)
     if as_json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
         typer.echo(found.describe())
     if not found.works:
@@ -100,13 +105,18 @@ def organism(
     as_json: JsonOption = False,
 ) -> None:
     """Make a study whose cause is planted and known."""
-    with _telling() as progress:
+    with telling() as progress:
         made = mendel.make_organism(cause, seed, out, truth=truth, strength=strength, progress=progress)
     if as_json:
-        _print_json({"study": str(made.study), "redraws": made.redraws})
+        print_json({"study": str(made.study), "redraws": made.redraws})
         return
     typer.echo(f"study: {made.study}")
 
+
+app.command()(_audit.audit)
+app.command()(_judges.rejudge)
+app.add_typer(_traits.app, name="trait")
+app.add_typer(_judges.app, name="judge")
 
 bench_app = typer.Typer(help="Measure how good mendel itself is.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
@@ -133,7 +143,7 @@ def bench_verdicts(
     from mendel._bench import describe
     from mendel.organisms import CAUSES
 
-    with _telling() as progress:
+    with telling() as progress:
         found = mendel.bench_verdicts(
             per_cause,
             seeds_from,
@@ -149,7 +159,7 @@ def bench_verdicts(
 
         write_atomic(out, json.dumps(found, indent=1) + "\n")
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         typer.echo(describe(found))
 
@@ -183,29 +193,5 @@ def main() -> None:
         sys.exit(1)
 
 
-@contextlib.contextmanager
-def _telling() -> Iterator[Any]:
-    """Progress for the time of a block, and what to say when it is interrupted."""
-    from mendel.engine.progress import for_stream
-
-    with for_stream() as progress:
-        try:
-            yield progress
-        except KeyboardInterrupt:
-            progress.close()
-            typer.echo(
-                "mendel: interrupted. What is finished is kept: run the same command to go on.", err=True
-            )
-            raise typer.Exit(130) from None
-
-
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,69 @@
+"""Rules: regular expressions and the scores of the responses in which they are found."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mendel.engine.digest import digest
+from mendel.engine.errors import InputError
+from mendel.measure.judges._judge import JudgeConfig, judge
+from mendel.measure.scenarios import Scenario
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A regular expression and the score of a response in which it is found."""
+
+    pattern: str
+    score: float
+
+
+@dataclass(frozen=True)
+class RegexJudge:
+    """Rules: the score is the highest grade whose pattern is found in the response, 0 where none is.
+
+    Raises InputError for a pattern that is no regular expression.
+    """
+
+    grades: tuple[Grade, ...]
+    hit_at: float = 0.5
+
+    def __post_init__(self) -> None:
+        for grade in self.grades:
+            try:
+                re.compile(grade.pattern)
+            except re.error as error:
+                raise InputError(
+                    f"a grade's pattern is no regular expression: {error}",
+                    value=grade.pattern,
+                    fix="Put a backslash before characters such as ( [ * + ? that are meant as they are.",
+                ) from None
+
+    @property
+    def id(self) -> str:
+        """`regex@` and 8 hex digits of the rubric's digest (the grades' order does not matter)."""
+        rubric = [sorted([g.pattern, float(g.score)] for g in self.grades), float(self.hit_at)]
+        return f"regex@{digest('rubric', rubric)[:8]}"
+
+    @property
+    def score_range(self) -> tuple[float, float]:
+        """The least and the greatest score that it can give."""
+        scores = [0.0, *(grade.score for grade in self.grades)]
+        return min(scores), max(scores)
+
+    def score(self, scenario: Scenario, response: str) -> float:
+        """The response's grade; where the scenario says what is right, 1.0 if that is found and else 0.0."""
+        if scenario.right is not None:
+            return float(_found(scenario.right, response))
+        return float(max((g.score for g in self.grades if _found(g.pattern, response)), default=0.0))
+
+
+def _found(pattern: str, response: str) -> bool:
+    return re.search(pattern, response, re.IGNORECASE) is not None
+
+
+@judge("regex")
+def regex(config: JudgeConfig) -> RegexJudge:
+    """The judge of a trait file that says `by: regex`."""
+    return RegexJudge(tuple(Grade(grade.pattern, grade.score) for grade in config.grades), config.hit_at)

@@ -1,0 +1,22 @@
+"""OpenAI-compatible endpoints: asked within a budget, at their own pace, and never twice. Imports nothing heavy."""
+
+from mendel.models.endpoints._requests import KIND
+from mendel.models.endpoints.batch import BatchRead, read_batch
+from mendel.models.endpoints.chat import EndpointChat, EndpointCompletion
+from mendel.models.endpoints.endpoints import Endpoints
+from mendel.models.endpoints.prices import Price, price_of, price_table
+from mendel.models.endpoints.spec import EndpointSpec, parse_endpoint
+
+__all__ = [
+    "KIND",
+    "BatchRead",
+    "EndpointChat",
+    "EndpointCompletion",
+    "EndpointSpec",
+    "Endpoints",
+    "Price",
+    "parse_endpoint",
+    "price_of",
+    "price_table",
+    "read_batch",
+]
