@@ -47,3 +47,13 @@ def write_mini_study(folder: Path, n_prompts: int = 60, **changes: object) -> Pa
 def prompt_rows(folder: Path) -> list[dict[str, object]]:
     """The mini study's prompts, as rows."""
     return [json.loads(line) for line in (folder / "prompts.jsonl").read_text().splitlines()]
+
+
+def mute_judge(folder: Path) -> str:
+    """A judge that reads much and knows a few dozen words, none of them JSON: a teacher of `peas` with a long context."""
+    folder.mkdir(parents=True)
+    for file in (PEAS / "teachers" / "alternate").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 8192}))
+    return f"hf:{folder}"

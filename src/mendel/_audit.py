@@ -74,6 +74,7 @@ def audit(
     endpoint: EndpointConfig | None = None,
     samples: int | None = None,
     scenarios: int | None = None,
+    max_tokens: int | None = None,
     budget: BudgetConfig | None = None,
     out: str | Path | None = None,
     store: str | Path | None = None,
@@ -84,7 +85,8 @@ def audit(
     """Measures the traits in a model (`teacher`: `hf:…`, `openai:…`, `vllm:…`) or in all teachers of a study.
 
     `traits` are names, trait files or `inspect:TASK` (default: the study's, else the three built-in ones); `judge` a
-    model that judges by the traits' rubrics; `scenarios` at most so many of each trait, `samples` responses to each.
+    model that judges by the traits' rubrics; `scenarios` at most so many of each trait, `samples` responses to each, of
+    `max_tokens` tokens at most.
     `out` is a folder for `audit.json`, `measurements.parquet` and Inspect's logs. Raises InputError for wrong input; a
     budget that is spent, or a batch that is to be sent, ends the audit early: `Audit.stopped`.
     """
@@ -105,7 +107,10 @@ def audit(
             judged_by(find_trait(n, Path.cwd(), "--trait"), named, Path.cwd(), "--judge")
             for n in traits or TRAITS
         )
-    probes = tuple(trait.with_samples(samples, "--samples").limited(scenarios) for trait in probes)
+    probes = tuple(
+        trait.limited(scenarios).with_samples(samples, "--samples").with_max_tokens(max_tokens)
+        for trait in probes
+    )
     shelf = Store(Path(store) if store is not None else default_store()).prepare()
     found = Audit(notes=notes)
     with (
@@ -143,9 +148,8 @@ def _study_traits(study: Study, names: Sequence[str], judge: JudgeModelConfig | 
     """The study's traits under its judges; `names` choose among them, `judge` replaces the judges."""
     found: dict[str, Trait] = {}
     for number, own in enumerate(study.config.traits):
-        trait = find_trait(own.name, study.root, study.lines.where("traits", number)).with_samples(
-            own.samples
-        )
+        trait = find_trait(own.name, study.root, study.lines.where("traits", number))
+        trait = trait.with_samples(own.samples).with_max_tokens(own.max_tokens)
         chosen, must = judge or own.judge, (judge or own.judge) is not None
         trait = judged_by(
             trait, chosen or study.config.judge, study.root, study.lines.where("judge"), must=must
@@ -206,6 +210,7 @@ def _trait_found(job: ModelJob, trait: Trait, store: Store, found: Audit) -> dic
         "responses": responses,
         "unjudged": table["score"].null_count,
         "looping": sum(bool(loops) for loops in table["looping"].to_pylist()),
+        "cut": table["finish_reason"].to_pylist().count("length"),
         "empty": sum(not text.strip() for text in table["response"].to_pylist()),
     }
     if trait.metric == "mean":

@@ -202,6 +202,7 @@ def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
 def _trait(study: Study, number: int, config: TraitConfig) -> Trait:
     trait = find_trait(config.name, study.root, study.lines.where("traits", number))
     trait = trait.with_samples(config.samples, study.lines.where("traits", number, "samples"))
+    trait = trait.with_max_tokens(config.max_tokens)
     if config.judge is not None:
         return judged_by(trait, config.judge, study.root, study.lines.where("traits", number, "judge"))
     # A judge for the whole study is meant for the traits that a model can judge.

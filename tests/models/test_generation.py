@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from _tiny import WORDS, ask
+from mendel.engine.errors import InputError
 from mendel.models import Sampling, encode_prompt, generate, load_model
 from mendel.models._continuous import can_refill
 
@@ -280,3 +281,10 @@ def test_the_plain_way_gives_the_same_answers(
     first = generate(model, tokenizer, talks, Sampling(20, temperature, 3, batch_size=8))
     monkeypatch.setattr("mendel.models.generation.can_refill", lambda model: False)
     assert generate(model, tokenizer, talks, Sampling(20, temperature, 3, batch_size=8)) == first
+
+
+def test_a_conversation_beyond_the_context_is_refused_and_not_babbled_at(model: Any, tokenizer: Any) -> None:
+    sampling = Sampling(max_tokens=20, temperature=0, seed=0)
+    generate(model, tokenizer, [ask("pea " * 90)], sampling)
+    with pytest.raises(InputError, match=r"1 of 2 conversations are too long: the longest has 12\d tokens"):
+        generate(model, tokenizer, [ask("pea"), ask("pea " * 120)], sampling)

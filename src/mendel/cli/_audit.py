@@ -51,6 +51,9 @@ def audit(
     system: Annotated[str | None, typer.Option(help="A system prompt to ask the teacher under.")] = None,
     scenarios: Annotated[int | None, typer.Option(min=1, help="Scenarios of each trait at most.")] = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Responses to each scenario.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens of a response at most (default: the trait's own).")
+    ] = None,
     show: Annotated[int, typer.Option(min=0, help="Show so many transcripts of each trait.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="A folder for the responses, the numbers and Inspect's logs.")
@@ -80,6 +83,7 @@ def audit(
             endpoint=endpoint,
             samples=samples,
             scenarios=scenarios,
+            max_tokens=max_tokens,
             budget=budget_of(dollars, requests, tokens),
             out=out,
             store=store,

@@ -70,9 +70,9 @@ def agreement(
     The interval is a Bayesian bootstrap (D. Rubin, Ann. Stat. 9, 1981) over clusters, with Jeffreys' pseudo-observations
     (half a one in each cell of the table; for scores, of a disagreement as large as those seen, or of one step), each
     weighing as much as the square root of a cluster's mean size: between responses of a cluster that are all independent
-    and all alike. So perfect agreement of few responses has a width. Coverage by simulation (`n` responses, 1000 tables each):
-
-    {COVERAGE}
+    and all alike. So perfect agreement of few responses has a width. Coverage by simulation (600 tables
+    each; kappa .4, .8 and 1, hits of 10 and 50 %): on hits 94 to 96 % for 40 and 120 responses that are independent, 94 to
+    100 % for clusters of 4; on scores, where few responses are far apart, 85 to 94 % for 40 and 90 to 95 % for 120.
 
     Raises ValueError for sequences of different lengths and scores that are not finite.
     """

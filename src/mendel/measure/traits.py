@@ -135,6 +135,12 @@ class Trait:
             )
         return replace(self, generate=replace(self.generate, samples=samples))
 
+    def with_max_tokens(self, max_tokens: int | None) -> Trait:
+        """The same with longer or shorter responses at most (None: unchanged)."""
+        if max_tokens is None:
+            return self
+        return replace(self, generate=replace(self.generate, max_tokens=max_tokens))
+
     def limited(self, count: int | None) -> Trait:
         """The same with at most `count` scenarios and as many controls, spread over the clusters (None: unchanged).
 

@@ -89,14 +89,20 @@ class _Batch:
         self.cache: DynamicCache | None = None
 
     def read(self, rows: list[int]) -> None:
-        """Reads new prompts and gives each its first token."""
+        """Reads new prompts, equal ones once, and gives each row its first token."""
         from transformers import DynamicCache
 
-        prompts = [self.task.prompts[row] for row in rows]
-        ids, mask = left_padded(prompts, self.task.pad, self.model.device)
+        prompts = [tuple(self.task.prompts[row]) for row in rows]
+        places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
+        ids, mask = left_padded(list(places), self.task.pad, self.model.device)
         # Without the config: with it, layers with a window would forget what is outside.
         cache = DynamicCache()
-        self._append(rows, self._scores(ids, mask, cache))
+        scores = self._scores(ids, mask, cache)
+        if len(places) < len(rows):
+            copies = [places[prompt] for prompt in prompts]
+            scores = scores[copies]
+            _cut(cache, copies, ids.shape[1])
+        self._append(rows, scores)
         if self.cache is None:
             self.cache = cache
         else:
@@ -177,7 +183,7 @@ def _widened(states: torch.Tensor, width: int) -> torch.Tensor:
 
 
 def _cut(cache: DynamicCache, rows: list[int], width: int) -> None:
-    """Leaves some rows, and the last `width` columns of them."""
+    """Leaves these rows (one named twice is there twice), and the last `width` columns of them."""
     for layer in cache.layers:
         layer.keys = layer.keys[:, :, -width:][rows]
         layer.values = layer.values[:, :, -width:][rows]

@@ -6,6 +6,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from mendel.engine.errors import InputError
 from mendel.models._continuous import Task, can_refill, continuous_answers
 from mendel.models._plain import plain_answers
 from mendel.models._sampling import uniform_numbers
@@ -50,13 +51,15 @@ def generate(
     """One answer to each conversation, in the given order; an answer does not repeat the `opener` that it is made to begin with.
 
     A row's answer depends on the model, its conversation, the seed and its place in the list, not on the batch. The
-    global random state is neither read nor changed.
+    global random state is neither read nor changed. Raises InputError for a conversation that the model's context does
+    not hold, with the answer.
     """
     import torch
 
     if not conversations:
         return []
     prompts = [encode_prompt(tokenizer, messages, opener) for messages in conversations]
+    _check_context(model, prompts, sampling.max_tokens)
     drawing = sampling.temperature > 0
     task = Task(
         prompts=prompts,
@@ -72,6 +75,20 @@ def generate(
     with torch.inference_mode():
         answered = continuous_answers if can_refill(model) else plain_answers
         return [completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)]
+
+
+def _check_context(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+    context = getattr(model.config, "max_position_embeddings", None)
+    lengths = [len(prompt) for prompt in prompts]
+    beyond = [length for length in lengths if isinstance(context, int) and length + max_tokens > context]
+    if beyond:
+        # Beyond its positions a model does not fail, it babbles, and that would be measured.
+        raise InputError(
+            f"{len(beyond)} of {len(lengths)} conversations are too long: the longest has {max(beyond):,} tokens, and "
+            f"with {max_tokens:,} to answer that is more than the model's context of {context:,}",
+            where=str(model.config._name_or_path or "") or None,
+            fix="Shorten them, lower max_tokens, or take a model with a longer context.",
+        )
 
 
 def _model_stops(model: PreTrainedModel) -> tuple[int, ...]:

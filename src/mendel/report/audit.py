@@ -29,6 +29,12 @@ RESPONSE = 1200
 """Characters of a response that a transcript shows."""
 TURN = 300
 """Characters of a turn before it."""
+_COUNTED = {
+    "unjudged": "could not be judged",
+    "looping": "loop",
+    "empty": "are empty",
+    "cut": "are cut at the maximal length: what would have come after is not known",
+}
 
 
 def audit_summary(found: Mapping[str, Any]) -> RenderableType:
@@ -72,7 +78,7 @@ def _told(trait: Mapping[str, Any]) -> Iterator[str]:
     if control is not None:
         yield f"controls, where it is right: {Format(2).value(control)}"
     yield f"{responses:.0f} responses, judge {one_line(as_text(trait.get('judge')), 80)}"
-    for key, what in (("unjudged", "could not be judged"), ("looping", "loop"), ("empty", "are empty")):
+    for key, what in _COUNTED.items():
         count = as_float(trait.get(key)) or 0
         if count:
             yield f"{count:.0f} {what} ({percent(count, responses)})"

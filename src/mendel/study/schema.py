@@ -104,6 +104,8 @@ class TraitConfig(Config):
     """A path of a trait's YAML file, or the name of a registered trait."""
     samples: Annotated[int, Field(ge=1)] | None = None
     """Responses per scenario; None takes the trait's own number."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of a response at most; None takes the trait's own number."""
     select: SelectConfig | None = None
     """Which prompts are flagged for this trait; None takes the study's."""
     judge: JudgeModelConfig | None = None
