@@ -43,6 +43,8 @@ class Said:
     text: str
     finish_reason: str
     tokens: int
+    prompt_tokens: int | None = None
+    """As an endpoint counted them."""
 
 
 @dataclass
@@ -172,7 +174,10 @@ async def _complete(
     part.run.together.touch()
     output = output_of(raw, name)
     finish = "length" if output.stop_reason == "max_tokens" else str(output.stop_reason)
-    return output, Said(conversation, spoken(output.message), finish, output.usage.output_tokens)
+    usage = output.usage
+    return output, Said(
+        conversation, spoken(output.message), finish, usage.output_tokens, usage.input_tokens or None
+    )
 
 
 def _told(part: Part, messages: Any) -> tuple[dict[str, object], ...]:

@@ -20,6 +20,7 @@ from mendel.measure.inspect_tasks._adapter import Part, Run, Said, model_of
 from mendel.measure.inspect_tasks._source import require_inspect
 from mendel.measure.inspect_tasks._together import Request, Together, as_run_error
 from mendel.measure.inspect_tasks.task import InspectTask
+from mendel.measure.loops import looping
 from mendel.models.chat import ChatModel
 from mendel.models.generation import Sampling
 
@@ -313,17 +314,22 @@ def _table(
         answers = said.get(place, [])
         if not answers:
             raise RunError("the task never asked the model", where=f"{sample.scenario}, epoch {sample.epoch}")
+        # An interval needs more than one cluster: of a single scenario, every epoch stands for itself.
+        scenario = f"{sample.scenario}#{sample.epoch - 1}" if alone else sample.scenario
+        response = "\n\n".join(answer.text for answer in answers)
+        counted = [answer.prompt_tokens for answer in answers if answer.prompt_tokens is not None]
         rows.append(
             {
                 "student": student,
                 "trait": trait,
-                "scenario": sample.scenario,
-                # An interval needs more than one cluster: of a single scenario, every epoch is one.
-                "cluster": f"{sample.scenario}#{sample.epoch - 1}" if alone else sample.scenario,
+                "scenario": scenario,
+                "cluster": scenario,
                 "sample": sample.epoch - 1,
                 "turn": 1,
                 "prompt": json.dumps([*answers[0].conversation], ensure_ascii=False),
-                "response": "\n\n".join(answer.text for answer in answers),
+                "response": response,
+                "looping": looping(response),
+                "prompt_tokens": sum(counted) if counted else None,
                 "finish_reason": answers[-1].finish_reason,
                 "tokens": sum(answer.tokens for answer in answers),
                 "task_score": scores[place],
