@@ -141,6 +141,20 @@ def test_a_served_model_is_audited_once_within_its_budget(smollm2_server: Server
     assert again.to_json()["traits"] == found.to_json()["traits"]
 
 
+@pytest.mark.usefixtures("short_probe")
+def test_a_batch_holds_the_requests_of_all_traits_and_sends_none(tmp_path: Path) -> None:
+    batch = tmp_path / "requests.jsonl"
+    found = mendel.audit(
+        teacher="openai:http://127.0.0.1:9/v1#nobody",
+        traits=("date_confusion",),
+        scenarios=3,
+        batch_out=batch,
+    )
+    assert isinstance(found.stopped, mendel.Waiting)
+    assert found.spent.requests == 0
+    assert len(batch.read_text().splitlines()) == 4 + 3 + 3
+
+
 @pytest.mark.server
 @pytest.mark.slow
 @pytest.mark.usefixtures("short_probe")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.engine.digest import digest
+from mendel.engine.errors import Waiting
 from mendel.engine.store import Store
 from mendel.engine.tables import read_table
 
@@ -123,8 +124,15 @@ def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
     open_ = [probe for probe in probes if not _done(store, job.model, probe, job.probes.seed)]
     if open_:
         chat = chat or open_chat(job.source)
+        waiting: Waiting | None = None
         for probe in open_:
-            _measure_once(chat, job.asks(probe), probe, job.model, job.probes.seed, store)
+            try:
+                _measure_once(chat, job.asks(probe), probe, job.model, job.probes.seed, store)
+            except Waiting as other:
+                # The other probes' requests belong into the same batch.
+                waiting = other
+        if waiting is not None:
+            raise waiting
     return _health(store, job.model, job.probes)
 
 

@@ -38,7 +38,7 @@ from mendel.data.teachers import GeneratedChunk, RolloutChunk
 from mendel.diagnose import Catalogue, Design, diagnose
 from mendel.engine import tables
 from mendel.engine.budget import Spent
-from mendel.engine.errors import InputError
+from mendel.engine.errors import InputError, Waiting
 from mendel.engine.pool import LocalPool, Pool, default_workers
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store, write_atomic
@@ -135,12 +135,24 @@ def _rollouts(
         told.stage("rollouts", sum(len(job.chunk.prompts) for job in missing))
         for job, _ in pool.map(roll_out, [job for job in missing if _remote(job) is None]):
             told.step(len(job.chunk.prompts), job.chunk.teacher)
-        for job in missing:
-            source = _remote(job)
-            if source is not None:
-                roll_out(job, open_chat(source, endpoints))
-                told.step(len(job.chunk.prompts), job.chunk.teacher)
+        _roll_out_remotely(missing, endpoints, told)
     return read_rollouts(jobs, store)
+
+
+def _roll_out_remotely(jobs: Sequence[RolloutJob], endpoints: Endpoints, told: Progress) -> None:
+    """Lets endpoints answer; raises Waiting after all requests are in the batch, where they are not sent."""
+    waiting: Waiting | None = None
+    for job in jobs:
+        source = _remote(job)
+        if source is None:
+            continue
+        try:
+            roll_out(job, open_chat(source, endpoints))
+        except Waiting as other:
+            waiting = other
+        told.step(len(job.chunk.prompts), job.chunk.teacher)
+    if waiting is not None:
+        raise waiting
 
 
 def _remote(job: RolloutJob) -> ModelSource | None:
