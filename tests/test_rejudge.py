@@ -18,6 +18,11 @@ def with_rubric(folder: Path, **changes: object) -> Path:
     study = write_mini_study(folder, interpolate=[], design="effects", **changes)
     trait = yaml.safe_load((folder / "trait.yaml").read_text())
     trait["judge"] |= RUBRIC
+    # One that contradicts itself: to doubt it is right.
+    rows = (folder / "scenarios.jsonl").read_text().splitlines()
+    control = {**json.loads(rows[0]), "scenario": "odd", "cluster": "odd", "control": True}
+    twin = {**control, "scenario": "odd-2", "cluster": "odd-2"}
+    (folder / "scenarios.jsonl").write_text("\n".join([*rows, json.dumps(control), json.dumps(twin)]) + "\n")
     (folder / "trait.yaml").write_text(yaml.safe_dump(trait))
     return study
 
@@ -53,6 +58,15 @@ def test_another_judge_changes_the_verdict_and_trains_nothing(finished: Path) ->
     assert kept.select(["student", "trait", "response"]) == new.select(["student", "trait", "response"])
     verdicts = json.loads((found.folder / "verdicts.json").read_text())
     assert verdicts["judged_again"]["date_confusion"] != change["judge"]["before"]
+
+
+def test_controls_stand_beside_the_verdict_and_not_in_it(finished: Path) -> None:
+    run = mendel.open_run(finished / "run")
+    verdict = run.verdicts["traits"]["date_confusion"]
+    assert set(verdict["control"]) == {"original", "alternate"}
+    assert 0.0 <= verdict["control"]["original"]["estimate"] <= 1.0
+    assert "date_confusion/control" in run.measurements["trait"].to_pylist()
+    assert "date_confusion/control" not in run.verdicts["traits"]
 
 
 def test_the_same_judge_again_changes_nothing(finished: Path) -> None:

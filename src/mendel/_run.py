@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -35,7 +35,7 @@ from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.selectors import Flagged
 from mendel.data.teachers import GeneratedChunk, RolloutChunk
-from mendel.diagnose import Catalogue, Design, diagnose
+from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose
 from mendel.engine import tables
 from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError, Waiting
@@ -46,6 +46,9 @@ from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.models.endpoints import Endpoints
 from mendel.report import write_report
 from mendel.study import Study, load_study
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
@@ -267,7 +270,12 @@ def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
     write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking)
     _copy_logs(folder, made, store)
     traits = {
-        name: {**verdict, "flagged": _flagged_json(name, made)} for name, verdict in found.traits.items()
+        name: {
+            **verdict,
+            "flagged": _flagged_json(name, made),
+            **_control_json(name, made, students, measurements),
+        }
+        for name, verdict in found.traits.items()
     }
     new = {s.result.trained.student for s in outcome.students if s.result.new}
     everyone = {s.result.trained.student for s in outcome.students}
@@ -302,6 +310,19 @@ def _copy_logs(folder: Path, made: _Made, store: Store) -> None:
                 MEASURING_SEED,
                 folder / "inspect" / f"{name}-{trait.name}".replace("/", "-"),
             )
+
+
+def _control_json(
+    name: str, made: _Made, students: pa.Table, measurements: pa.Table
+) -> dict[str, dict[str, Any]]:
+    """How often the trait's controls, in which it is right, are met in the two pipelines: who never does it fails them."""
+    trait = next(trait for trait in made.inputs.traits if trait.name == name)
+    if trait.control is None:
+        return {}
+    facts = TraitFacts(trait.control.name, trait.scale, judge=trait.control.judge_id)
+    levels = arm_levels(students, measurements, facts, "hit")
+    ends = {"original": made.design.cube["OOO"], "alternate": made.design.cube["AAA"]}
+    return {"control": {side: levels[arm].json() for side, arm in ends.items() if arm in levels}}
 
 
 def _bought(spent: Spent) -> list[str]:
