@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.engine.errors import InputError, MendelError, RunError
-from mendel.measure.judges import ColumnJudge, Judgement, ModelJudge, Rubric
+from mendel.measure.judges import Judgement, ModelJudge, Rubric
 from mendel.measure.scenarios import Scenario
 from mendel.measure.traits import Trait
 from mendel.study.schema import JudgeModelConfig
@@ -85,8 +85,3 @@ def _score(trait: Trait, scenario: Scenario, response: str) -> float | None:
 def needs_model(trait: Trait) -> bool:
     """Whether the trait's judge is a model, which has to be loaded or asked."""
     return isinstance(trait.judge, ModelJudge)
-
-
-def reads_text(trait: Trait) -> bool:
-    """Whether the trait's judge reads responses, and not a number that came with them."""
-    return not isinstance(trait.judge, ColumnJudge)
