@@ -25,6 +25,7 @@ from mendel.measure.inspect_tasks import (
 )
 from mendel.measure.measurement import response_schema
 from mendel.models.chat import ChatModel, LocalChat
+from mendel.models.endpoints import Answer
 from mendel.models.generation import Completion, Sampling
 
 pytest.importorskip("inspect_ai")
@@ -190,13 +191,13 @@ class Scripted:
 
 
 class Endpoint(Scripted):
-    """Calls the tool first, then says what it was told."""
+    """Calls the tool first, then says what it was told; an answer costs a quarter of a dollar."""
 
     def __init__(self, said: str | Exception = "three") -> None:
         super().__init__(said)
         self.requests: list[tuple[dict[str, Any], int]] = []
 
-    def complete(self, request: dict[str, Any], place: int) -> dict[str, Any]:
+    async def acomplete(self, request: dict[str, Any], place: int) -> Answer:
         self.requests.append((request, place))
         if isinstance(self.said, Exception):
             raise self.said
@@ -208,7 +209,7 @@ class Endpoint(Scripted):
             else {"role": "assistant", "content": self.said}
         )
         reason = "tool_calls" if first else "stop"
-        return {
+        completion = {
             "id": "r",
             "object": "chat.completion",
             "created": 0,
@@ -216,16 +217,7 @@ class Endpoint(Scripted):
             "choices": [{"index": 0, "message": message, "finish_reason": reason}],
             "usage": {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14},
         }
-
-
-class AsyncEndpoint(Endpoint):
-    """One that an event loop can wait for."""
-
-    async def acomplete(self, request: dict[str, Any], place: int) -> dict[str, Any]:
-        return Endpoint.complete(self, request, place)
-
-    def complete(self, request: dict[str, Any], place: int) -> dict[str, Any]:
-        raise AssertionError("an event loop must not be held up")
+        return Answer(completion, 0.25, cached=False)
 
 
 # The value
@@ -548,16 +540,14 @@ def test_agentic_misalignment_is_asked_and_graded(tmp_path: Path) -> None:
 # Endpoints and tools
 
 
-@pytest.mark.parametrize("kind", [Endpoint, AsyncEndpoint])
-def test_an_endpoint_uses_tools_and_keeps_its_places(
-    kind: type[Endpoint], tasks: Path, tmp_path: Path
-) -> None:
-    endpoint = kind()
+def test_an_endpoint_uses_tools_keeps_its_places_and_says_what_it_cost(tasks: Path, tmp_path: Path) -> None:
+    endpoint = Endpoint()
     rows = answers(endpoint, task_of(tasks, "tools"), tmp_path).to_pylist()
     assert (
         rows[0]["response"] == '<tool_call>\n{"name": "count", "arguments": {"n": 3}}\n</tool_call>\n\nthree'
     )
     assert (rows[0]["tokens"], rows[0]["finish_reason"]) == (10, "stop")
+    assert (rows[0]["prompt_tokens"], rows[0]["dollars"]) == (18, 0.5)
     assert sorted(place for _, place in endpoint.requests) == [0, 0, 1, 1]
     last = next(request for request, _ in endpoint.requests if request["messages"][-1]["role"] == "tool")
     assert (last["messages"][-1]["content"], last["max_tokens"], last["temperature"]) == ("3", 8, 1.0)

@@ -45,6 +45,8 @@ class Said:
     tokens: int
     prompt_tokens: int | None = None
     """As an endpoint counted them."""
+    dollars: float | None = None
+    """What an endpoint took, where its price is known."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ def _api() -> Any:
                     raise RunError("the task asks its model outside a sample")
                 place = self.part.run.places[self.part.variant, str(state.sample_id), state.epoch]
                 _check_config(self.part.run, config)
-                answer = _complete if hasattr(self.part.chat, "complete") else _chat
+                answer = _complete if hasattr(self.part.chat, "acomplete") else _chat
                 output, said = await answer(
                     self.part, self.model_name, place, input, tools, tool_choice, config
                 )
@@ -167,16 +169,14 @@ async def _complete(
     earlier = sum(said.conversation == conversation for said in part.run.said.get(place, ()))
     place += earlier * len(part.run.places)
     chat: Any = part.chat
-    if hasattr(chat, "acomplete"):
-        raw = await chat.acomplete(request, place)
-    else:
-        raw = await asyncio.to_thread(chat.complete, request, place)
+    answer = await chat.acomplete(request, place)
     part.run.together.touch()
-    output = output_of(raw, name)
+    output = output_of(answer.completion, name)
     finish = "length" if output.stop_reason == "max_tokens" else str(output.stop_reason)
     usage = output.usage
+    said = spoken(output.message)
     return output, Said(
-        conversation, spoken(output.message), finish, usage.output_tokens, usage.input_tokens or None
+        conversation, said, finish, usage.output_tokens, usage.input_tokens or None, answer.dollars
     )
 
 

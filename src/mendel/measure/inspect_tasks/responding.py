@@ -8,7 +8,7 @@ import math
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -317,7 +317,6 @@ def _table(
         # An interval needs more than one cluster: of a single scenario, every epoch stands for itself.
         scenario = f"{sample.scenario}#{sample.epoch - 1}" if alone else sample.scenario
         response = "\n\n".join(answer.text for answer in answers)
-        counted = [answer.prompt_tokens for answer in answers if answer.prompt_tokens is not None]
         rows.append(
             {
                 "student": student,
@@ -329,13 +328,20 @@ def _table(
                 "prompt": json.dumps([*answers[0].conversation], ensure_ascii=False),
                 "response": response,
                 "looping": looping(response),
-                "prompt_tokens": sum(counted) if counted else None,
+                "prompt_tokens": _total([answer.prompt_tokens for answer in answers]),
+                "dollars": _total([answer.dollars for answer in answers]),
                 "finish_reason": answers[-1].finish_reason,
                 "tokens": sum(answer.tokens for answer in answers),
                 "task_score": scores[place],
             }
         )
     return pa.Table.from_pylist(rows, schema=response_schema())
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """The sum, or None where any of them is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 @contextmanager

@@ -86,17 +86,17 @@ class EndpointChat:
         """None: an endpoint scores no given text."""
         return None
 
-    def complete(self, request: dict[str, Any], place: int = 0) -> dict[str, Any]:
-        """A chat completion as JSON, through cache, limits and budget; raises as `chat`.
+    def complete(self, request: dict[str, Any], place: int = 0) -> Answer:
+        """A chat completion and what it cost, through cache, limits and budget; raises as `chat`.
 
         `request` is the body of one, tools and all; its model is this one. `place` tells samples of one request apart.
         """
-        return _wait(self._ask([self._named(request)], [place]))[0].completion
+        return _wait(self._ask([self._named(request)], [place]))[0]
 
-    async def acomplete(self, request: dict[str, Any], place: int = 0) -> dict[str, Any]:
+    async def acomplete(self, request: dict[str, Any], place: int = 0) -> Answer:
         """`complete` for a caller that runs in an event loop."""
         answers = await asyncio.wrap_future(self._ask([self._named(request)], [place]))
-        return answers[0].completion
+        return answers[0]
 
     def _named(self, request: dict[str, Any]) -> dict[str, Any]:
         return {**request, "model": self.spec.model}
