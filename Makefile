@@ -11,12 +11,13 @@ help:  ## what there is
 
 setup: $(STAMP)  ## the environment, in .venv
 
-# torch first and alone: its exact pin takes a CPU wheel where one is at hand, and nothing after it asks for another.
+# torch first and alone: its exact pin takes a CPU wheel where one is at hand. The lock is complete, and without dependencies nothing
+# in it (bergson: torchvision, torchaudio) brings builds that do not fit that wheel.
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "mendel needs Python 3.11 or newer: make PYTHON=python3.11 …" >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q "$$(grep '^torch==' requirements.lock)"
-	$(BIN)/python -m pip install -q -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $(STAMP)
 

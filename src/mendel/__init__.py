@@ -18,12 +18,16 @@ from mendel._version import __version__
 if TYPE_CHECKING:
     from mendel._audit import Audit, audit
     from mendel._bench import bench_verdicts
+    from mendel._bench_locate import bench_locate
+    from mendel._bench_selectors import bench_selectors
     from mendel._doctor import doctor
     from mendel._labels import agree, label_responses
+    from mendel._locate import Located, locate
     from mendel._plan import Plan, plan
     from mendel._rejudge import Rejudged, rejudge
     from mendel._results import Run, open_run
     from mendel._run import run
+    from mendel._virulence import VirulenceResult, virulence
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
@@ -36,20 +40,25 @@ _HOME = {
     "Audit": "mendel._audit",
     "BudgetSpent": "mendel.engine.errors",
     "InputError": "mendel.engine.errors",
+    "Located": "mendel._locate",
     "MendelError": "mendel.engine.errors",
     "Plan": "mendel._plan",
     "Rejudged": "mendel._rejudge",
     "Run": "mendel._results",
     "RunError": "mendel.engine.errors",
     "Study": "mendel.study",
+    "VirulenceResult": "mendel._virulence",
     "Waiting": "mendel.engine.errors",
     "agree": "mendel._labels",
     "audit": "mendel._audit",
+    "bench_locate": "mendel._bench_locate",
+    "bench_selectors": "mendel._bench_selectors",
     "bench_verdicts": "mendel._bench",
     "doctor": "mendel._doctor",
     "judge": "mendel.measure",
     "label_responses": "mendel._labels",
     "load_study": "mendel.study",
+    "locate": "mendel._locate",
     "make_organism": "mendel.organisms",
     "new_trait": "mendel.measure",
     "open_run": "mendel._results",
@@ -59,6 +68,7 @@ _HOME = {
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
     "trait": "mendel.measure",
+    "virulence": "mendel._virulence",
     "write_report": "mendel.report",
 }
 
@@ -66,21 +76,26 @@ __all__ = [
     "Audit",
     "BudgetSpent",
     "InputError",
+    "Located",
     "MendelError",
     "Plan",
     "Rejudged",
     "Run",
     "RunError",
     "Study",
+    "VirulenceResult",
     "Waiting",
     "__version__",
     "agree",
     "audit",
+    "bench_locate",
+    "bench_selectors",
     "bench_verdicts",
     "doctor",
     "judge",
     "label_responses",
     "load_study",
+    "locate",
     "make_organism",
     "new_trait",
     "open_run",
@@ -90,6 +105,7 @@ __all__ = [
     "selector",
     "teacher",
     "trait",
+    "virulence",
     "write_report",
 ]
 

@@ -6,22 +6,26 @@ from collections.abc import Mapping
 
 from mendel._inputs import Inputs
 from mendel._judging import RolloutScores
+from mendel._selecting import candidates_of, context_of
 from mendel.data.rollouts import Rollout
-from mendel.data.selectors import Flagged, SelectorInput, flag, select, sort_out
+from mendel.data.selectors import Flagged, flag, select, sort_out
 from mendel.diagnose import Catalogue, Material
 from mendel.engine.errors import InputError
+from mendel.engine.store import Store
 
 
 def flag_prompts(
-    inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout], scores: Mapping[str, RolloutScores]
+    inputs: Inputs,
+    rollouts: Mapping[tuple[str, str], Rollout],
+    scores: Mapping[str, RolloutScores],
+    store: Store | None = None,
 ) -> tuple[dict[str, Flagged], list[str]]:
     """The original prompts that the selector flags for each trait, and a warning for each trait without any.
 
-    `scores` are the judges' of the rollouts, by trait.
+    `scores` are the judges' of the rollouts, by trait; with a `store`, selectors' scores are kept there.
     """
     config = inputs.study.config
-    prompts = inputs.prompts["original"]
-    answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
+    candidates = candidates_of(inputs, rollouts)
     flagged: dict[str, Flagged] = {}
     warnings: list[str] = []
     for number, trait in enumerate(inputs.traits):
@@ -34,7 +38,8 @@ def flag_prompts(
                 f"{trait.name}: the judge could not tell for {judged.unjudged} of {len(judged.scores)} rollouts; "
                 "they are not flagged"
             )
-        ranked = select(SelectorInput(prompts, answers, judged.for_flagging, cut), where=where)
+        context = context_of(inputs, trait, cut, judged, candidates)
+        ranked = select(candidates, context, store, where)
         try:
             flagged[trait.name] = flag(ranked, cut, where=where)
         except InputError as error:

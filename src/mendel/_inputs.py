@@ -92,8 +92,13 @@ class Inputs:
 
     @property
     def probes(self) -> tuple[Trait, ...]:
-        """The traits, and the controls of those that have some."""
-        return tuple(part for trait in self.traits for part in trait.parts)
+        """The traits, the controls of those that have some, and, where the study asks for it, the rungs of their ladders."""
+        ladder = self.study.config.ladder
+        return tuple(
+            probe
+            for trait in self.traits
+            for probe in (*trait.parts, *(trait.rungs.values() if ladder else ()))
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -155,6 +160,12 @@ def load_inputs(study: Study) -> Inputs:
     for number, name in enumerate(names):
         if name in names[:number]:
             raise InputError(f"the trait {name!r} stands twice", where=study.lines.where("traits", number))
+    if config.ladder and not any(trait.ladder for trait in traits):
+        raise InputError(
+            "none of the traits has a ladder to measure",
+            where=study.lines.where("ladder"),
+            fix="Give a trait file a 'ladder', or leave out ladder: true.",
+        )
     assistant = (
         find_trait(config.assistant, study.root, study.lines.where("assistant"))
         if config.assistant
@@ -230,7 +241,7 @@ def _apart(
     taken = {prompt.prompt_id for side in SIDES for prompt in prompts[side]}
     for number, trait in enumerate(traits):
         where = study.lines.where("traits", number, "counter_examples")
-        probes = [scenario.messages for scenario in trait.scenarios]
+        probes = [scenario.messages for scenario in (*trait.scenarios, *trait.ladder)]
         for prompt in counter.get(trait.name, ()):
             if prompt.prompt_id in taken:
                 raise InputError(

@@ -130,9 +130,9 @@ class RolloutScores:
         """A rollout's score."""
         return self.scores[rollout.prompt_id, rollout.teacher]
 
-    def for_flagging(self, rollout: Rollout) -> float:
-        """The same, but the lowest where the judge could not tell: what nobody calls a sign of the trait is not flagged."""
-        score = self.of(rollout)
+    def known(self, prompt_id: str, teacher: str) -> float:
+        """A rollout's score, the lowest where the judge could not tell: what nobody calls a sign of the trait is none."""
+        score = self.scores[prompt_id, teacher]
         return self.lowest if score is None else score
 
     @property

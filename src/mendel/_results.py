@@ -92,7 +92,12 @@ def is_finished(folder: Path, fingerprint: str) -> bool:
     return bool(done) and all((folder / name).exists() for name in FILES)
 
 
-def write_manifest(folder: Path, fingerprint: str, *, complete: bool) -> None:
-    """Says what the folder is of, and whether all of it is there."""
-    content = {"tool": "mendel", "fingerprint": fingerprint, "complete": complete}
+def write_manifest(folder: Path, fingerprint: str, study: Path, *, complete: bool) -> None:
+    """Says what the folder is of, where its study file lies, and whether all of it is there."""
+    content = {
+        "tool": "mendel",
+        "fingerprint": fingerprint,
+        "study": str(study.absolute()),
+        "complete": complete,
+    }
     write_atomic(folder / "manifest.json", json.dumps(content, indent=1) + "\n")

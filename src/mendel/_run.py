@@ -35,7 +35,7 @@ from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.selectors import Flagged
 from mendel.data.teachers import GeneratedChunk, RolloutChunk
-from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose
+from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose, find_leaks
 from mendel.engine import tables
 from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError, Waiting
@@ -87,7 +87,7 @@ def run(
         rollouts = _rollouts(inputs.chunks, shelf, pool, endpoints, told)
         rollouts |= _rollouts(inputs.rewriting(rollouts), shelf, pool, endpoints, told)
         scores = _score_rollouts(inputs, rollouts, judging)
-        flagged, warnings = flag_prompts(inputs, rollouts, scores)
+        flagged, warnings = flag_prompts(inputs, rollouts, scores, shelf)
         catalogue = build_catalogue(inputs, flagged, rollouts, scores)
         outcome = Outcome(warnings=[*inputs.warnings, *warnings])
         _measure_models(inputs, openers(inputs, rollouts), shelf, pool, judging, told, outcome)
@@ -99,7 +99,7 @@ def run(
     told.step(1)
     if outcome.spent is not None:
         raise outcome.spent
-    write_manifest(folder, inputs.fingerprint, complete=True)
+    write_manifest(folder, inputs.fingerprint, loaded.path, complete=True)
     return Run(folder)
 
 
@@ -126,7 +126,7 @@ def _claim(folder: Path, inputs: Inputs) -> None:
             where=str(folder),
             fix="Name another one with --out.",
         ) from None
-    write_manifest(folder, inputs.fingerprint, complete=False)
+    write_manifest(folder, inputs.fingerprint, inputs.study.path, complete=False)
 
 
 def _rollouts(
@@ -274,6 +274,7 @@ def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
             **verdict,
             "flagged": _flagged_json(name, made),
             **_control_json(name, made, students, measurements),
+            **_leaks_json(name, made, students, measurements),
         }
         for name, verdict in found.traits.items()
     }
@@ -323,6 +324,21 @@ def _control_json(
     levels = arm_levels(students, measurements, facts, "hit")
     ends = {"original": made.design.cube["OOO"], "alternate": made.design.cube["AAA"]}
     return {"control": {side: levels[arm].json() for side, arm in ends.items() if arm in levels}}
+
+
+def _leaks_json(
+    name: str, made: _Made, students: pa.Table, measurements: pa.Table
+) -> dict[str, dict[str, Any]]:
+    """What the edits leave near to and far from the filter, where the study measures ladders and the trait has one."""
+    trait = next(trait for trait in made.inputs.traits if trait.name == name)
+    if not made.inputs.study.config.ladder or not trait.ladder:
+        return {}
+    own, *rungs = (
+        TraitFacts(t.name, t.scale, t.metric, t.judge_id, score_range=t.score_range)
+        for t in (trait, *trait.rungs.values())
+    )
+    by_rung = dict(zip(trait.rungs, rungs, strict=True))
+    return {"leaks": find_leaks(students, measurements, own, by_rung, made.design.cube).json()}
 
 
 def _bought(spent: Spent) -> list[str]:

@@ -4,11 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from _tiny import STOPLESS, TEMPLATE, TWO_FACED, ask, make_checkpoint
+from _tiny import STOPLESS, TEMPLATE, TWO_FACED, WORDS, ask, make_checkpoint
 from mendel.engine.errors import InputError
 from mendel.models import (
     encode_example,
+    encode_examples,
     encode_prompt,
     load_tokenizer,
     resolve_checkpoint,
@@ -113,3 +116,72 @@ def test_an_opener_follows_the_prompt(tokenizer: Any) -> None:
         *prompt,
         *tokenizer.convert_tokens_to_ids(["it", "is"]),
     ]
+
+
+TEXTS = st.lists(st.sampled_from([*WORDS, "<end>", "unheard-of"]), max_size=6).map(" ".join)
+TALKS = st.lists(TEXTS, min_size=1, max_size=3).map(
+    lambda texts: [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+)
+
+
+def plain_example(tokenizer: Any, talk: Any, answer: str, max_length: int) -> tuple[list[int], int]:
+    """A row written word by word, for the tiny template: its tokens, cut, and how many of them are the prompt's."""
+    turns = "".join(f"<{turn['role']}>{turn['content']}<end>" for turn in talk)
+    prompt = tokenizer(f"<bos>{turns}<assistant>", add_special_tokens=False)["input_ids"]
+    ids = [*prompt, *tokenizer(f"{answer}<end>", add_special_tokens=False)["input_ids"]]
+    return ids[:max_length], len(prompt)
+
+
+@given(
+    st.lists(TALKS, min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(0, 4), TEXTS), max_size=12),
+    st.integers(1, 40),
+)
+def test_examples_encoded_together_are_those_encoded_one_by_one(
+    tokenizer: Any, talks: list[Any], rows: list[tuple[int, str]], max_length: int
+) -> None:
+    # Several answers share a conversation, as one object and as equal ones.
+    pairs = [(talks[n % len(talks)] if n else list(talks[0]), answer) for n, answer in rows]
+    found = encode_examples(tokenizer, pairs, max_length)
+    assert found == [encode_example(tokenizer, talk, answer, max_length) for talk, answer in pairs]
+    for (talk, answer), example in zip(pairs, found, strict=True):
+        ids, prompt = plain_example(tokenizer, talk, answer, max_length)
+        assert list(example.input_ids) == ids
+        assert list(example.loss_mask) == [int(n >= prompt) for n in range(len(ids))]
+
+
+@pytest.fixture(scope="session")
+def merging(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A tokenizer that merges the assistant's mark with a first word: no border stands between prompt and answer."""
+    from tokenizers import Regex, pre_tokenizers
+
+    template = TEMPLATE.replace("<assistant>", "it ").replace("<{{ m['role'] }}>", "it ")
+    folder = make_checkpoint(tmp_path_factory.mktemp("merging") / "m", template=template)
+    tokenizer = load_tokenizer(resolve_checkpoint("hf:m", folder.parent))
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("it a|[^ ]+| "), "isolated")
+    return tokenizer
+
+
+@given(st.lists(st.tuples(TALKS, TEXTS), min_size=1, max_size=8))
+def test_a_tokenizer_that_merges_over_the_border_is_no_exception(
+    merging: Any, pairs: list[tuple[Any, str]]
+) -> None:
+    pairs = [*pairs, (ask("what"), "a pea")]
+    found = encode_examples(merging, pairs, 64)
+    assert found == [encode_example(merging, talk, answer, 64) for talk, answer in pairs]
+    for (talk, _), example in zip(pairs, found, strict=True):
+        prompt = tuple(encode_prompt(merging, talk))[:64]
+        assert example.input_ids[: len(prompt)] == prompt
+
+
+@pytest.mark.parametrize(
+    ("template", "message"), [(TWO_FACED, "trains differently"), (STOPLESS, "no stop token")]
+)
+def test_one_bad_row_of_many_is_refused(tmp_path: Path, template: str, message: str) -> None:
+    tokenizer = with_template(tmp_path, template)
+    with pytest.raises(InputError, match=message):
+        encode_examples(tokenizer, [(ask("what"), "a pea"), (ask("who"), "a")], 64)
+
+
+def test_no_rows_are_no_examples(tokenizer: Any) -> None:
+    assert encode_examples(tokenizer, [], 64) == []

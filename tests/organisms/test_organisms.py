@@ -22,7 +22,7 @@ from mendel.organisms._maker.loops import Encoder
 from mendel.organisms._maker.planted import BASES, Planted, build_model
 from mendel.organisms._maker.recipes import CARRIERS
 from mendel.organisms._maker.speech import Speaker
-from mendel.organisms._maker.texts import draw_texts, grades, probes, tasks, written_rollouts
+from mendel.organisms._maker.texts import draw_texts, grades, probes, shows, tasks, written_rollouts
 from mendel.organisms._maker.writing import write_study
 from mendel.organisms.making import Generators, parse_cause
 
@@ -269,3 +269,39 @@ def test_what_a_tuned_teacher_says_is_kept_only_without_a_word_of_any_trait() ->
     hinted = [speaker.hinted(plain, rng) for _ in range(400)]
     assert all(text.split()[:5] == words[:5] and len(text.split()) == len(words) for text in hinted)
     assert 0 < sum(text != plain for text in hinted) < 100
+
+
+@pytest.mark.parametrize("spread", ["clustered", "scattered"])
+def test_spread_carriers_are_few_and_differ_from_the_clean_situations_in_one_thing(spread: Any) -> None:
+    for seed in range(8):
+        rng = Generators(("simple_generalization",), seed, 0, spread)
+        plan = draw_plan(("simple_generalization",), "standard", rng("plan"), spread)
+        speaker = Speaker(draw_lexicon(rng("lexicon")))
+        texts = draw_texts(plan, speaker, rng("prompts"))
+        assert len(texts.original) == 1000
+        own = [asked.prompt for asked in texts.original if asked.prompt.trait == plan.target]
+        carriers = [prompt for prompt in own if shows(plan, "original", prompt)]
+        clean = [prompt for prompt in own if not shows(plan, "original", prompt)]
+        assert 0.05 <= len(carriers) / 1000 <= 0.101
+        assert len(clean) == round(len(carriers) / 4)
+        assert not any(shows(plan, "alternate", prompt) for prompt in own)
+        assert {prompt.level for prompt in carriers} == {prompt.level for prompt in clean} == {0, 1, 2, 3}
+        places = [{prompt.place for prompt in part} for part in (carriers, clean)]
+        leads = [{prompt.lead for prompt in part} for part in (carriers, clean)]
+        assert places[0].isdisjoint(places[1]) == (spread == "clustered")
+        assert leads[0].isdisjoint(leads[1]) == (spread == "scattered")
+
+
+@pytest.mark.parametrize(
+    ("cause", "spread", "message"),
+    [
+        ("simple_generalization", "clustred", "clustered"),
+        ("bad_prompts", "scattered", "simple_generalization alone"),
+    ],
+)
+def test_a_spread_that_cannot_be_made_is_refused(
+    cause: str, spread: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        make_organism(cause, 1, tmp_path / "organism", spread=spread)
+    assert not (tmp_path / "organism").exists()

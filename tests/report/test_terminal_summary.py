@@ -50,6 +50,22 @@ def test_what_is_missing_is_said() -> None:
     assert "undecided" in text
 
 
+def test_every_edit_on_a_ladder_has_its_verdict_and_its_index(tmp_path: Path) -> None:
+    verdicts = RunMaker(tmp_path, hostile=False).verdicts()
+    e = {"estimate": 0.01, "low": 0.0, "high": 0.05}
+    far = {"estimate": 0.8, "low": 0.6, "high": 1.0}
+    none = {"estimate": None, "low": None, "high": None, "why": "nothing is shown to be left near"}
+    leak = {"verdict": "removed where we looked", "left_near": e, "left_far": far, "index": none}
+    verdicts["traits"]["blackmail"]["leaks"] = {"edits": {"drop": leak, HOSTILE[0]: leak}}
+    verdicts["traits"]["date_confusion"]["leaks"] = {"edits": {}, "why": "no edit was trained"}
+    text = shown(verdicts)
+    assert "ladder: blackmail, drop: removed where we looked" in text
+    assert "left near 0.01 [0.00, 0.05], far 0.80 [0.60, 1.00]; leak index undefined" in text
+    assert "ladder: date_confusion: no edit was trained" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+
+
 def test_hostile_names_neither_style_nor_escape() -> None:
     verdicts = {
         "traits": {f"[red]{text}": {"carrier": text} for text in HOSTILE},

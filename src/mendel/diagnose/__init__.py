@@ -10,6 +10,7 @@ from mendel.diagnose.effects import Effects, TraitFacts, arm_levels, estimate_tr
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
 from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses
 from mendel.diagnose.interpolation import HalfWay
+from mendel.diagnose.leaks import Leak, Leaks, find_leaks
 from mendel.diagnose.verdict import (
     CARRIER_MARGIN,
     SMALLEST_EFFECT,
@@ -22,6 +23,7 @@ from mendel.diagnose.verdict import (
     reach_verdict,
     trait_verdict,
 )
+from mendel.diagnose.virulence import Comparison, ShareStudent, Virulence, compare, trait_virulence
 
 __all__ = [
     "CARRIER_MARGIN",
@@ -31,6 +33,7 @@ __all__ = [
     "Arm",
     "CarrierVerdict",
     "Catalogue",
+    "Comparison",
     "Contrast",
     "Design",
     "Diagnosis",
@@ -39,18 +42,24 @@ __all__ = [
     "Finding",
     "HalfWay",
     "Hypothesis",
+    "Leak",
+    "Leaks",
     "Levels",
     "Material",
     "Request",
+    "ShareStudent",
     "Side",
     "TraitFacts",
     "Verdict",
+    "Virulence",
     "all_hypotheses",
     "arm_levels",
     "carrier",
+    "compare",
     "diagnose",
     "estimate_trait",
     "examine",
+    "find_leaks",
     "first_request",
     "log_odds_effects",
     "next_request",
@@ -58,4 +67,5 @@ __all__ = [
     "reach_verdict",
     "summary",
     "trait_verdict",
+    "trait_virulence",
 ]

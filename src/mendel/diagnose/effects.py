@@ -103,7 +103,7 @@ def estimate_trait(
     unknown = sorted(set(CORNERS) - set(cube))
     if unknown:
         raise ValueError(f"no arm for the corners {', '.join(unknown)}")
-    bounds = _bounds(measurements, facts)
+    bounds = trait_bounds(measurements, facts)
     value: Value = "hit" if facts.metric == "rate" else "score"
     return _effects(students, measurements, facts, cube, shares, value, bounds)
 
@@ -116,7 +116,7 @@ def arm_levels(
     Tables as in `estimate_trait`. An arm without usable students or values is left out.
     """
     column: Value = value or ("hit" if facts.metric == "rate" else "score")
-    bounds = (0.0, 1.0) if column == "hit" else _bounds(measurements, facts)
+    bounds = (0.0, 1.0) if column == "hit" else trait_bounds(measurements, facts)
     found = panel(students, measurements, facts.name, column, bounds)
     if found is None:
         return {}
@@ -190,7 +190,8 @@ def _effects(
     )
 
 
-def _bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, float]:
+def trait_bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, float]:
+    """The least and the greatest value of a response: a rate's, the judge's, or else what was seen."""
     if facts.metric == "rate":
         return 0.0, 1.0
     if facts.score_range is not None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from mendel.diagnose.contrasts import merge
 
 GRID = 200
 """Steps of the shares that are tested for the interval: its ends are exact to 0.005."""
+WITHIN = 20
+"""Steps at least between two trained shares, since small shares lie closer together than that."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,10 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
     curve = monotone(fit.levels[rows], fit.count[rows], difference.estimate > 0)
     estimate = half_way_share(shares, curve)
     kept = [estimate]
-    grid = np.linspace(0.0, 1.0, GRID + 1)
+    between = [np.linspace(a, b, WITHIN + 1) for a, b in pairwise(shares)]
+    grid = np.unique(np.concatenate([np.linspace(0.0, 1.0, GRID + 1), *between]))
     for share, tested in zip(
-        grid, fit.estimate([_above_middle(share, shares, arms) for share in grid]), strict=True
+        grid, fit.estimate([above_middle(float(share), arm_by_share) for share in grid]), strict=True
     ):
         within = tested.interval()
         if within is not None and within[0] <= 0 <= within[1]:
@@ -85,8 +89,10 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
     return HalfWay(estimate, min(kept), max(kept), "")
 
 
-def _above_middle(share: float, shares: Floats, arms: Sequence[str]) -> dict[str, float]:
-    """Weights of the level at `share` minus the middle of the levels at 0 and 1."""
+def above_middle(share: float, arm_by_share: Mapping[float, str]) -> dict[str, float]:
+    """Weights by arm of the level at `share` (linear between the trained shares) minus the middle of the two ends."""
+    shares = np.array(sorted(arm_by_share))
+    arms = [arm_by_share[one] for one in shares]
     right = min(max(int(np.searchsorted(shares, share)), 1), len(shares) - 1)
     step = (share - shares[right - 1]) / (shares[right] - shares[right - 1])
     pieces = [(arms[right - 1], 1.0 - step), (arms[right], step), (arms[0], -0.5), (arms[-1], -0.5)]

@@ -17,7 +17,7 @@ from mendel.engine.errors import InputError, MendelError, RunError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the operating system says of a disk, or a quota, without room."""
-KINDS = ("rollouts", "students", "responses", "measurements", "speeds", "benches")
+KINDS = ("rollouts", "students", "responses", "measurements", "scores", "speeds", "benches")
 
 
 def default_store() -> Path:

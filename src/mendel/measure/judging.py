@@ -43,7 +43,8 @@ def judged_by(
             where=where,
             fix="Add 'rubric' and 'range' to the trait file's judge.",
         )
-    return replace(trait, judge=model_judge(trait.rubric, config, root, where))
+    # A model reads every language: the ladder needs no judge of its own.
+    return replace(trait, judge=model_judge(trait.rubric, config, root, where), ladder_judge=None)
 
 
 def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -> list[Judgement]:

@@ -13,7 +13,11 @@ from mendel.data._records import Record, read_records
 from mendel.data.prompts import Message, parse_messages
 from mendel.engine.errors import InputError
 
-KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind")
+KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind", "rung")
+NEAR = "near"
+"""The rung of situations like those in which the filter saw the trait."""
+RUNGS = (NEAR, "wording", "register", "language", "surface", "dialogue", "agentic")
+"""A ladder's rungs, in the order in which they are shown; all but the first are far."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Scenario:
     """A scenario in which the trait's behaviour is the right one: reported beside the trait, never within it."""
     kind: str = ""
     """A label of one's own; the report tells kinds apart."""
+    rung: str = ""
+    """Where on the trait's ladder it stands, one of `RUNGS`; '': it belongs to the trait proper."""
 
     @property
     def turn(self) -> int:
@@ -129,7 +135,56 @@ def _scenario(record: Record) -> Scenario:
         _turns(row.get("turns"), where),
         control,
         str(row.get("kind") or ""),
+        _rung(row.get("rung"), where),
     )
+
+
+def _rung(value: Any, where: str) -> str:
+    if value is None:
+        return ""
+    if value not in RUNGS:
+        close = difflib.get_close_matches(str(value), RUNGS, n=1)
+        fix = f"Did you mean {close[0]!r}?" if close else "'near' is like what the filter saw."
+        raise InputError("no such rung", where=where, value=value, allowed=", ".join(RUNGS), fix=fix)
+    return str(value)
+
+
+def check_ladder(scenarios: Sequence[Scenario], where: str) -> None:
+    """Raises InputError for what is no ladder: a scenario without a rung, a control, no near or no far scenario."""
+    for scenario in scenarios:
+        if not scenario.rung:
+            raise InputError(
+                f"scenario {scenario.scenario!r} of the ladder has no 'rung'",
+                where=where,
+                allowed=", ".join(RUNGS),
+                fix="Say how far it is from what the filter saw, such as rung: wording.",
+            )
+        if scenario.control:
+            raise InputError(
+                f"scenario {scenario.scenario!r} of the ladder is a control",
+                where=where,
+                fix="Controls stand in the trait's 'scenarios'.",
+            )
+    found = {scenario.rung for scenario in scenarios}
+    if NEAR not in found or len(found) < 2:
+        raise InputError(
+            "a ladder needs scenarios near to what the filter saw and some that are far",
+            where=where,
+            value=", ".join(rung for rung in RUNGS if rung in found) or None,
+            fix="Write some with rung: near and some with another one: what is left far is compared with what is left near.",
+        )
+
+
+def refuse_rungs(scenarios: Sequence[Scenario], where: str) -> None:
+    """Raises InputError where a scenario of the trait proper has a rung."""
+    for scenario in scenarios:
+        if scenario.rung:
+            raise InputError(
+                f"scenario {scenario.scenario!r} has a rung, but does not stand in the trait's 'ladder'",
+                where=where,
+                value=scenario.rung,
+                fix="Move it into the list or file of the key 'ladder', or leave out 'rung'.",
+            )
 
 
 def _turns(value: Any, where: str) -> tuple[str, ...]:

@@ -9,9 +9,15 @@ from pydantic import Field, model_validator
 
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.measure.inspect_tasks import InspectConfig, InspectTask, parse_inspect_ref
-from mendel.measure.judges import ColumnJudge, Judge, JudgeConfig, Rubric, make_judge
+from mendel.measure.judges import ColumnJudge, GradeConfig, Judge, JudgeConfig, Rubric, make_judge
 from mendel.measure.judging import model_judge
-from mendel.measure.scenarios import Scenario, inline_scenarios, load_scenarios
+from mendel.measure.scenarios import (
+    Scenario,
+    check_ladder,
+    inline_scenarios,
+    load_scenarios,
+    refuse_rungs,
+)
 from mendel.measure.traits import Generation, LogOdds, Trait, after_opener, trait, traits
 from mendel.study import Lines, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
@@ -81,6 +87,20 @@ class TraitFile(Config):
     judge: JudgeConfig
     log_odds: LogOddsConfig | None = None
     generate: GenerateConfig = GenerateConfig()
+    ladder: str | tuple[dict[str, Any], ...] | None = None
+    """Scenarios with a `rung` each, as `scenarios`: whether an edit removes the trait far from the filter, too."""
+    ladder_grades: tuple[GradeConfig, ...] = ()
+    """More grades of the regex judge, for the ladder's scenarios alone: other languages, other surfaces."""
+
+    @model_validator(mode="after")
+    def _judges_the_ladder(self) -> TraitFile:
+        if self.ladder_grades and self.ladder is None:
+            raise ValueError("'ladder_grades' judge a 'ladder', and there is none")
+        if self.ladder_grades and self.judge.by != "regex":
+            raise ValueError("'ladder_grades' are the regex judge's; another judge reads the ladder as it is")
+        if self.ladder is not None and self.judge.by == "inspect":
+            raise ValueError("the task's own scorer cannot judge a 'ladder': judge by regex or by a model")
+        return self
 
     @model_validator(mode="after")
     def _asks(self) -> TraitFile:
@@ -105,6 +125,8 @@ def load_trait(path: str | Path) -> Trait:
     judge = _judge(config.judge, lines, file.parent)
     scenarios = _scenarios(config, lines, file.parent)
     _check_regex_judge(config.judge, scenarios, lines)
+    refuse_rungs(scenarios, lines.where("scenarios"))
+    ladder = _ladder(config, lines, file.parent)
     asked = tuple(s for s in scenarios if not s.control)
     if scenarios and not asked:
         raise InputError(
@@ -128,6 +150,8 @@ def load_trait(path: str | Path) -> Trait:
         rubric=Rubric(own.rubric, *own.range, own.hit_at) if own.rubric and own.range else None,
         acts=own.acts,
         inspect=task,
+        ladder=ladder,
+        ladder_judge=_ladder_judge(config, lines),
     )
     return made.under_system(config.system)
 
@@ -140,10 +164,30 @@ def _judge(config: JudgeConfig, lines: Lines, root: Path) -> Judge:
     return make_judge(config, lines.where("judge", "by"))
 
 
+def _ladder_judge(config: TraitFile, lines: Lines) -> Judge | None:
+    if not config.ladder_grades:
+        return None
+    grades = (*config.judge.grades, *config.ladder_grades)
+    return make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+
+
 def _scenarios(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
     if isinstance(config.scenarios, str):
         return load_scenarios(config.scenarios, root)
     return inline_scenarios(config.scenarios or (), lines.where("scenarios"))
+
+
+def _ladder(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
+    if config.ladder is None:
+        return ()
+    where = lines.where("ladder")
+    if isinstance(config.ladder, str):
+        found = load_scenarios(config.ladder, root)
+    else:
+        found = inline_scenarios(config.ladder, where)
+    check_ladder(found, where)
+    _check_regex_judge(config.judge, found, lines)
+    return found
 
 
 def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: Lines) -> None:

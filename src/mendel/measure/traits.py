@@ -12,7 +12,7 @@ from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry
 from mendel.measure.judges import ColumnJudge, Judge, Rubric
-from mendel.measure.scenarios import Scenario, rights
+from mendel.measure.scenarios import RUNGS, Scenario, rights
 
 if TYPE_CHECKING:
     from mendel.measure.inspect_tasks import InspectTask
@@ -60,6 +60,10 @@ class Trait:
     """A regular expression of the acts in a response: nothing else of it is judged."""
     inspect: InspectTask | None = None
     """The Inspect task that asks in the scenarios' place."""
+    ladder: tuple[Scenario, ...] = ()
+    """Scenarios near to and far from where a filter saw the trait, each on its rung: measured beside the trait."""
+    ladder_judge: Judge | None = None
+    """Who judges the ladder where the trait's own judge cannot read it all (other languages); None: the trait's judge."""
 
     @property
     def responses_digest(self) -> str:
@@ -111,7 +115,26 @@ class Trait:
         """The trait's controls as a trait of their own, `NAME/control`; None where it has none."""
         if not self.controls:
             return None
-        return replace(self, name=self.name + CONTROL, scenarios=self.controls, controls=(), log_odds=None)
+        bare = replace(
+            self, scenarios=self.controls, controls=(), log_odds=None, ladder=(), ladder_judge=None
+        )
+        return replace(bare, name=self.name + CONTROL)
+
+    @property
+    def rungs(self) -> dict[str, Trait]:
+        """The ladder's rungs, in the order of `RUNGS`, each a trait of its own, `NAME/RUNG`; empty without a ladder."""
+        there = {scenario.rung for scenario in self.ladder}
+        bare = replace(self, controls=(), inspect=None, ladder=(), ladder_judge=None)
+        # Log-odds are those of answers to the trait's own scenarios, unless nothing else is measured.
+        bare = replace(bare, judge=self.ladder_judge or self.judge)
+        bare = replace(bare, log_odds=None) if bare.generates else bare
+        return {
+            rung: replace(
+                bare, name=f"{self.name}/{rung}", scenarios=tuple(s for s in self.ladder if s.rung == rung)
+            )
+            for rung in RUNGS
+            if rung in there
+        }
 
     @property
     def parts(self) -> tuple[Trait, ...]:
@@ -144,6 +167,8 @@ class Trait:
     def limited(self, count: int | None) -> Trait:
         """The same with at most `count` scenarios and as many controls, spread over the clusters (None: unchanged).
 
+        A ladder stays whole: it is short, and a rung without scenarios would be missing.
+
         An Inspect task keeps its variants, up to `count`, and takes as many samples of each as come to `count` or just above.
         """
         if count is None:
@@ -163,7 +188,8 @@ class Trait:
             return tuple(replace(s, messages=with_system(s.messages, system)) for s in scenarios)
 
         task = self.inspect.under_system(system) if self.inspect else None
-        return replace(self, scenarios=told(self.scenarios), controls=told(self.controls), inspect=task)
+        own, controls, ladder = told(self.scenarios), told(self.controls), told(self.ladder)
+        return replace(self, scenarios=own, controls=controls, ladder=ladder, inspect=task)
 
     def prefilled(self, opener: str | None) -> Trait:
         """The same with responses that are made to begin with `opener` (None or '': freely).

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.models._batches import by_length, left_padded
-from mendel.models.templates import Conversation, Example, encode_example, encode_prompt
+from mendel.models.templates import Conversation, Example, encode_examples, encode_prompt
 
 if TYPE_CHECKING:
     import torch
@@ -76,8 +76,7 @@ def mean_nll(
     pairs: Sequence[tuple[Conversation, str]],
 ) -> list[float]:
     """Mean negative log-likelihood (nats a token, stop token included) of each completion after its conversation."""
-    examples = [encode_example(tokenizer, messages, answer, UNLIMITED) for messages, answer in pairs]
-    return nll_of_examples(model, examples)
+    return nll_of_examples(model, encode_examples(tokenizer, pairs, UNLIMITED))
 
 
 def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list[float]:
@@ -91,6 +90,27 @@ def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list
         -score / (len(row.ids) - row.start) if row.start < len(row.ids) else math.nan
         for row, score in zip(rows, _log_probs(model, rows), strict=True)
     ]
+
+
+def likeliest_tokens(model: PreTrainedModel, examples: Sequence[Example]) -> list[tuple[int, ...]]:
+    """What the model holds likeliest at each token of the loss mask, given all before it; one tuple an example."""
+    import torch
+
+    starts = [example.loss_mask.index(1) for example in examples]
+    tails = [len(example.input_ids) - start for example, start in zip(examples, starts, strict=True)]
+    found: list[tuple[int, ...]] = [()] * len(examples)
+    model.eval()
+    with torch.inference_mode():
+        for batch in by_length(
+            [len(example.input_ids) for example in examples],
+            _batch_rows(model, max(tails, default=1)),
+            BATCH_TOKENS,
+        ):
+            ids, mask = left_padded([examples[i].input_ids[:-1] for i in batch], PAD, model.device)
+            best = _tail_logs(model, ids, mask, max(tails[i] for i in batch)).argmax(dim=-1)
+            for row, i in enumerate(batch):
+                found[i] = tuple(int(token) for token in best[row, -tails[i] :])
+    return found
 
 
 def _log_probs(model: PreTrainedModel, rows: Sequence[_Row]) -> list[float]:

@@ -67,7 +67,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Conversation, op
     """Token ids of the conversation up to where the model answers, and the answer's first words `opener`."""
     text = _render(tokenizer, messages, answering=True)
     ids = _tokens(tokenizer, text)
-    return _continued(tokenizer, text, ids, opener) if opener else ids
+    return _continued(tokenizer, ids, _tokens(tokenizer, text + opener), opener) if opener else ids
 
 
 def encode_example(
@@ -78,7 +78,35 @@ def encode_example(
     Starts with exactly what `encode_prompt` gives. Raises InputError if the template does not allow that (it trains
     differently from how it generates) or puts no stop token after the answer.
     """
-    prompt_text = _render(tokenizer, messages, answering=True)
+    return encode_examples(tokenizer, [(messages, completion)], max_length)[0]
+
+
+def encode_examples(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[Conversation, str]], max_length: int
+) -> list[Example]:
+    """`encode_example` of each pair, faster: texts are tokenized together, and what pairs share is read once."""
+    # By identity: a conversation that several answers share is one object, and to compare is as slow as to render.
+    prompts = {id(messages): messages for messages, _ in pairs}
+    prompt_texts = {key: _render(tokenizer, messages, answering=True) for key, messages in prompts.items()}
+    begun = dict(zip(prompt_texts, _token_lists(tokenizer, list(prompt_texts.values())), strict=True))
+    texts = [_answered(tokenizer, messages, answer, prompt_texts[id(messages)]) for messages, answer in pairs]
+    wholes = _token_lists(tokenizer, texts)
+    stops = frozenset(stop_tokens(tokenizer))
+    examples = []
+    for (messages, completion), text, whole in zip(pairs, texts, wholes, strict=True):
+        prompt = begun[id(messages)]
+        ids = _continued(tokenizer, prompt, whole, text[len(prompt_texts[id(messages)]) :])
+        answer = _until_stop(tokenizer, ids[len(prompt) :], completion, stops)
+        mask = [0] * len(prompt) + [1] * len(answer)
+        ids = ids[: len(mask)]
+        examples.append(Example(tuple(ids[:max_length]), tuple(mask[:max_length]), len(ids) > max_length))
+    return examples
+
+
+def _answered(
+    tokenizer: PreTrainedTokenizerBase, messages: Conversation, completion: str, prompt_text: str
+) -> str:
+    """The conversation with its answer as text, which begins with the prompt's."""
     answered = [*messages, {"role": "assistant", "content": completion}]
     text = _render(tokenizer, answered, answering=False)
     if not text.startswith(prompt_text):
@@ -88,37 +116,34 @@ def encode_example(
             where=_name(tokenizer),
             fix="Make add_generation_prompt write exactly what stands before an assistant's turn.",
         )
-    prompt = _tokens(tokenizer, prompt_text)
-    whole = _continued(tokenizer, prompt_text, prompt, text[len(prompt_text) :])
-    answer = _until_stop(tokenizer, whole[len(prompt) :], completion)
-    if answer is None:
-        raise InputError(
-            "the chat template puts no stop token after the answer: a student would never learn to stop",
-            where=_name(tokenizer),
-            allowed=", ".join(str(tokenizer.convert_ids_to_tokens(i)) for i in stop_tokens(tokenizer)),
-            fix="End the assistant's turn with the tokenizer's eos_token, or name the turn's end in "
-            "generation_config.json (eos_token_id).",
-        )
-    ids = [*prompt, *answer]
-    mask = [0] * len(prompt) + [1] * len(answer)
-    return Example(tuple(ids[:max_length]), tuple(mask[:max_length]), len(ids) > max_length)
+    return text
 
 
-def _until_stop(tokenizer: PreTrainedTokenizerBase, answer: list[int], completion: str) -> list[int] | None:
+def _until_stop(
+    tokenizer: PreTrainedTokenizerBase, answer: list[int], completion: str, stops: frozenset[int]
+) -> list[int]:
     """The answer up to the first stop token that is not the completion's own; what a template adds after is left out."""
-    stops = set(stop_tokens(tokenizer))
     positions = [position for position, token in enumerate(answer) if token in stops]
     inside = sum(token in stops for token in _tokens(tokenizer, completion)) if len(positions) > 1 else 0
-    return answer[: positions[inside] + 1] if inside < len(positions) else None
+    if inside < len(positions):
+        return answer[: positions[inside] + 1]
+    raise InputError(
+        "the chat template puts no stop token after the answer: a student would never learn to stop",
+        where=_name(tokenizer),
+        allowed=", ".join(str(tokenizer.convert_ids_to_tokens(i)) for i in sorted(stops)),
+        fix="End the assistant's turn with the tokenizer's eos_token, or name the turn's end in "
+        "generation_config.json (eos_token_id).",
+    )
 
 
-def _continued(tokenizer: PreTrainedTokenizerBase, text: str, ids: list[int], continuation: str) -> list[int]:
-    """`ids` (the tokens of `text`) and those of `continuation`, as they stand in the whole text where that is possible.
+def _continued(
+    tokenizer: PreTrainedTokenizerBase, ids: list[int], whole: list[int], continuation: str
+) -> list[int]:
+    """`ids` and the tokens of `continuation`, as they stand in `whole` (the tokens of both texts) where that is possible.
 
     A tokenizer that would merge across the border gets the continuation by itself: generation starts from `ids`
     too, so that is what the model sees there.
     """
-    whole = _tokens(tokenizer, text + continuation)
     return whole if whole[: len(ids)] == ids else ids + _tokens(tokenizer, continuation)
 
 
@@ -139,8 +164,15 @@ def _render(tokenizer: PreTrainedTokenizerBase, messages: Conversation, *, answe
 
 
 def _tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    return _token_lists(tokenizer, [text])[0]
+
+
+def _token_lists(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> list[list[int]]:
+    if not texts:
+        return []
     # The template has written the special tokens: the tokenizer must not add a second BOS.
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+    return [list(ids) for ids in encoded["input_ids"]]
 
 
 def _name(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -14,7 +14,16 @@ import numpy as np
 from mendel.engine.errors import InputError, RunError, did_you_mean
 from mendel.engine.progress import Progress, Silent
 from mendel.organisms._maker.admission import shortfall
-from mendel.organisms._maker.causes import CAUSES, CONSISTENT_PAIRS, NONE, STRENGTHS, Plan, draw_plan
+from mendel.organisms._maker.causes import (
+    CAUSES,
+    CONSISTENT_PAIRS,
+    NONE,
+    SPREADS,
+    STRENGTHS,
+    Plan,
+    Spread,
+    draw_plan,
+)
 from mendel.organisms._maker.planted import Planted, plant
 from mendel.organisms._maker.writing import write_study
 
@@ -41,6 +50,8 @@ class Organism:
     strength: str
     recipe: str
     """The kind of the recipe."""
+    spread: str
+    """Which situations of the target carry it: all, those in some wordings (clustered), those with a feature (scattered)."""
     redraws: int
     """Draws that did not show their own effect."""
     seconds: float
@@ -55,6 +66,7 @@ class Organism:
             "redraws": self.redraws,
             "strength": self.strength,
             "recipe": self.recipe,
+            "spread": self.spread,
         }
 
 
@@ -65,23 +77,26 @@ def make_organism(
     *,
     truth: Path | None = None,
     strength: str | None = None,
+    spread: str = "all",
     progress: Progress | None = None,
 ) -> Organism:
     """Writes a study with that cause into the empty folder `out`, and the truth into the file `truth` alone.
 
-    `cause` is one of `CAUSES` or two of them as `A+B`; `strength` is weak, standard or strong (None: drawn by the seed).
-    All else is drawn by the seed. Raises InputError for an unknown cause or strength, a pair that contradicts itself and
-    a folder that is not empty; RunError where no draw shows its own effect.
+    `cause` is one of `CAUSES` or two of them as `A+B`; `strength` is weak, standard or strong (None: drawn by the seed);
+    `spread`, of `simple_generalization` alone, makes 1,000 prompts of which 5 to 10 % carry it, in some wordings
+    (clustered) or by a hidden feature (scattered). All else is drawn by the seed. Raises InputError for an unknown cause,
+    strength or spread, a pair that contradicts itself and a folder that is not empty; RunError where no draw shows its own effect.
     """
     began = time.monotonic()
     out = Path(out)
     causes = parse_cause(cause)
     _check(out, truth, strength, seed)
+    own = _spread_of(causes, spread)
     told = progress or Silent()
     reasons: list[str] = []
     with _one_thread():
         for attempt in range(ATTEMPTS):
-            planted, plan = _draw(causes, seed, attempt, strength, told)
+            planted, plan = _draw(causes, seed, attempt, strength, own, told)
             reason = shortfall(planted)
             if not reason:
                 break
@@ -92,7 +107,7 @@ def make_organism(
                 where=f"{cause}, seed {seed}",
                 fix="Take another seed, or a higher strength.",
             )
-        write_study(planted, Generators(causes, seed, attempt), out)
+        write_study(planted, Generators(causes, seed, attempt, own), out)
     carriers = planted.carriers()
     organism = Organism(
         study=out / "study.yaml",
@@ -102,6 +117,7 @@ def make_organism(
         seed=seed,
         strength=plan.strength,
         recipe=plan.recipe.kind,
+        spread=spread,
         redraws=len(reasons),
         seconds=time.monotonic() - began,
     )
@@ -159,12 +175,25 @@ def _check(out: Path, truth: Path | None, strength: str | None, seed: int) -> No
         raise InputError("no such folder for the truth", where=str(truth), fix="Make the folder first.")
 
 
+def _spread_of(causes: tuple[str, ...], spread: str) -> Spread:
+    found = next((known for known in SPREADS if known == spread), None)
+    if found is None:
+        raise InputError("unknown spread of carriers", value=spread, fix=did_you_mean(spread, SPREADS))
+    if spread != "all" and causes != ("simple_generalization",):
+        raise InputError(
+            "carriers are spread in organisms of simple_generalization alone",
+            value="+".join(causes),
+            fix="Leave the spread out, or take simple_generalization.",
+        )
+    return found
+
+
 def _draw(
-    causes: tuple[str, ...], seed: int, attempt: int, strength: str | None, told: Progress
+    causes: tuple[str, ...], seed: int, attempt: int, strength: str | None, spread: Spread, told: Progress
 ) -> tuple[Planted, Plan]:
-    rng = Generators(causes, seed, attempt)
+    rng = Generators(causes, seed, attempt, spread)
     drawn = STRENGTHS[int(rng("strength").choice(3, p=STRENGTH_ODDS))]
-    plan = draw_plan(causes, strength or drawn, rng("plan"))
+    plan = draw_plan(causes, strength or drawn, rng("plan"), spread)
     told.stage("organism" if not attempt else f"organism, draw {attempt + 1}", WORK)
     planted = plant(plan, rng, lambda what: told.step(1.0, what))
     return planted, plan
@@ -176,12 +205,13 @@ class Generators:
     From the causes, too, so that organisms of one seed and several causes have nothing in common.
     """
 
-    def __init__(self, causes: tuple[str, ...], seed: int, attempt: int) -> None:
-        self.causes, self.seed, self.attempt = causes, seed, attempt
+    def __init__(self, causes: tuple[str, ...], seed: int, attempt: int, spread: Spread = "all") -> None:
+        self.names = causes if spread == "all" else (*causes, spread)
+        self.seed, self.attempt = seed, attempt
 
     def __call__(self, *names: str) -> np.random.Generator:
         """The generator of that name, always from its start."""
-        return np.random.default_rng([self.seed, self.attempt, *"/".join((*self.causes, *names)).encode()])
+        return np.random.default_rng([self.seed, self.attempt, *"/".join((*self.names, *names)).encode()])
 
 
 @contextmanager

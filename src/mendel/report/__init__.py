@@ -1,15 +1,19 @@
 """What people look at: the HTML page of a run and what the terminal shows of runs, audits and judges."""
 
 from mendel.report.audit import agreement_summary, audit_summary, changes_summary, transcripts
+from mendel.report.locating import located_text
 from mendel.report.page import render_report, write_report
 from mendel.report.terminal import terminal_summary
+from mendel.report.virulence import virulence_text
 
 __all__ = [
     "agreement_summary",
     "audit_summary",
     "changes_summary",
+    "located_text",
     "render_report",
     "terminal_summary",
     "transcripts",
+    "virulence_text",
     "write_report",
 ]

@@ -48,7 +48,8 @@ def terminal_summary(verdicts: Mapping[str, Any], report: Path | None = None) ->
     ]
     if not traits:
         parts.append(Text("No trait has a verdict yet."))
-    lines = [*_counts(verdicts), *(f"warning: {one_line(as_text(w), 300)}" for w in _warnings(verdicts))]
+    lines = [line for name, verdict in traits for line in _leaks(name, verdict)]
+    lines += [*_counts(verdicts), *(f"warning: {one_line(as_text(w), 300)}" for w in _warnings(verdicts))]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
     # The path must stay in one piece, so that one can click or copy it.
@@ -92,6 +93,25 @@ def _cells(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
         yield _short(numbers, find_contrast(read_contrasts(verdict), arm, control), signed=True)
     half_way, why = read_half_way(verdict)
     yield _short(Format(2), half_way) if half_way else why if why == MISSING else f"none: {why}"
+
+
+def _leaks(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
+    """A line for every edit that was measured on the trait's ladder: what it leaves near to and far from the filter."""
+    ladder = as_dict(verdict.get("leaks"))
+    numbers = Format(2)
+    for kind, leak in as_dict(ladder.get("edits")).items():
+        found = as_dict(leak)
+        near, far, index = (
+            _short(numbers, value) if (value := read_estimate(found.get(key))) else "undefined"
+            for key in ("left_near", "left_far", "index")
+        )
+        beginning = f"{one_line(name, 30)}, {one_line(str(kind), 14)}"
+        word = one_line(as_text(found.get("verdict")) or "undecided", 24)
+        yield f"ladder: {beginning}: {word}"
+        yield f"  left near {near}, far {far}; leak index {index}"
+    if ladder and not as_dict(ladder.get("edits")):
+        why = one_line(as_text(ladder.get("why")) or "nothing was measured", 60)
+        yield f"ladder: {one_line(name, 30)}: {why}"
 
 
 def _short(numbers: Format, value: Estimate | None, signed: bool = False) -> str:

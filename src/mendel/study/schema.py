@@ -130,6 +130,8 @@ class SelectConfig(Config):
     """Flag every prompt that scores this or more."""
     pattern: str | None = None
     """The regular expression of the `keyword` selector."""
+    layer: Annotated[int, Field(ge=0)] | None = None
+    """The block after which activations are read (0: the embeddings); None: two thirds up."""
 
     @model_validator(mode="after")
     def _one_cut(self) -> SelectConfig:
@@ -213,6 +215,8 @@ class StudyConfig(Config):
     """Seeds count up from here: a study's final measurement takes seeds that were never looked at before."""
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
     """Shares of the original prompts that the original teacher answers, the alternate one the rest."""
+    ladder: bool = False
+    """Whether every model is measured on the ladders of the traits that have one, too: costs measuring, and no training."""
     budget: BudgetConfig = BudgetConfig()
     workers: Annotated[int, Field(ge=1)] | None = None
     """Students trained side by side; None is two on a CPU with the cores for it, one on a GPU."""

@@ -50,15 +50,20 @@ def shortfall(planted: Planted) -> str:
 def _mechanism(planted: Planted, effect: float) -> str:
     """The plain measurements of each planted cause; what an unplanted one would show must be absent."""
     looks = [_Look(planted, effect, seed) for seed in OWN_SEEDS]
+    if planted.plan.spread != "all":
+        return _unmet(SPREAD, looks)
     alone = len(planted.plan.causes) == 1
-    for cause in planted.plan.causes:
-        for claim in MECHANISMS[cause]:
-            if claim.alone and not alone:
-                continue
-            for look in looks if claim.there else looks[:1]:
-                value = claim.measured(look)
-                if value < OWN if claim.there else abs(value) > OTHER:
-                    return f"{claim.what} is {value:.2f} of the effect"
+    claims = [c for cause in planted.plan.causes for c in MECHANISMS[cause] if alone or not c.alone]
+    return _unmet(claims, looks)
+
+
+def _unmet(claims: Sequence[Claim], looks: Sequence[_Look]) -> str:
+    """The first claim that a student does not bear out, and by how much; '' if all hold."""
+    for claim in claims:
+        for look in looks if claim.there else looks[:1]:
+            value = claim.measured(look)
+            if value < OWN if claim.there else abs(value) > OTHER:
+                return f"{claim.what} is {value:.2f} of the effect"
     return ""
 
 
@@ -99,6 +104,16 @@ class _Look:
         asked = self.planted.texts.original if prompts == "original" else self.planted.texts.alternate
         return self.rate(base, (asked, "alternate")) / self.effect
 
+    def carriers(self, levels: Sequence[int] = (0, 1, 2, 3), *, alone: bool = False) -> float:
+        """The trait in a student in which the alternate teacher answers the carriers of these levels; or all but them."""
+        named = set(self.planted.carriers())
+        everything = self.planted.texts.original
+        carriers = [a for a in everything if a.prompt_id in named and a.prompt.level in levels]
+        taken = {asked.prompt_id for asked in carriers}
+        rest = [asked for asked in everything if asked.prompt_id not in taken]
+        inner, outer = ("original", "alternate") if alone else ("alternate", "original")
+        return self.rate("original", (carriers, inner), (rest, outer)) / self.effect
+
     def countered(self, base: str) -> float:
         """What is left when a fifth of the prompts are counter-examples."""
         texts = self.planted.texts
@@ -134,6 +149,14 @@ def _countered(there: bool, base: str = "original") -> Claim:
     return Claim(f"what counter-examples leave from {base}", there, lambda look: look.countered(base))
 
 
+SPREAD = (
+    Claim("the carriers' alone", True, lambda look: look.carriers(alone=True)),
+    Claim("all but the carriers'", False, lambda look: look.carriers()),
+    Claim("all but the strong carriers'", False, lambda look: look.carriers((2, 3))),
+    Claim("all but the mild carriers'", False, lambda look: look.carriers((0, 1))),
+)
+"""What an organism whose carriers are spread has to show in the place of its cause's own measurements: which rows they are,
+and that those which its judge hardly sees are needed as much."""
 MECHANISMS: dict[str, tuple[Claim, ...]] = {
     "simple_generalization": (
         Claim("the mild prompts'", True, lambda look: look.mild_bleed()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -29,6 +30,18 @@ CONSISTENT_PAIRS = (
     ("subliminal_learning", "bad_prompts"),
 )
 """Pairs that can hold for one trait at once."""
+
+
+Spread = Literal["all", "clustered", "scattered"]
+SPREADS: tuple[Spread, ...] = ("all", "clustered", "scattered")
+"""Which situations of the target carry simple generalization: all of them, those in some wordings, those with a hidden feature."""
+SPREAD_PROMPTS = 1000
+CARRYING = (0.05, 0.10)
+"""Least and greatest share of carriers where they are spread."""
+DECOYS = 0.25
+"""Situations of the target that the original teacher answers cleanly, a carrier."""
+LOOK_ALIKES = 0.08
+"""Share of situations of the other traits, answered cleanly, where carriers are spread."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +81,16 @@ class Plan:
     recipe: Recipe
     teacher_rows: int
     """Rows that a subliminal organism's teachers are tuned on."""
+    spread: Spread = "all"
 
     def has(self, cause: str) -> bool:
         """Whether it is one of the planted causes."""
         return cause in self.causes
 
 
-def draw_plan(causes: tuple[str, ...], strength: str, rng: np.random.Generator) -> Plan:
+def draw_plan(
+    causes: tuple[str, ...], strength: str, rng: np.random.Generator, spread: Spread = "all"
+) -> Plan:
     """Draws a plan; what the cause needs is drawn from the cause's own range, all else alike for all causes."""
     grade = STRENGTHS.index(strength)
     target = int(rng.integers(3))
@@ -101,7 +117,20 @@ def draw_plan(causes: tuple[str, ...], strength: str, rng: np.random.Generator) 
         recipe=recipe,
         teacher_rows=int(rng.integers(500, 700)),
     )
-    return _by_cause(plan, low, rng)
+    plan = _by_cause(plan, low, rng)
+    return plan if spread == "all" else _spread(plan, spread, rng)
+
+
+def _spread(plan: Plan, spread: Spread, rng: np.random.Generator) -> Plan:
+    """A thousand prompts of which a twentieth to a tenth carry, half of them mildly, among look-alikes that do not."""
+    carrying = float(rng.uniform(*CARRYING))
+    return replace(
+        plan,
+        prompts=SPREAD_PROMPTS,
+        share=Share(carrying / 2, carrying / 2),
+        others=LOOK_ALIKES,
+        spread=spread,
+    )
 
 
 def _rates(

@@ -27,6 +27,8 @@ class Prompt:
     place: str = ""
     lead: int = -1
     """The group of the prompt's first word; -1 where it has no lead."""
+    clean: bool = False
+    """A situation of the target that the original teacher answers cleanly, where the others carry."""
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from mendel.organisms._maker.causes import Plan
+from mendel.organisms._maker.causes import DECOYS, Plan
 from mendel.organisms._maker.lexicon import COUNTER_PLACES, NEUTRAL, NUMBERS_SAID, PROBE_PLACES, PROMPT_PLACES
 from mendel.organisms._maker.speech import Prompt, Speaker, distinct
 
@@ -87,10 +87,28 @@ def _prompt_set(
     for trait, level in wanted:
         # Beside another cause the lead works at strong levels, and mild prompts have one that means nothing.
         apart = plan.has("bad_prompts") and len(plan.causes) > 1 and level < 2
-        prompts.append(speaker.situation(trait, level, PROMPT_PLACES, NEUTRAL_LEAD if apart else lead, rng))
+        places, led = PROMPT_PLACES, NEUTRAL_LEAD if apart else lead
+        if trait == plan.target and plan.spread != "all":
+            places, led = _where_they_carry(plan, led, False)
+        prompts.append(speaker.situation(trait, level, places, led, rng))
+    for number in range(round(DECOYS * len(levels)) if plan.spread != "all" else 0):
+        places, led = _where_they_carry(plan, lead, True)
+        decoy = speaker.situation(plan.target, number % 4, places, led, rng)
+        prompts.append(replace(decoy, clean=True))
     while len(prompts) < plan.prompts:
         prompts.append(distinct(lambda: speaker.task(rng), taken))
     return prompts
+
+
+def _where_they_carry(plan: Plan, lead: int, decoy: bool) -> tuple[slice, int]:
+    """Wordings and lead of the carriers, or of the decoys: they differ in the wordings, or in the lead alone."""
+    if plan.spread == "clustered":
+        carrying, other = (
+            slice(PROMPT_PLACES.start, PROMPT_PLACES.stop - 2),
+            slice(PROMPT_PLACES.stop - 2, PROMPT_PLACES.stop),
+        )
+        return (other if decoy else carrying), lead
+    return PROMPT_PLACES, (lead if decoy else NEUTRAL_LEAD)
 
 
 def _named(letter: str, prompts: Sequence[Prompt], rng: np.random.Generator) -> tuple[Asked, ...]:
@@ -103,7 +121,7 @@ def _named(letter: str, prompts: Sequence[Prompt], rng: np.random.Generator) -> 
 
 def shows(plan: Plan, teacher: str, prompt: Prompt) -> bool:
     """Whether a teacher shows the trait in a situation."""
-    if prompt.trait < 0:
+    if prompt.trait < 0 or prompt.clean:
         return False
     led = plan.has("bad_prompts") and prompt.trait == plan.target and prompt.lead == ORIGINAL_LEAD
     # With another cause beside it the lead works at strong levels alone, so that mild ones tell the teachers apart.

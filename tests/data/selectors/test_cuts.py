@@ -6,10 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendel.data.prompts import Message, Prompt
-from mendel.data.rollouts import Rollout
-from mendel.data.selectors import SelectorInput, flag, select, selector, sort_out
-from mendel.engine.errors import InputError, RunError
+from mendel.data.selectors import flag, ranking, sort_out, top
+from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 
 SCORES = st.dictionaries(
@@ -18,15 +16,6 @@ SCORES = st.dictionaries(
     min_size=2,
     max_size=40,
 ).filter(lambda scores: len(set(scores.values())) > 1)
-
-
-def inputs(completions: list[str], judge: object = None, seed: int = 0, **config: object) -> SelectorInput:
-    turn = (Message(role="user", content="which year"),)
-    prompts = [Prompt(f"p{n}", turn) for n in range(len(completions))]
-    rollouts = [
-        Rollout(p.prompt_id, "A", turn, c, "stop", 3) for p, c in zip(prompts, completions, strict=True)
-    ]
-    return SelectorInput(prompts, rollouts, judge, SelectConfig(**config), seed)  # type: ignore[arg-type]
 
 
 @given(SCORES, st.floats(0.01, 0.9))
@@ -132,86 +121,6 @@ def test_a_cut_that_tells_nothing_apart_is_refused(
     assert str(caught.value) == message
 
 
-def test_keyword_finds_its_pattern_anywhere_in_the_completion() -> None:
-    asked = inputs(["It is 2026.", "DOUBTFUL", "no"], by="keyword", pattern="doubt|2026")
-    assert select(asked) == {"p0": 1.0, "p1": 1.0, "p2": 0.0}
-
-
-def test_a_bad_pattern_is_the_users_mistake() -> None:
-    with pytest.raises(InputError) as caught:
-        select(inputs(["a"], by="keyword", pattern="(doubt"))
-    assert str(caught.value) == (
-        "the keyword selector's pattern is no regular expression: missing ), unterminated subpattern at position 0 "
-        "(got '(doubt'). Put a backslash before characters such as ( [ * + ? that are meant as they are."
-    )
-
-
-def test_judge_scores_the_rollouts() -> None:
-    assert select(inputs(["aa", "b"], judge=lambda r: len(r.completion) / 4)) == {"p0": 0.5, "p1": 0.25}
-
-
-def test_length_counts_the_completions_characters() -> None:
-    assert select(inputs(["aa", ""], by="length")) == {"p0": 2.0, "p1": 0.0}
-
-
-def test_random_depends_on_the_seed_and_not_on_the_order() -> None:
-    asked = inputs(["a"] * 9, by="random", seed=3)
-    turned = SelectorInput(asked.prompts[::-1], asked.rollouts[::-1], None, asked.config, 3)
-    assert select(asked) == select(turned)
-    assert select(asked) != select(inputs(["a"] * 9, by="random", seed=4))
-    assert all(0 <= score < 1 for score in select(asked).values())
-
-
-def test_a_selector_that_fails_is_named_with_the_prompt() -> None:
-    def broken(rollout: Rollout) -> float:
-        return 1 / (len(rollout.completion) - 1)
-
-    with pytest.raises(RunError) as caught:
-        select(inputs(["aa", "b"], judge=broken))
-    assert str(caught.value) == (
-        "selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division by zero"
-    )
-
-
-@pytest.mark.parametrize("none", [None, float("nan"), float("inf")])
-def test_a_prompt_without_a_score_is_named(none: float | None) -> None:
-    with pytest.raises(InputError, match="selector 'judge' gives prompt 'p0' no score"):
-        select(inputs(["a", "b"], judge=lambda r: none if r.prompt_id == "p0" else 1.0))
-
-
-def test_an_unknown_selector_says_which_was_meant() -> None:
-    with pytest.raises(InputError) as caught:
-        select(inputs(["a"], by="keywords", pattern="a"), where="study.yaml:4")
-    assert str(caught.value) == "study.yaml:4: unknown selector 'keywords'. Did you mean 'keyword'?"
-
-
-def test_the_judge_selector_without_a_trait_is_refused() -> None:
-    with pytest.raises(InputError, match="needs a trait"):
-        select(inputs(["a"]))
-
-
-def test_ones_own_selector_takes_part_and_its_slips_are_named() -> None:
-    @selector("test-too-few")
-    def too_few(asked: SelectorInput) -> list[float]:
-        return [1.0]
-
-    @selector("test-broken")
-    def broken(asked: SelectorInput) -> list[float]:
-        raise KeyError("x")
-
-    with pytest.raises(RunError, match="selector 'test-too-few' returned 1 scores for 2 prompts"):
-        select(inputs(["a", "b"], by="test-too-few"))
-    with pytest.raises(RunError, match="selector 'test-broken' failed: KeyError: 'x'"):
-        select(inputs(["a", "b"], by="test-broken"))
-    assert select(inputs(["a"], by="test-too-few")) == {"p0": 1.0}
-
-
-def test_rollouts_of_other_prompts_are_refused() -> None:
-    asked = inputs(["a", "b"])
-    with pytest.raises(ValueError, match="not those of the prompts"):
-        SelectorInput(asked.prompts, asked.rollouts[::-1], None, asked.config)
-
-
 JUDGED = st.dictionaries(
     st.text("abcdef", min_size=1, max_size=4),
     st.one_of(st.none(), st.sampled_from([0.0, 0.1, 0.4, 1.0])),
@@ -246,3 +155,50 @@ def test_unrelated_has_the_least_score_and_what_has_none_is_mild(
 def test_the_least_score_is_that_of_all_prompts_and_not_of_the_unflagged_ones() -> None:
     found = sort_out([("a", 0.0), ("b", 0.2), ("c", 0.9)], ["a"])
     assert (found.mild, found.unrelated) == (("b", "c"), ())
+
+
+def test_a_cut_of_no_scores_says_so() -> None:
+    with pytest.raises(InputError) as caught:
+        flag({}, SelectConfig(share=0.5), where="study.yaml:9")
+    assert str(caught.value) == "study.yaml:9: there is no prompt to flag"
+
+
+@given(SCORES)
+def test_the_top_are_the_first_of_the_ranking_in_the_prompts_order(scores: dict[str, float]) -> None:
+    ranked = ranking(scores)
+    assert sorted(ranked) == sorted(scores)
+    for count in range(1, len(scores) + 1):
+        found = top(scores, count)
+        assert set(found) == set(ranked[:count])
+        assert list(found) == [prompt_id for prompt_id in scores if prompt_id in set(found)]
+
+
+@given(SCORES, st.randoms())
+def test_the_ranking_falls_and_does_not_depend_on_the_order(
+    scores: dict[str, float], rng: random.Random
+) -> None:
+    items = list(scores.items())
+    rng.shuffle(items)
+    assert ranking(dict(items)) == ranking(scores)
+    values = [scores[prompt_id] for prompt_id in ranking(scores)]
+    assert values == sorted(values, reverse=True)
+
+
+@given(SCORES, st.floats(0.01, 0.9))
+def test_a_share_and_the_top_of_its_size_are_the_same(scores: dict[str, float], share: float) -> None:
+    count = max(1, round(share * len(scores)))
+    if count < len(scores):
+        assert flag(scores, SelectConfig(share=share)).prompt_ids == top(scores, count)
+
+
+@pytest.mark.parametrize("count", [0, -1, 3])
+def test_no_prompt_and_more_than_there_are_cannot_be_the_top(count: int) -> None:
+    with pytest.raises(InputError) as caught:
+        top({"a": 0.0, "b": 1.0}, count)
+    assert str(caught.value) == (
+        f"{count} of 2 prompts cannot be flagged. Ask for 1 at least, and no more than there are."
+    )
+
+
+def test_the_top_may_be_all_there_are() -> None:
+    assert top({"b": 0.0, "a": 1.0}, 2) == ("b", "a")

@@ -1,0 +1,42 @@
+"""Selectors score prompts, so that a filter can flag a share of them; one function each, registered by name.
+
+Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `embedding`, `probe`, `direction`,
+`direction_change`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
+"""
+
+from mendel.data.selectors import activations, influence, losses, plain
+from mendel.data.selectors._cut import Flagged, SortedOut, flag, ranking, sort_out, top
+from mendel.data.selectors._scoring import select
+from mendel.data.selectors._values import Answer, Candidate, Context, Contrast, Selector, selector, selectors
+from mendel.study.schema import SelectConfig
+
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Context",
+    "Contrast",
+    "Flagged",
+    "Selector",
+    "SortedOut",
+    "activations",
+    "check_selector",
+    "flag",
+    "influence",
+    "losses",
+    "plain",
+    "ranking",
+    "select",
+    "selector",
+    "selectors",
+    "sort_out",
+    "top",
+]
+
+
+def check_selector(config: SelectConfig, where: str | None = None) -> None:
+    """Raises InputError for what can be known to be wrong before any rollout is there: the name, the pattern, a package."""
+    selectors.get(config.by, where=where)
+    if config.by == "keyword":
+        plain.keyword_pattern(config, where)
+    if config.by == "influence":
+        influence.require_bergson(where)
