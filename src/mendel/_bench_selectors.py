@@ -215,15 +215,22 @@ class _Trial:
         rng = draw_rng("control", self.trait.name, 0, others)
         fine = {others[place] for place in rng.permutation(len(others))[: len(bad)]}
         mixture = [row.prompt_id for row in rows if row.prompt_id in self.carriers or row.prompt_id in fine]
-        left = {"none": self._left(mixture, mixture)}
+        # As many steps as the whole set has: else so few rows bring nothing in, and nothing can be removed.
+        epochs = max(1, round(len(rows) / len(mixture)))
+        left = {"none": self._left(mixture, mixture, epochs)}
         for name, own in scores.items():
             out = set(top({p: own[p] for p in mixture}, len(bad)))
             kept = [prompt_id for prompt_id in mixture if prompt_id not in out]
-            left[name] = self._left(kept, kept)
+            left[name] = self._left(kept, kept, epochs)
         return {"rows": len(mixture), "removed": len(bad), "left": left}
 
-    def _left(self, ids: Sequence[str], original: Collection[str]) -> dict[str, float] | None:
-        """The trait in a student of these prompts: the share of hits, and the mean probability; None where it broke."""
+    def _left(
+        self, ids: Sequence[str], original: Collection[str], epochs: int = 1
+    ) -> dict[str, float] | None:
+        """The trait in a student of these prompts: the share of hits, and the mean probability; None where it broke.
+
+        `epochs` multiplies the recipe's.
+        """
         from mendel.train import StudentSpec, TrainingRow
 
         config = self.inputs.study.config
@@ -233,7 +240,8 @@ class _Trial:
             teacher = (config.original if prompt_id in own else config.alternate).teacher
             rollout = self.rollouts[prompt_id, teacher]
             found.append(TrainingRow(prompt_id, teacher, rollout.messages, rollout.completion))
-        spec = StudentSpec(self.inputs.bases["original"], tuple(found), config.recipe, config.first_seed)
+        recipe = config.recipe.model_copy(update={"epochs": epochs * config.recipe.epochs})
+        spec = StudentSpec(self.inputs.bases["original"], tuple(found), recipe, config.first_seed)
         probes = Probes((self.trait,), self.inputs.assistant, MEASURING_SEED)
         result = make_student(StudentJob(spec, probes, self.right, self.store.root))
         self.students += result.new

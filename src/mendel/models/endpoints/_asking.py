@@ -16,6 +16,8 @@ from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.spec import DEFAULT_URL
 
 Request = dict[str, Any]
+SPREAD = 0.05
+"""Seconds over which the first requests are spread: about the shortest answer of an endpoint."""
 
 
 async def ask_all(
@@ -60,7 +62,9 @@ async def _buy_all(
     failures: dict[str, Failure | MendelError] = {}
     waiting = iter(missing.items())
 
-    async def work() -> None:
+    async def work(place: int) -> None:
+        # Requests that start together end together, and then wait for each other here, again and again.
+        await asyncio.sleep(SPREAD * place / workers)
         for key, request in waiting:
             try:
                 answers[key] = await connection.buy(request, key)
@@ -70,7 +74,7 @@ async def _buy_all(
                 return
 
     workers = min(connection.config.concurrency, len(missing))
-    await asyncio.gather(*(work() for _ in range(workers)))
+    await asyncio.gather(*(work(place) for place in range(workers)))
     return failures
 
 
