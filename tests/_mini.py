@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import yaml
@@ -42,6 +43,12 @@ def write_mini_study(folder: Path, n_prompts: int = 60, **changes: object) -> Pa
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in study.items() if value is not None}))
     return path
+
+
+def copied(finished: Path, to: Path) -> Path:
+    """A finished run's folder, to be changed: without its store."""
+    shutil.copytree(finished, to, ignore=shutil.ignore_patterns("store"))
+    return to
 
 
 def prompt_rows(folder: Path) -> list[dict[str, object]]:

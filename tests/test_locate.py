@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mendel
+from _mini import copied
 from mendel._locate import _plan, level
 from mendel._reopen import reopen
 from mendel.engine.pool import InlinePool
@@ -16,11 +16,6 @@ from mendel.engine.tables import table
 
 LEAST = 26
 """Students of the shortest search that there is, with its confirmation."""
-
-
-def copied(finished: Path, to: Path) -> Path:
-    shutil.copytree(finished, to, ignore=shutil.ignore_patterns("store"))
-    return to
 
 
 @pytest.mark.slow

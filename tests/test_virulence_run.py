@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import mendel
+from _mini import copied
 from mendel._more import _not_carried, run_rollouts
 from mendel._reopen import reopen
 from mendel._rounds import student_specs
@@ -18,11 +18,6 @@ from mendel.diagnose import Arm, Design
 from mendel.engine.pool import InlinePool
 
 SHARES = (0.1, 0.5)
-
-
-def copied(finished: Path, to: Path) -> Path:
-    shutil.copytree(finished, to, ignore=shutil.ignore_patterns("store"))
-    return to
 
 
 @pytest.mark.slow
