@@ -64,9 +64,16 @@ def test_a_counter_example_that_stands_on_the_ladder_is_refused(tmp_path: Path) 
         load_inputs(load_study(study))
 
 
+@pytest.fixture(scope="module")
+def laddered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("laddered")
+    mendel.run(write(folder, design="effects"), folder / "run", store=folder / "store")
+    return folder
+
+
 @pytest.mark.slow
-def test_a_run_says_what_each_edit_leaves_on_every_rung(tmp_path: Path) -> None:
-    run = mendel.run(write(tmp_path, design="effects"), tmp_path / "run", store=tmp_path / "store")
+def test_a_run_says_what_each_edit_leaves_on_every_rung(laddered: Path) -> None:
+    run = mendel.open_run(laddered / "run")
     leaks = run.verdicts["traits"]["date_confusion"]["leaks"]
     assert list(leaks["rungs"]) == ["near", "wording"]
     assert set(leaks["edits"]) == {"drop", "swap"}
@@ -78,3 +85,20 @@ def test_a_run_says_what_each_edit_leaves_on_every_rung(tmp_path: Path) -> None:
     for rung in ("near", "wording"):
         rows = measured.filter(pc.equal(measured["trait"], f"date_confusion/{rung}"))
         assert set(rows["student"].to_pylist()) == set(run.students["student"].to_pylist())
+
+
+@pytest.mark.slow
+def test_another_judge_scores_the_ladder_anew_and_the_same_one_changes_nothing(laddered: Path) -> None:
+    run, store = mendel.open_run(laddered / "run"), laddered / "store"
+    before = run.verdicts["traits"]["date_confusion"]["leaks"]
+    same = mendel.rejudge(laddered / "run", str(laddered / "trait.yaml"), store=store)
+    verdicts = json.loads((same.folder / "verdicts.json").read_text())
+    assert verdicts["traits"]["date_confusion"]["leaks"] == before
+    trait = yaml.safe_load((laddered / "trait.yaml").read_text())
+    trait["judge"] = {"by": "regex", "grades": [{"pattern": "nobody says this", "score": 1.0}]}
+    (laddered / "stricter.yaml").write_text(yaml.safe_dump(trait))
+    other = mendel.rejudge(laddered / "run", str(laddered / "stricter.yaml"), store=store)
+    after = json.loads((other.folder / "verdicts.json").read_text())["traits"]["date_confusion"]["leaks"]
+    original = run.verdicts["cube"]["OOO"]
+    assert before["rungs"]["near"]["levels"][original]["estimate"] > 0
+    assert {level["estimate"] for level in after["rungs"]["near"]["levels"].values()} == {0.0}

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mendel._rejudge import Rejudged, rejudge
     from mendel._results import Run, open_run
     from mendel._run import run
+    from mendel._try_selectors import TriedSelectors, try_selectors
     from mendel._virulence import VirulenceResult, virulence
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
@@ -47,6 +48,7 @@ _HOME = {
     "Run": "mendel._results",
     "RunError": "mendel.engine.errors",
     "Study": "mendel.study",
+    "TriedSelectors": "mendel._try_selectors",
     "VirulenceResult": "mendel._virulence",
     "Waiting": "mendel.engine.errors",
     "agree": "mendel._labels",
@@ -68,6 +70,7 @@ _HOME = {
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
     "trait": "mendel.measure",
+    "try_selectors": "mendel._try_selectors",
     "virulence": "mendel._virulence",
     "write_report": "mendel.report",
 }
@@ -83,6 +86,7 @@ __all__ = [
     "Run",
     "RunError",
     "Study",
+    "TriedSelectors",
     "VirulenceResult",
     "Waiting",
     "__version__",
@@ -105,6 +109,7 @@ __all__ = [
     "selector",
     "teacher",
     "trait",
+    "try_selectors",
     "virulence",
     "write_report",
 ]

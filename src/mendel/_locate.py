@@ -18,16 +18,13 @@ from mendel._measuring import open_endpoints
 from mendel._more import MoreStudents, chosen_traits, ends, spare_seed
 from mendel._reopen import reopen
 from mendel._results import Run
-from mendel._rounds import MEASURING_SEED, trait_facts
+from mendel._rounds import MEASURING_SEED
 from mendel._run import workers
 from mendel._selecting import candidates_of
 from mendel.data.assignment import Assignment, everyone, only, random_control, swap
 from mendel.data.selectors import Candidate
 from mendel.diagnose import Arm
-from mendel.diagnose._intervals import Fit
-from mendel.diagnose._panel import Value, panel
 from mendel.diagnose.arms import draw_rng
-from mendel.diagnose.effects import trait_bounds
 from mendel.diagnose.locate import (
     Confirmation,
     Features,
@@ -337,13 +334,9 @@ class _Locating:
         ]
         self.more.train(arms)
         # The search's students differ in what they are trained on: their spread is no noise of training.
-        students, measurements = self.more.tables([arm.name for arm in arms])
-        facts = next(fact for fact in trait_facts(self.inputs) if fact.name == self.trait.name)
-        value: Value = "hit" if facts.metric == "rate" else "score"
-        found = panel(students, measurements, facts.name, value, trait_bounds(measurements, facts))
-        assert found is not None, "the run's own students were measured"
+        fit = self.more.fit(self.trait, [arm.name for arm in arms])
         by_share = {share: name for name, share in ends(self.run_).items()}
-        return confirm(Fit(found), by_share[1.0], by_share[0.0], {a.kind: a.name for a in arms})
+        return confirm(fit, by_share[1.0], by_share[0.0], {a.kind: a.name for a in arms})
 
 
 def _text(candidate: Candidate) -> str:

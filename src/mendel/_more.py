@@ -11,10 +11,13 @@ from mendel._inputs import Inputs
 from mendel._jobs import Probes, StudentJob, StudentResult, make_student
 from mendel._judging import Judging
 from mendel._results import Run
-from mendel._rounds import MEASURING_SEED, student_specs
+from mendel._rounds import MEASURING_SEED, student_specs, trait_facts
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Arm, Design
+from mendel.diagnose._intervals import Fit
+from mendel.diagnose._panel import Value, panel
+from mendel.diagnose.effects import trait_bounds
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
@@ -135,6 +138,15 @@ class MoreStudents:
             pa.concat_tables([two, gather.students_table(named)], promote_options="default"),
             pa.concat_tables([theirs, made], promote_options="default"),
         )
+
+    def fit(self, trait: Trait, arms: Collection[str]) -> Fit:
+        """The trait's levels in these arms and the run's own two ends, to be compared."""
+        students, measurements = self.tables(arms)
+        (facts,) = trait_facts([trait])
+        value: Value = "hit" if facts.metric == "rate" else "score"
+        found = panel(students, measurements, facts.name, value, trait_bounds(measurements, facts))
+        assert found is not None, "the run's own students were measured"
+        return Fit(found)
 
     @property
     def new(self) -> int:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel._judging import Judging
 from mendel._measuring import open_endpoints
 from mendel._results import Run, open_run
+from mendel._rounds import ladder_leaks
 from mendel.diagnose import Levels, TraitFacts, diagnose
 from mendel.engine import tables
 from mendel.engine.errors import InputError
 from mendel.engine.pool import LocalPool
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store, write_atomic
-from mendel.measure import ColumnJudge, Judge, Rubric, Trait, agreement, asked_of, judged_by, load_trait
+from mendel.measure import (
+    RUNGS,
+    ColumnJudge,
+    Judge,
+    Rubric,
+    Trait,
+    agreement,
+    asked_of,
+    judged_by,
+    load_trait,
+)
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 
 if TYPE_CHECKING:
@@ -112,7 +123,8 @@ def rejudge(
     ):
         judging = Judging(shelf, pool, endpoints)
         for trait in new.values():
-            measurements = _rescored(measurements, trait, judging)
+            for probe in (trait, *_rungs(trait, measurements).values()):
+                measurements = _rescored(measurements, probe, judging)
             told.step(1, trait.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", next(iter(new.values())).judge.id)
     out = run.path / "rejudged" / name
@@ -148,7 +160,8 @@ def _new_traits(
     if isinstance(judge, str) and judge.endswith((".yaml", ".yml")):
         own = load_trait(judge)
         _check_known([own.name], known, judge)
-        return {own.name: _judged(own.name, known[own.name], own.judge, own.rubric, own.acts)}
+        anew = _judged(own.name, known[own.name], own.judge, own.rubric, own.acts)
+        return {own.name: replace(anew, ladder_judge=own.ladder_judge)}
     named = (
         judge
         if isinstance(judge, JudgeModelConfig)
@@ -182,6 +195,14 @@ def _check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> 
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"the run has no trait {unknown[0]!r}", where=where, allowed=", ".join(known))
+
+
+def _rungs(trait: Trait, measurements: pa.Table) -> dict[str, Trait]:
+    """The rungs of the trait's ladder that the run measured, each with the new judge."""
+    bare = replace(trait, judge=trait.ladder_judge or trait.judge, ladder_judge=None)
+    known = set(measurements["trait"].unique().to_pylist())
+    named = {rung: f"{trait.name}/{rung}" for rung in RUNGS}
+    return {rung: replace(bare, name=name) for rung, name in named.items() if name in known}
 
 
 def _rescored(measurements: pa.Table, trait: Trait, judging: Judging) -> pa.Table:
@@ -231,8 +252,10 @@ def _diagnosed(
         lambda arm: reasons.get(arm, ""),
     )
     before = run.verdicts
-    flagged = {name: {"flagged": before["traits"][name].get("flagged")} for name in new}
-    traits = {**before["traits"], **{name: {**v, **flagged[name]} for name, v in found.traits.items()}}
+    traits = dict(before["traits"])
+    for name, trait in new.items():
+        leaks = ladder_leaks(trait, _rungs(trait, measurements), run.students, measurements, basis["cube"])
+        traits[name] = {**found.traits[name], "flagged": before["traits"][name].get("flagged"), **leaks}
     return {**before, "traits": traits, "judged_again": {name: t.judge_id for name, t in new.items()}}
 
 

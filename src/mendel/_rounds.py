@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mendel import _tables as gather
 from mendel._inputs import Inputs
@@ -23,6 +23,7 @@ from mendel.diagnose import (
     Verdict,
     all_hypotheses,
     estimate_trait,
+    find_leaks,
     first_request,
     next_request,
     reach_verdict,
@@ -32,6 +33,7 @@ from mendel.engine.errors import BudgetSpent, Waiting
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
+from mendel.measure import Trait
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +117,7 @@ class Rounds:
                 looks(self.inputs),
                 self.catalogue.lacking,
             )
-            for facts in trait_facts(self.inputs)
+            for facts in trait_facts(self.inputs.traits)
         }
 
     def _train(self, design: Design) -> None:
@@ -206,12 +208,24 @@ def measured_tables(inputs: Inputs, store: Store, outcome: Outcome) -> tuple[pa.
     return gather.students_table(named), gather.measurements_table(store, named, probes, MEASURING_SEED)
 
 
-def trait_facts(inputs: Inputs) -> list[TraitFacts]:
+def trait_facts(traits: Iterable[Trait]) -> list[TraitFacts]:
     """What the statistics need to know of each trait."""
-    return [
-        TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id, score_range=trait.score_range)
-        for trait in inputs.traits
-    ]
+    return [TraitFacts(t.name, t.scale, t.metric, t.judge_id, score_range=t.score_range) for t in traits]
+
+
+def ladder_leaks(
+    trait: Trait,
+    rungs: Mapping[str, Trait],
+    students: pa.Table,
+    measurements: pa.Table,
+    cube: Mapping[str, str],
+) -> dict[str, Any]:
+    """The key `leaks` of a trait's verdict: what the edits leave near to and far from the filter; nothing without rungs."""
+    if not rungs:
+        return {}
+    own, *theirs = trait_facts((trait, *rungs.values()))
+    by_rung = dict(zip(rungs, theirs, strict=True))
+    return {"leaks": find_leaks(students, measurements, own, by_rung, cube).json()}
 
 
 def mix_shares(design: Design) -> dict[str, float]:

@@ -25,6 +25,7 @@ from mendel._rounds import (
     MEASURING_SEED,
     Outcome,
     Rounds,
+    ladder_leaks,
     looks,
     measured_tables,
     mix_shares,
@@ -35,7 +36,7 @@ from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.selectors import Flagged
 from mendel.data.teachers import GeneratedChunk, RolloutChunk
-from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose, find_leaks
+from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose
 from mendel.engine import tables
 from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError, Waiting
@@ -265,7 +266,7 @@ def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
     config = inputs.study.config
     write_atomic(folder / "study.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     lacking = Remembered(catalogue.lacking)
-    facts, shares, levels = trait_facts(inputs), mix_shares(design), looks(inputs)
+    facts, shares, levels = trait_facts(inputs.traits), mix_shares(design), looks(inputs)
     found = diagnose(students, measurements, facts, design.cube, shares, levels, lacking)
     write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking)
     _copy_logs(folder, made, store)
@@ -331,14 +332,8 @@ def _leaks_json(
 ) -> dict[str, dict[str, Any]]:
     """What the edits leave near to and far from the filter, where the study measures ladders and the trait has one."""
     trait = next(trait for trait in made.inputs.traits if trait.name == name)
-    if not made.inputs.study.config.ladder or not trait.ladder:
-        return {}
-    own, *rungs = (
-        TraitFacts(t.name, t.scale, t.metric, t.judge_id, score_range=t.score_range)
-        for t in (trait, *trait.rungs.values())
-    )
-    by_rung = dict(zip(trait.rungs, rungs, strict=True))
-    return {"leaks": find_leaks(students, measurements, own, by_rung, made.design.cube).json()}
+    rungs = trait.rungs if made.inputs.study.config.ladder else {}
+    return ladder_leaks(trait, rungs, students, measurements, made.design.cube)
 
 
 def _bought(spent: Spent) -> list[str]:

@@ -106,7 +106,7 @@ def virulence(
         placed = more.train(design.arms)
     students, measurements = more.tables()
     trained = _share_students(run, placed, count)
-    facts = {fact.name: fact for fact in trait_facts(inputs)}
+    facts = {fact.name: fact for fact in trait_facts(chosen)}
     found = {t.name: trait_virulence(trained, students, measurements, facts[t.name]) for t in chosen}
     return VirulenceResult(
         run.path,

@@ -123,6 +123,7 @@ def organism(
 app.command()(_audit.audit)
 app.command()(_judges.rejudge)
 app.command()(_locating.locate)
+app.command()(_locating.selectors)
 app.command()(_locating.virulence)
 app.add_typer(_traits.app, name="trait")
 app.add_typer(_judges.app, name="judge")

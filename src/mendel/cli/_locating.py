@@ -1,4 +1,4 @@
-"""`mendel locate` and `mendel virulence`: which prompts of a finished run carry a trait, and how few random ones bring it."""
+"""`mendel locate`, `selectors` and `virulence`: which prompts of a finished run carry a trait, and how few bring it."""
 
 from __future__ import annotations
 
@@ -67,6 +67,29 @@ def locate(
     with telling() as progress:
         found = mendel.locate(
             folder, trait, students=students, seeds=seeds, study=study, store=store, progress=progress
+        )
+    if as_json:
+        print_json(found.to_json())
+    else:
+        typer.echo(found.describe())
+
+
+def selectors(
+    folder: RunArgument,
+    trait: Annotated[str, typer.Option(help="The trait to remove.")],
+    by: Annotated[list[str], typer.Option("--by", help="A selector; may be given again.")],
+    share: Annotated[
+        float | None, typer.Option(help="The share of the prompts that each flags (default: the run's own).")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Students of each selector and edit.")] = 2,
+    study: StudyOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what would be left of a trait, had another selector flagged the prompts: dropped, swapped, against random."""
+    with telling() as progress:
+        found = mendel.try_selectors(
+            folder, trait, by, share=share, seeds=seeds, study=study, store=store, progress=progress
         )
     if as_json:
         print_json(found.to_json())

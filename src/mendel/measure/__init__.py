@@ -28,11 +28,12 @@ from mendel.measure.measurement import (
     sampling_seed,
 )
 from mendel.measure.new_trait import new_trait
-from mendel.measure.scenarios import Scenario, load_scenarios
+from mendel.measure.scenarios import RUNGS, Scenario, load_scenarios
 from mendel.measure.trait_file import find_trait, load_trait
 from mendel.measure.traits import Generation, LogOdds, Trait, trait, traits
 
 __all__ = [
+    "RUNGS",
     "Agreement",
     "Asked",
     "ColumnJudge",

@@ -3,6 +3,7 @@
 from mendel.report.audit import agreement_summary, audit_summary, changes_summary, transcripts
 from mendel.report.locating import located_text
 from mendel.report.page import render_report, write_report
+from mendel.report.selecting import selectors_text
 from mendel.report.terminal import terminal_summary
 from mendel.report.virulence import virulence_text
 
@@ -12,6 +13,7 @@ __all__ = [
     "changes_summary",
     "located_text",
     "render_report",
+    "selectors_text",
     "terminal_summary",
     "transcripts",
     "virulence_text",
