@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,9 @@ from mendel.diagnose.effects import trait_bounds
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
-from mendel.engine.store import Store
+from mendel.engine.store import Store, write_atomic
 from mendel.measure import Trait
+from mendel.report import write_report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,6 +84,14 @@ def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
             messages = tuple(Message(role=m["role"], content=m["content"]) for m in row["messages"])
             found[row["prompt_id"], row["teacher"]] = Rollout(**{**row, "messages": messages})
     return found
+
+
+def keep(run: Run, kind: str, trait: str, content: Mapping[str, Any]) -> None:
+    """Writes what was found of a trait into the run's folder, as `KIND/TRAIT.json`, and its page again, which shows it."""
+    (run.path / kind).mkdir(exist_ok=True)
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    write_atomic(run.path / kind / f"{trait}.json", text + "\n")
+    write_report(run.path)
 
 
 @dataclass

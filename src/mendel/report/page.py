@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.store import write_atomic
+from mendel.report._cards import Card, card_of
+from mendel.report._cube import draw_cube
 from mendel.report._examples import read_responses
 from mendel.report._figures import Axis, Row, curve, forest
-from mendel.report._folder import read_folder
+from mendel.report._folder import RunFolder, read_folder
+from mendel.report._further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
+from mendel.report._ladder import Ladder, read_ladder
 from mendel.report._made import how_it_was_made
-from mendel.report._text import Estimate, Format, clean, percent
+from mendel.report._methods import methods_of
+from mendel.report._text import Estimate, Format, as_dict, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
-from mendel.report._words import CARRIERS, describe_arm
+from mendel.report._words import CARRIERS, PARTS, describe_arm
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -33,6 +38,24 @@ class Figures:
     effects: Markup | None
     edits: Markup | None
     curve: Markup | None
+    doses: Markup | None = None
+    ladder: Markup | None = None
+
+
+@dataclass(frozen=True)
+class TraitView:
+    """All that the page shows of one trait; what the run does not have is None."""
+
+    trait: TraitSection
+    card: Card
+    cube: Markup | None
+    folded: str
+    """The parts that both pipelines share, in words."""
+    figures: Figures
+    ladder: Ladder | None
+    subset: Subset | None
+    doses: Doses | None
+    tried: TriedTable | None
 
 
 def render_report(run_dir: Path) -> str:
@@ -50,8 +73,9 @@ def render_report(run_dir: Path) -> str:
         policy=_policy(style),
         name=folder.name,
         missing=folder.missing,
-        traits=[(trait, _figures(trait)) for trait in traits],
+        views=[_view(folder, trait) for trait in traits],
         made=how_it_was_made(folder),
+        methods=methods_of(folder),
         cube=folder.cube,
         log_odds=LOG_ODDS,
     )
@@ -62,6 +86,24 @@ def write_report(run_dir: Path) -> Path:
     path = run_dir / PAGE
     write_atomic(path, render_report(run_dir))
     return path
+
+
+def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
+    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait.name))
+    levels = {row.arm: row.level for row in trait.corners}
+    tops = [level.estimate for level in levels.values() if level]
+    top = 1.0 if trait.is_rate else max(tops, default=1.0)
+    return TraitView(
+        trait,
+        card_of(folder, verdict, trait),
+        draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top),
+        " and the ".join(part for part in PARTS if part in folder.shared),
+        _figures(trait),
+        read_ladder(verdict),
+        read_subset(folder, trait.name),
+        read_doses(folder, trait.name),
+        read_tried(folder, trait.name),
+    )
 
 
 def _figures(trait: TraitSection) -> Figures:
