@@ -40,11 +40,15 @@ COLUMNS: Mapping[str, frozenset[str]] = {
             "reason",
         ]
     ),
-    "measurements": frozenset(["student", "trait", "scenario", "score", "hit", "prompt", "response"]),
+    "measurements": frozenset(["student", "trait", "scenario", "sample", "turn", "score", "hit", "judge"]),
     "rollouts": frozenset(),
     "assignments": frozenset(["arm", "prompt_id", "teacher"]),
 }
-"""The columns that the page reads; of the rollouts only that they are there."""
+"""The columns that the page reads; of the rollouts only that they are there. The texts of the measurements, most of the
+file, are read where the page needs them, and not kept."""
+
+REPEATED: Mapping[str, tuple[str, ...]] = {"measurements": ("student", "trait", "scenario", "judge")}
+"""Columns of few distinct values, kept once: a million rows are a few megabytes."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ def _table(path: Path) -> tuple[pa.Table | None, str]:
         return None, "it is not there"
     try:
         # Not pq.read_table, which imports pandas: half a second, a quarter of the page's time.
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, read_dictionary=REPEATED.get(path.stem))
         return file.read([name for name in file.schema_arrow.names if name in COLUMNS[path.stem]]), ""
     except (pa.ArrowException, OSError) as error:
         return None, f"it cannot be read ({one_line(str(error))})"

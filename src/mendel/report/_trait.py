@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mendel.report._edits import EditSize, edit_sizes
-from mendel.report._examples import Responses
+from mendel.report._responses import Responses
 from mendel.report._text import (
     MISSING,
     Estimate,

@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that opens from disk, runs nothing and fetches nothing."""
+"""The page of a run: one HTML file that opens from disk, runs one script of its own and fetches nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.store import write_atomic
-from mendel.report._examples import read_responses
 from mendel.report._figures import Axis, Row, curve, forest
 from mendel.report._folder import read_folder
 from mendel.report._made import how_it_was_made
+from mendel.report._responses import count_responses
 from mendel.report._text import Estimate, Format, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
 from mendel.report._words import CARRIERS, describe_arm
+from mendel.report.transcripts import pack_transcripts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,19 +42,25 @@ def render_report(run_dir: Path) -> str:
     Reads the files of the contract alone. Raises InputError where the folder holds no run.
     """
     folder = read_folder(run_dir)
-    responses = read_responses(folder.tables["measurements"], folder.tables["students"])
+    counted = count_responses(folder.tables["measurements"], folder.tables["students"])
+    responses = counted.by_key
     traits = trait_sections(folder, responses)
-    style = _asset("page.css")
+    transcripts = pack_transcripts(folder, counted)
+    style, script = _asset("page.css"), _asset("page.js") if transcripts.packed else ""
     page = _environment().get_template("page.html.j2")
     return page.render(
         style=_markup(style),
-        policy=_policy(style),
+        script=_markup(script),
+        policy=_policy(style, script),
         name=folder.name,
         missing=folder.missing,
         traits=[(trait, _figures(trait)) for trait in traits],
         made=how_it_was_made(folder),
         cube=folder.cube,
         log_odds=LOG_ODDS,
+        transcripts=transcripts,
+        packed=_markup(transcripts.packed),
+        responses_of=lambda trait, arm: responses.get((trait, arm)),
     )
 
 
@@ -129,10 +136,14 @@ def _finalize(value: object) -> object:
     return value if hasattr(value, "__html__") else clean(str(value))
 
 
-def _policy(style: str) -> str:
-    """The page's content security policy: nothing but this one style sheet."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def _policy(style: str, script: str) -> str:
+    """The page's content security policy: nothing but this one style sheet and, where there is one, this one script."""
+    runs = f"script-src '{_digest(script)}'; " if script else ""
+    return f"default-src 'none'; {runs}style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _asset(name: str) -> str:
