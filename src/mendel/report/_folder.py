@@ -143,7 +143,8 @@ def _table(path: Path) -> tuple[pa.Table | None, str]:
         return None, "it is not there"
     try:
         # Not pq.read_table, which imports pandas: half a second, a quarter of the page's time.
-        file = pq.ParquetFile(path, read_dictionary=REPEATED.get(path.stem))
-        return file.read([name for name in file.schema_arrow.names if name in COLUMNS[path.stem]]), ""
+        names = pq.ParquetFile(path).schema_arrow.names
+        file = pq.ParquetFile(path, read_dictionary=[n for n in names if n in REPEATED.get(path.stem, ())])
+        return file.read([name for name in names if name in COLUMNS[path.stem]]), ""
     except (pa.ArrowException, OSError) as error:
         return None, f"it cannot be read ({one_line(str(error))})"

@@ -71,7 +71,7 @@ def pack_transcripts(folder: RunFolder, counted: Counted) -> Transcripts:
         return Transcripts("", 0, 0)
     try:
         candidates = _candidates(folder, counted)
-    except (pa.ArrowException, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError) as error:
         return Transcripts("", 0, total, f"measurements.parquet: {one_line(str(error))}")
     names = _names(folder, counted)
     packed, held = _fitted(candidates, names, least=FEW * len(counted.keys))
@@ -223,6 +223,8 @@ def _read(
     seen: dict[str, str] = {}
     with pq.ParquetFile(path) as file:
         there = [name for name in (*found, "response") if name in file.schema_arrow.names]
+        if "response" not in there:
+            raise pa.ArrowInvalid("no column `response`")
         start = 0
         for batch in file.iter_batches(8192, columns=there):
             first, last = np.searchsorted(wanted, (start, start + batch.num_rows))

@@ -137,7 +137,7 @@
     const part = node("div", rows.hit[i] ? "case hit" : "case");
     const [student, seed] = data.students[rows.student[i]];
     part.append(
-      node("p", "from", node("strong", "", rows.hit[i] ? "shows the trait" : "does not"), [
+      node("p", "from", node("strong", "", rows.hit[i] ? "shows it" : "does not show it"), [
         "", rows.score[i] === null ? "no score" : `score ${Number(rows.score[i].toPrecision(3))}`,
         armName(data.arms[armOf(i)]), `seed ${seed || "unknown"}`, `student ${student}`,
         ...["sample", "turn"].filter((name) => rows[name][i] !== null).map((name) => `${name} ${rows[name][i]}`),
