@@ -145,6 +145,23 @@ def _table(path: Path) -> tuple[pa.Table | None, str]:
         # Not pq.read_table, which imports pandas: half a second, a quarter of the page's time.
         names = pq.ParquetFile(path).schema_arrow.names
         file = pq.ParquetFile(path, read_dictionary=[n for n in names if n in REPEATED.get(path.stem, ())])
-        return file.read([name for name in names if name in COLUMNS[path.stem]]), ""
+        return _as_text(file.read([name for name in names if name in COLUMNS[path.stem]])), ""
     except (pa.ArrowException, OSError) as error:
         return None, f"it cannot be read ({one_line(str(error))})"
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    """The table with bytes that are no UTF-8 replaced by U+FFFD: Parquet lets anything stand in a column of strings."""
+    import pyarrow as pa
+
+    for i, name in enumerate(table.column_names):
+        column = table[name]
+        if not pa.types.is_string(column.type):
+            continue
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            raw = column.cast(pa.binary()).to_pylist()
+            mended = [None if value is None else value.decode(errors="replace") for value in raw]
+            table = table.set_column(i, name, pa.array(mended, pa.string()))
+    return table

@@ -288,6 +288,18 @@
     return group ? { trait: group[0], arm: group[1], with: other ? other[1] : "" } : {};
   }
 
+  // ---- Wide tables: one that is wider than its place is scrolled, so it must be reached by keyboard
+  const watched = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      const wide = target.scrollWidth > target.clientWidth;
+      for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "wide table"]]) {
+        if (wide) target.setAttribute(name, value);
+        else target.removeAttribute(name);
+      }
+    }
+  });
+  for (const table of document.querySelectorAll(".scroll")) watched.observe(table);
+
   // ---- What people do
   document.documentElement.classList.add("live");
   document.addEventListener("click", (event) => {
