@@ -47,7 +47,8 @@ def count_responses(measurements: pa.Table | None, students: pa.Table | None) ->
     import numpy as np
 
     if measurements is None or students is None or not set(measurements.column_names) >= NEEDED:
-        return Counted((), *(np.zeros(0, np.int64) for _ in range(3)), ())
+        nothing = np.zeros(0, np.int64)
+        return Counted((), nothing, nothing, nothing, ())
     arm_of = _working(students)
     arms = sorted(set(arm_of.values()))
     names, student = codes(measurements, "student")

@@ -154,7 +154,8 @@ def _candidates(folder: RunFolder, counted: Counted) -> _Candidates:
     import numpy as np
 
     measurements, students = folder.tables["measurements"], folder.tables["students"]
-    assert measurements is not None and students is not None  # else nothing was counted
+    if measurements is None or students is None:
+        raise OSError("the tables are not there")
     path = folder.path / "measurements.parquet"
     _, scenario = codes(measurements, "scenario")
     order = order_of_need(counted, scenario[counted.row], _weights(folder, counted))
@@ -204,7 +205,7 @@ def _mean_size(path: Path) -> float:
             for i in range(group.num_columns)
             if group.column(i).path_in_schema == "response"
         ]
-        return sum(c.total_uncompressed_size for c in chunks) / max(1, file.metadata.num_rows)
+        return float(sum(c.total_uncompressed_size for c in chunks)) / max(1, int(file.metadata.num_rows))
 
 
 def _read(
@@ -221,7 +222,8 @@ def _read(
     responses: list[tuple[str, int]] = []
     conversations: dict[str, tuple[Turn, ...]] = {}
     seen: dict[str, str] = {}
-    with pq.ParquetFile(path) as file:
+    # Unbuffered: a column of a million texts is otherwise read as a whole before its first batch.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
         there = [name for name in (*found, "response") if name in file.schema_arrow.names]
         if "response" not in there:
             raise pa.ArrowInvalid("no column `response`")
