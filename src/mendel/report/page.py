@@ -136,7 +136,7 @@ def _finalize(value: object) -> object:
     return value if hasattr(value, "__html__") else clean(str(value))
 
 
-def _policy(style: str, script: str) -> str:
+def _policy(style: str, script: str = "") -> str:
     """The page's content security policy: nothing but this one style sheet and, where there is one, this one script."""
     runs = f"script-src '{_digest(script)}'; " if script else ""
     return f"default-src 'none'; {runs}style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"

@@ -4,6 +4,7 @@
   const PAGE = 20;
   // Words of one text times words of the other: the table of a comparison stays under two megabytes.
   const COMPARED = 1_000_000;
+  const MARKED = 300;
   const at = (id) => document.getElementById(id);
   const dialog = at("explorer"), cases = at("explorer-cases"), body = at("explorer-body");
   const field = Object.fromEntries(
@@ -72,11 +73,12 @@
   // ---- Spans
   function query() {
     const words = field.search.value;
-    return words ? new RegExp(words.replace(/[.*+?^${}()|[\]\\\/-]/g, "\\$&").replaceAll("\\-", "-"), "giu") : null;
+    return words ? new RegExp(words.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu") : null;
   }
 
-  const found = (text, wanted) =>
-    wanted ? [...text.matchAll(wanted)].map((hit) => [hit.index, hit.index + hit[0].length, "mark", ""]) : [];
+  // A single letter can stand in a text thousands of times: the first matches are marked, and all are found.
+  const found = (text, wanted) => (wanted ? [...text.matchAll(wanted)] : [])
+    .slice(0, MARKED).map((hit) => [hit.index, hit.index + hit[0].length, "mark", ""]);
 
   // A judge's passages stand in the response in their order; where one does not, nothing is marked.
   function quoted(text, quote) {
