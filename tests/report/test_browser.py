@@ -29,11 +29,9 @@ window.__pwned = [];
 for (const name of ["alert", "confirm", "prompt", "print", "open"]) window[name] = () => window.__pwned.push(name);
 document.addEventListener("securitypolicyviolation", (event) => window.__pwned.push(event.violatedDirective));
 """
-ALL = """async (once) => {
-  const said = [], seen = new Set();
-  for (const button of document.querySelectorAll("main button[data-group]")) {
-    if (once && seen.has(button.dataset.group)) continue;
-    seen.add(button.dataset.group);
+OPEN_ALL = """async (controls) => {
+  const said = [];
+  for (const button of document.querySelectorAll(controls)) {
     button.click();
     const ready = () => document.getElementById("explorer-count").textContent.endsWith(".");
     while (!ready()) await new Promise((go) => setTimeout(go, 5));
@@ -152,7 +150,7 @@ def test_every_number_opens_its_responses(report: Path, opened: Callable[..., Op
     ]
     total, hits = Counter(arm for arm, _ in rows), Counter(arm for arm, hit in rows if hit)
     arms = sorted(total)
-    said = seen.page.evaluate(ALL, False)
+    said = seen.page.evaluate(OPEN_ALL, "main button[data-group]")
     assert len(said) > 60
     single = [(group, text) for group, text in said if group and " " not in group]
     assert {group for group, _ in single} == set(map(str, range(len(arms))))
@@ -321,7 +319,11 @@ def test_a_sample_says_that_it_is_one(
     hits = read_hits(report, "cube/OOO")
     seen.page.wait_for_function(
         "text => document.getElementById('explorer-count').textContent.endsWith(text)",
-        arg=f"of the arm's 64 responses, of which {hits} show it.",
+        arg=f"of the arm's 64 responses; of all of them {hits} show it.",
+    )
+    seen.page.select_option("#explorer-arm", "")
+    seen.page.wait_for_function(
+        "() => document.getElementById('explorer-count').textContent.includes('no share can be read off it')"
     )
     assert seen.quiet()
 
@@ -413,7 +415,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     verdict = verdicts["traits"]["date_confusion"]
     estimate = verdict["original"]
     told = dict.fromkeys(("scale", "judge", "summary", "explanation", "carrier_why"), "\n".join(names[:90]))
-    for name in names[:6]:
+    for name in names[:4]:
         verdicts["traits"][name] = {**verdict, **told}
     verdict["levels"] |= dict.fromkeys(names, estimate)
     verdicts["warnings"] = names
@@ -487,7 +489,7 @@ def test_hostile_text_is_shown_as_text_and_does_nothing(hostile: Path, opened: C
 
 def test_hostile_names_open_their_own_responses(hostile: Path, opened: Callable[..., Opened]) -> None:
     seen = opened(hostile)
-    said = seen.page.evaluate(ALL, True)
+    said = seen.page.evaluate(OPEN_ALL, "#trait-1 tr.responses button, #trait-3 tr.responses button")
     ones = [text for group, text in said if group and text.startswith("1 response,")]
     assert len(ones) >= len(PAYLOADS)
     assert not [text for _, text in said if text.startswith("0 ")]

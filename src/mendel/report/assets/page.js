@@ -10,6 +10,7 @@
   const field = Object.fromEntries(
     ["search", "trait", "arm", "with", "shown", "least"].map((name) => [name, at(`explorer-${name}`)]));
   const none = { search: "", trait: "", arm: "", with: "", shown: "", least: "" };
+  const filled = new Map();
   let data = null, loading = null, opener = null, entries = [], drawn = 0, timer = 0;
 
   // ---- The data
@@ -24,7 +25,8 @@
   }
 
   const spaced = (name) => name.replaceAll("_", " ");
-  const many = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
+  const whole = (n) => n.toLocaleString("en");
+  const many = (n, what) => `${whole(n)} ${what}${n === 1 ? "" : "s"}`;
   const traitOf = (i) => data.groups[data.rows.group[i]][0];
   const armOf = (i) => data.groups[data.rows.group[i]][1];
   const armName = ([name, label]) => (label === name ? name : `${label} (${name})`);
@@ -38,14 +40,16 @@
   }
 
   function fill(select, all, options) {
-    const before = select.value;
-    const made = [["", all], ...options].map(([value, text]) => {
-      const option = node("option", "", text);
-      option.value = value;
-      return option;
-    });
-    select.replaceChildren(...made);
-    select.value = before;
+    const before = select.value, key = [all, ...options.flat()].join("\n");
+    if (filled.get(select) !== key) {
+      select.replaceChildren(...[["", all], ...options].map(([value, text]) => {
+        const option = node("option", "", text);
+        option.value = value;
+        return option;
+      }));
+      filled.set(select, key);
+      select.value = before;
+    }
     if (select.selectedIndex < 0) select.value = "";
   }
 
@@ -210,23 +214,39 @@
   }
 
   function counted() {
-    const compared = entries[0]?.[1] !== undefined, hits = (side) => entries.filter((e) => data.rows.hit[e[side]]).length;
+    const compared = entries[0]?.[1] !== undefined;
+    const hits = (side) => whole(entries.filter((e) => data.rows.hit[e[side]]).length);
     const said = compared
-      ? `${many(entries.length, "pair")} on the same scenario: ${hits(0)} on the left show it, ${hits(1)} on the right`
-      : `${many(entries.length, "response")}, ${hits(0)} show it`;
+      ? `${many(entries.length, "pair")} on the same scenario: ${hits(0)} on the left show it, ${hits(1)} on the right.`
+      : `${many(entries.length, "response")}, ${hits(0)} show it.`;
+    return [said, sampled()].filter(Boolean).join(" ");
+  }
+
+  // A sample holds more of the rarer kind than there is: the shares of the run must not be read off it.
+  function sampled() {
     const g = data.groups.findIndex(([t, a]) => String(t) === field.trait.value && String(a) === field.arm.value);
-    if (g < 0 || data.held[g] === data.groups[g][3]) return `${said}.`;
-    const [, , shown, total] = data.groups[g];
-    return `${said}. This page holds ${data.held[g]} of the arm's ${total.toLocaleString("en")} responses, of which ${shown} show it.`;
+    if (g >= 0) {
+      const [, , shown, total] = data.groups[g];
+      return data.held[g] === total ? ""
+        : `This page holds ${whole(data.held[g])} of the arm's ${whole(total)} responses; of all of them ${whole(shown)} show it.`;
+    }
+    const all = data.groups.reduce((sum, group) => sum + group[3], 0), held = data.rows.group.length;
+    return held === all ? ""
+      : `This page holds ${whole(held)} of ${whole(all)} responses, those that show it and those that do not in turns: no share can be read off it.`;
   }
 
   // ---- The view
-  function update() {
+  // The arms of the chosen trait, and what the chosen arm can stand beside.
+  function offer() {
     const trait = field.trait.value;
     const there = [...data.arms.keys()].filter((a) => data.groups.some(([t, b]) => b === a && (trait === "" || String(t) === trait)));
     fill(field.arm, "all arms", there.map((a) => [a, armName(data.arms[a])]));
     fill(field.with, "nothing", there.filter((a) => String(a) !== field.arm.value).map((a) => [a, armName(data.arms[a])]));
     field.with.disabled = field.arm.value === "";
+  }
+
+  function update() {
+    offer();
     entries = chosen();
     drawn = 0;
     at("explorer-count").textContent = counted();
@@ -244,7 +264,7 @@
     drawn += next.length;
     const left = entries.length - drawn;
     at("explorer-more").hidden = left === 0;
-    at("explorer-more").textContent = `${Math.min(PAGE, left)} more, of ${left.toLocaleString("en")}`;
+    at("explorer-more").textContent = `${Math.min(PAGE, left)} more, of ${whole(left)}`;
   }
 
   function address() {
@@ -268,10 +288,10 @@
       at("explorer-count").textContent = `This browser cannot unpack the transcripts: ${problem.message}`;
       return;
     }
-    for (const [name, value] of Object.entries({ ...none, ...wanted() })) {
-      // Options of the arms depend on the trait, and are there from the first update on.
-      if (name === "arm" || name === "with") fill(field[name], "", data.arms.map((_, a) => [a, ""]));
-      field[name].value = value;
+    const values = { ...none, ...wanted() };
+    for (const name of ["search", "shown", "least", "trait", "arm", "with"]) {
+      field[name].value = values[name];
+      offer();
     }
     update();
   }
