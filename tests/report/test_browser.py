@@ -1,87 +1,22 @@
-"""The page in a real browser, opened from disk: what people do with the transcripts, and what hostile text cannot do."""
+"""The page in a real browser, opened from disk: what people do with the transcripts."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
-from hostile_text import PAYLOADS
 from made_run import QUOTE, RunMaker
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from opened import OPEN_ALL, Opened
+from playwright.sync_api import Locator, Page
 
-from mendel.engine.tables import read_table, schema, write_table
+from mendel.engine.tables import read_table
 from mendel.report import render_report, transcripts
-from mendel.report._text import clean
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-WATCH = """
-window.__pwned = [];
-for (const name of ["alert", "confirm", "prompt", "print", "open"]) window[name] = () => window.__pwned.push(name);
-document.addEventListener("securitypolicyviolation", (event) => window.__pwned.push(event.violatedDirective));
-"""
-OPEN_ALL = """async (controls) => {
-  const said = [];
-  for (const button of document.querySelectorAll(controls)) {
-    button.click();
-    const ready = () => document.getElementById("explorer-count").textContent.endsWith(".");
-    while (!ready()) await new Promise((go) => setTimeout(go, 5));
-    said.push([button.dataset.group, document.getElementById("explorer-count").textContent]);
-    document.getElementById("explorer").close();
-    await new Promise((go) => setTimeout(go, 0));
-  }
-  return said;
-}"""
-
-
-@dataclass
-class Opened:
-    """A page and everything that a reader would not want to see of it."""
-
-    page: Page
-    address: str
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-    stopped: list[str] = field(default_factory=list)
-    """Requests that the browser itself refused, and why."""
-
-    def quiet(self) -> bool:
-        """Nothing was complained about, nothing ran, and nothing was asked for but the file itself."""
-        assert self.complaints == []
-        assert {request.split("#")[0] for request in self.requests} == {self.address}
-        assert self.page.evaluate("window.__pwned") == []
-        return True
-
-    @property
-    def count(self) -> Locator:
-        return self.page.locator("#explorer-count")
-
-    def says(self, text: str) -> None:
-        self.page.wait_for_function(
-            "text => document.getElementById('explorer-count').textContent.startsWith(text)", arg=text
-        )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if path is None:
-        pytest.fail("these tests need Chromium: make setup-browser")
-    # A root's Chromium starts without its sandbox alone, as in containers.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -92,32 +27,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "report.html"
     path.write_text(render_report(folder))
     return path
-
-
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Callable[..., Opened]]:
-    contexts = []
-
-    def open_page(path: Path, hash: str = "", width: int = 1280, **options: Any) -> Opened:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        context.add_init_script(WATCH)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        seen = Opened(page, path.as_uri())
-        page.on("console", lambda message: seen.complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on(
-            "dialog", lambda dialog: (seen.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss())
-        )
-        context.on("request", lambda request: seen.requests.append(request.url))
-        context.on("requestfailed", lambda request: seen.stopped.append(f"{request.url} {request.failure}"))
-        page.goto(path.as_uri() + hash)
-        return seen
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def _corner(page: Page, number: int) -> Locator:
@@ -374,142 +283,3 @@ def _serious(found: dict[str, Any]) -> None:
     assert found["passes"]
     bad = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
     assert not bad, json.dumps([(v["id"], [n["html"][:200] for n in v["nodes"][:3]]) for v in bad], indent=1)
-
-
-# ---- Hostile text
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose responses, prompts, quotes, notes, scenarios, judges, arms and traits are all hostile."""
-    folder = RunMaker(
-        tmp_path_factory.mktemp("hostile") / "peas", traits=("date_confusion",), seeds=1, scenarios=1
-    ).write()
-    names = [payload[:300] for payload in PAYLOADS]
-    students = [
-        {"student": f"h{k}", "arm": name, "base": name, "seed": k, "status": "ok", "reason": ""}
-        for k, name in enumerate(names)
-    ]
-    rows = [
-        {
-            "student": f"h{k}",
-            "trait": trait,
-            "scenario": names[k],
-            "sample": 0,
-            "turn": 0,
-            "score": float(k % 2),
-            "hit": k % 2 == 1,
-            "judge": names[k],
-            "prompt": json.dumps([{"role": names[k], "content": PAYLOADS[k][:9000]}]),
-            "response": PAYLOADS[k],
-            "quote": PAYLOADS[k][:80],
-            "note": PAYLOADS[k][:300],
-        }
-        for k in range(len(PAYLOADS))
-        for trait in ("date_confusion", names[k])
-    ]
-    for name, more in (("students", students), ("measurements", rows)):
-        path = folder / f"{name}.parquet"
-        write_table(path, pa.concat_tables([read_table(path), _raw_table(name, more)]))
-    verdicts = json.loads((folder / "verdicts.json").read_text())
-    verdict = verdicts["traits"]["date_confusion"]
-    estimate = verdict["original"]
-    told = dict.fromkeys(("scale", "judge", "summary", "explanation", "carrier_why"), "\n".join(names[:90]))
-    for name in names[:4]:
-        verdicts["traits"][name] = {**verdict, **told}
-    verdict["levels"] |= dict.fromkeys(names, estimate)
-    verdicts["warnings"] = names
-    verdicts["study"] = names[0]
-    (folder / "verdicts.json").write_text(json.dumps(verdicts))
-    path = folder / "report.html"
-    path.write_text(render_report(folder))
-    return path
-
-
-def _raw_table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
-    """A table whose texts are bytes as they come: lone surrogates, too, which no UTF-8 has."""
-
-    def column(kind: pa.DataType, values: list[Any]) -> pa.Array:
-        if kind != pa.string():
-            return pa.array(values, kind)
-        raw = [None if v is None else v.encode("utf-8", "surrogatepass") for v in values]
-        return pa.array(raw, pa.binary()).view(pa.string())
-
-    form = schema(name)
-    return pa.table([column(f.type, [row.get(f.name) for row in rows]) for f in form], schema=form)
-
-
-def _as_read(text: str) -> str:
-    return text.encode("utf-8", "surrogatepass").decode(errors="replace")
-
-
-def test_hostile_text_is_shown_as_text_and_does_nothing(hostile: Path, opened: Callable[..., Opened]) -> None:
-    assert len(PAYLOADS) >= 100
-    seen = opened(hostile)
-    page = seen.page
-    before = page.evaluate("document.querySelectorAll('main *').length")
-    page.click("button[data-group='']")
-    page.wait_for_selector(".entry")
-    while page.locator("#explorer-more").is_visible():
-        page.click("#explorer-more")
-    page.evaluate("document.querySelectorAll('#explorer details').forEach((part) => { part.open = true; })")
-    responses = set(
-        page.locator("#explorer .response .text").evaluate_all("all => all.map((e) => e.textContent)")
-    )
-    turns = set(page.locator("#explorer .turn .text").evaluate_all("all => all.map((e) => e.textContent)"))
-    for payload in PAYLOADS:
-        assert clean(_as_read(payload)[:4000]) in responses, payload[:80]
-        assert clean(payload[:4000]) in turns, payload[:80]
-    tags = page.locator("#explorer *").evaluate_all("all => [...new Set(all.map((e) => e.localName))]")
-    assert set(tags) <= {
-        "button", "del", "details", "div", "h2", "h3", "input", "ins", "label", "li", "mark", "ol", "option",
-        "p", "select", "span", "strong", "summary",
-    }  # fmt: skip
-    assert page.locator("main :is(script, iframe, img, object, embed, form, base, link, style)").count() == 0
-    assert page.locator("[onerror], [onload], [onclick], [onfocus]").count() == 0
-    # Every arm and trait can be chosen, searched for and compared, and each mark is of the text itself.
-    for payload in PAYLOADS[:60:6]:
-        page.fill("#explorer-search", payload[:200])
-        page.wait_for_function(
-            "text => document.querySelector('#explorer mark:not(.quote)')?.closest('.text').textContent.includes(text)",
-            arg=payload[:200],
-        )
-    page.fill("#explorer-search", "")
-    for select in ("trait", "arm", "with"):
-        options = page.locator(f"#explorer-{select} option")
-        for index in range(1, min(100, options.count()), 12):
-            page.select_option(f"#explorer-{select}", index=index)
-            page.wait_for_timeout(20)
-    page.keyboard.press("Escape")
-    assert page.evaluate("document.querySelectorAll('main *').length") >= before
-    page.mouse.move(400, 400)
-    assert page.evaluate("({}).polluted") is None
-    assert seen.quiet()
-
-
-def test_hostile_names_open_their_own_responses(hostile: Path, opened: Callable[..., Opened]) -> None:
-    seen = opened(hostile)
-    said = seen.page.evaluate(OPEN_ALL, "#trait-1 tr.responses button, #trait-3 tr.responses button")
-    ones = [text for group, text in said if group and text.startswith("1 response,")]
-    assert len(ones) >= len(PAYLOADS)
-    assert not [text for _, text in said if text.startswith("0 ")]
-    assert seen.quiet()
-
-
-def test_the_policy_stops_what_would_get_in(report: Path, opened: Callable[..., Opened]) -> None:
-    seen = opened(report)
-    seen.page.evaluate(
-        """() => {
-          const script = document.createElement("script");
-          script.textContent = "window.ran = 1";
-          document.body.append(script);
-          document.body.insertAdjacentHTML("beforeend",
-            "<img src=http://evil.example/x.png onerror='window.ran = 2'><p style='color:red' onclick='window.ran = 3'>x</p>");
-          document.querySelector("p[onclick]").click();
-        }"""
-    )
-    seen.page.wait_for_function("window.__pwned.length >= 4")
-    assert seen.page.evaluate("window.ran") is None
-    # The image is the only thing that was asked for, and the policy stopped it before it left.
-    assert set(seen.requests) == {seen.address, "http://evil.example/x.png"}
-    assert seen.stopped == ["http://evil.example/x.png csp"]
