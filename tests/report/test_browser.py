@@ -213,6 +213,13 @@ def test_the_keyboard_is_enough(report: Path, opened: Callable[..., Opened]) -> 
     page.keyboard.press("Escape")
     assert not page.locator("#explorer").is_visible()
     assert _corner(page, 2).evaluate("e => e === document.activeElement")
+    # From within the search field, too.
+    page.keyboard.press("Enter")
+    seen.says("64 responses")
+    page.fill("#explorer-search", "case")
+    page.keyboard.press("Escape")
+    assert not page.locator("#explorer").is_visible()
+    assert _corner(page, 2).evaluate("e => e === document.activeElement")
     assert seen.quiet()
 
 

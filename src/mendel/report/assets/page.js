@@ -217,7 +217,7 @@
     const compared = entries[0]?.[1] !== undefined;
     const hits = (side) => whole(entries.filter((e) => data.rows.hit[e[side]]).length);
     const said = compared
-      ? `${many(entries.length, "pair")} on the same scenario: ${hits(0)} on the left show it, ${hits(1)} on the right.`
+      ? `${many(entries.length, "pair")} on the same scenario: ${hits(0)} of the first arm show it, ${hits(1)} of the second.`
       : `${many(entries.length, "response")}, ${hits(0)} show it.`;
     return [said, sampled()].filter(Boolean).join(" ");
   }
@@ -288,6 +288,7 @@
       at("explorer-count").textContent = `This browser cannot unpack the transcripts: ${problem.message}`;
       return;
     }
+    if (!dialog.open) return;
     const values = { ...none, ...wanted() };
     for (const name of ["search", "shown", "least", "trait", "arm", "with"]) {
       field[name].value = values[name];
@@ -332,6 +333,12 @@
   });
   at("explorer-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  // In a search field, Escape would clear what was typed, and the dialog would stay.
+  field.search.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    dialog.close();
+  });
   dialog.addEventListener("close", () => { setHash(""); opener?.focus(); });
   at("explorer-clear").addEventListener("click", () => {
     for (const name of Object.keys(none)) field[name].value = "";
