@@ -315,7 +315,7 @@
   const watched = new ResizeObserver((seen) => {
     for (const { target } of seen) {
       const wide = target.scrollWidth > target.clientWidth;
-      for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "wide table"]]) {
+      for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "wide table"]]) {
         if (wide) target.setAttribute(name, value);
         else target.removeAttribute(name);
       }
