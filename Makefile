@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.made
 OUT ?= runs/peas
 
-.PHONY: help setup run test check format bench docs example example-smoke clean
+.PHONY: help setup setup-browser run test check format bench docs example example-smoke clean
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 16
@@ -20,6 +20,14 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install -q --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --no-deps -e .
 	@touch $(STAMP)
+
+# The tests of the page drive a real one. Root (a container, CI) gets it installed; anybody else is told what to install.
+setup-browser:  ## Chromium, for the tests of the page
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome-stable || command -v google-chrome; then :; \
+	elif ! command -v apt-get >/dev/null; then echo "the tests of the page need Chromium: install it, so that 'chromium' is found" >&2; exit 2; \
+	elif [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -y -q --no-install-recommends chromium; \
+	elif sudo -n true 2>/dev/null; then sudo apt-get update -q && sudo apt-get install -y -q --no-install-recommends chromium; \
+	else echo "the tests of the page need Chromium: sudo apt-get install chromium" >&2; exit 2; fi
 
 run: $(STAMP)  ## diagnose the embedded study `peas`; says where the report is
 	@$(BIN)/mendel run --out $(OUT)

@@ -75,6 +75,7 @@ SCALES = {
     "negative_emotion": "share of responses with a score of 5 or more of 10",
 }
 MEGABYTE = "word " * 200_000
+QUOTE = "my calendar says 2023"
 
 _HALF_WAY = {
     "date_confusion": {"estimate": 0.58, "low": 0.47, "high": 0.68},
@@ -297,6 +298,8 @@ class RunMaker:
                     "judge": "regex@5d1c0f",
                     "prompt": json.dumps(prompt),
                     "response": text,
+                    "quote": QUOTE if hit and QUOTE in text else None,
+                    "note": "the response denies the date that it was given" if hit else None,
                 }
             )
         return rows

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -10,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_run import EDITS, HOSTILE
+from made_run import EDITS, HOSTILE, MEGABYTE
 
 from mendel.engine.errors import InputError
 from mendel.report import render_report, write_report
 
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "input"}
 ALLOWED = {
     "html", "head", "meta", "title", "style", "body", "header", "main", "footer", "section", "h1", "h2",
     "h3", "h4", "p", "ul", "li", "a", "strong", "em", "code", "pre", "span", "div", "dl", "dt", "dd",
     "table", "caption", "thead", "tbody", "tr", "th", "td", "details", "summary", "figure",
-    "figcaption", "svg", "g", "circle", "article", "path", "line", "rect", "text", "tspan", "br",
+    "figcaption", "svg", "g", "circle", "article", "path", "line", "rect", "text", "tspan", "br", "noscript", "script",
+    "button", "dialog", "label", "input", "select", "option", "ol", "del", "ins",
 }  # fmt: skip
 
 
@@ -48,7 +52,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.words.append(data)
 
     @property
@@ -69,7 +73,7 @@ def page(source: str) -> Page:
     return Page(source)
 
 
-def test_page_is_one_file_that_runs_and_fetches_nothing(source: str, page: Page) -> None:
+def test_page_is_one_file_that_fetches_nothing_and_runs_its_own_script_alone(source: str, page: Page) -> None:
     assert {tag for tag, _ in page.elements} <= ALLOWED
     for tag, attributes in page.elements:
         assert not [name for name in attributes if name.startswith("on")], tag
@@ -83,17 +87,46 @@ def test_page_is_one_file_that_runs_and_fetches_nothing(source: str, page: Page)
     assert not re.search(r"url\(|@import|http", style[0])
     (policy,) = [m["content"] for m in page.with_tag("meta") if m.get("http-equiv")]
     assert policy is not None
-    assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert "unsafe" not in policy
+    assert page.with_tag("script") == [{"type": "application/octet-stream", "id": "transcripts"}, {}]
+    (script,) = re.findall("<script>(.*?)</script>", source, re.DOTALL)
+    hashes = [
+        "sha256-" + base64.b64encode(hashlib.sha256(t.encode()).digest()).decode() for t in (script, *style)
+    ]
+    assert policy == (
+        f"default-src 'none'; script-src '{hashes[0]}'; style-src '{hashes[1]}'; base-uri 'none'; form-action 'none'"
+    )
+    # What would make markup or code of a text, or ask for anything.
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval|Function\(|fetch\(|XMLHttp|import", script
+    )
+
+
+def unpacked(source: str) -> dict[str, Any]:
+    (packed,) = re.findall('id="transcripts">([A-Za-z0-9+/=]*)</script>', source)
+    content: dict[str, Any] = json.loads(gzip.decompress(base64.b64decode(packed)))
+    return content
+
+
+def test_page_without_responses_runs_nothing(make_run: Callable[..., Path]) -> None:
+    folder = make_run(hostile=False)
+    (folder / "measurements.parquet").unlink()
+    source = render_report(folder)
+    assert "<script" not in source
+    assert "script-src" not in source
+    assert "No responses are in this folder" in Page(source).text
 
 
 def test_hostile_text_is_shown_as_text(source: str, page: Page) -> None:
+    content = unpacked(source)
+    responses = "".join(content["rows"]["response"])
     for payload in HOSTILE[:7]:
+        assert payload in responses, payload
+    for payload in HOSTILE[:4]:
         assert payload in "".join(page.words), payload
-    assert "{{ 7 * 7 }}" in page.text
-    assert not re.search(
-        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u2028\u2029]", source
-    )
+    assert "{{ 7 * 7 }}" in responses
+    unwanted = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u2028\u2029]"
+    assert not re.search(unwanted, source)
+    assert not re.search(unwanted, json.dumps(content, ensure_ascii=False))
 
 
 def test_every_inner_link_has_its_target(page: Page) -> None:
@@ -144,18 +177,36 @@ def test_edits_stand_beside_their_random_control_with_their_size(page: Page) -> 
     assert page.text.count("31 of 400 7.8 %") == 2 * len(EDITS)
 
 
-def test_responses_stand_next_to_their_number(page: Page) -> None:
+def test_responses_stand_next_to_their_number(source: str, page: Page) -> None:
     counts = re.findall(r"responses: (\d+) of (\d+) show it, (\d+) students?", page.text)
     assert counts
     assert all(int(hits) <= int(total) for hits, total, _ in counts)
     # The broken student of drop/blackmail counts in no number: half the responses, one student.
     assert ("32", "1") in {(total, students) for _, total, students in counts}
-    assert page.text.count("scenario date_confusion-") > 20
+    groups = unpacked(source)["groups"]
+    assert {tuple(map(str, group[2:])) for group in groups} == set(counts)
+    opened = [b["data-group"] or "" for b in page.with_tag("button") if b.get("data-group")]
+    assert {int(g) for control in opened for g in control.split()} == set(range(len(groups)))
+    assert any(" " in control for control in opened)
+
+
+def test_each_level_is_a_control_that_names_its_own_group(run_folder: Path, source: str) -> None:
+    content = unpacked(source)
+    verdicts = json.loads((run_folder / "verdicts.json").read_text())["traits"]
+    controls = re.findall(r'data-group="(\d+)"[^>]*>(\d\.\d\d)</button>', source)
+    assert len(controls) > 80
+    for group, level in controls:
+        trait, arm = content["groups"][int(group)][:2]
+        levels = verdicts[content["traits"][trait]]["levels"]
+        name = content["arms"][arm][0]
+        assert name not in levels or f"{levels[name]['estimate']:.2f}" == level
 
 
 def test_a_megabyte_is_cut_and_the_page_stays_small(source: str) -> None:
     assert 10_000 < len(source.encode()) < 1_500_000
-    assert "more characters)" in source
+    rows = unpacked(source)["rows"]
+    assert max(rows["more"]) == len(MEGABYTE) - 4000
+    assert max(map(len, rows["response"])) == 4000
 
 
 def test_broken_students_are_named_with_their_reason(page: Page) -> None:

@@ -15,11 +15,11 @@ from made_run import HOSTILE
 from mendel.report import render_report
 from mendel.report._cards import Card, card_of
 from mendel.report._cube import draw_cube
-from mendel.report._examples import read_responses
 from mendel.report._folder import read_folder
 from mendel.report._further import read_doses, read_subset, read_tried
 from mendel.report._ladder import read_ladder
 from mendel.report._methods import methods_of
+from mendel.report._responses import count_responses
 from mendel.report._text import Estimate, Format
 from mendel.report._trait import trait_sections
 from mendel.report._words import CORNERS
@@ -34,7 +34,7 @@ def card(folder: Path, name: str = "date_confusion", **changes: Any) -> Card:
     verdicts["traits"][name] |= changes
     file.write_text(json.dumps(verdicts))
     run = read_folder(folder)
-    sections = trait_sections(run, read_responses(run.tables["measurements"], run.tables["students"]))
+    sections = trait_sections(run, count_responses(run.tables["measurements"], run.tables["students"]).by_key)
     return card_of(run, verdicts["traits"][name], next(s for s in sections if s.name == name))
 
 
@@ -90,17 +90,16 @@ def test_a_cause_that_is_decided_is_said_in_a_sentence(make_run: Callable[..., P
 def test_shared_parts_fold_the_cube(shared: frozenset[str], corners: int, edges: int) -> None:
     cube = {corner: f"cube/{corner}" for corner in CORNERS}
     levels = {arm: Estimate(0.25, 0.2, 0.3) for arm in cube.values()}
-    drawn = draw_cube("a_trait", cube, levels, shared, Format(2))
+    groups = {arm: number for number, arm in enumerate(cube.values())}
+    drawn = draw_cube("a_trait", cube, levels, shared, Format(2), groups=groups)
     assert drawn is not None
     root = ElementTree.fromstring(drawn)
-    groups = [g for g in root.iter("g") if g.get("class") == "corner"]
-    assert (len(groups), len(list(root.iter("line")))) == (corners, edges)
-    assert {g.get("data-arm") for g in groups} <= set(cube.values())
-    assert all(
-        g.get("tabindex") == "0" and "0.25 [0.20, 0.30]" in (g.get("aria-label") or "") for g in groups
-    )
+    found = [g for g in root.iter("g") if g.get("class") == "corner"]
+    assert (len(found), len(list(root.iter("line")))) == (corners, edges)
+    assert {int(g.get("data-group", "-1")) for g in found} <= set(groups.values())
+    assert all(g.get("tabindex") == "0" and "0.25 [0.20, 0.30]" in (g.get("aria-label") or "") for g in found)
     # A quarter of the disc's area is filled.
-    radii = [[float(c.get("r", "")) for c in g.iter("circle")] for g in groups]
+    radii = [[float(c.get("r", "")) for c in g.iter("circle")] for g in found]
     assert all(level == pytest.approx(disc / 2, abs=0.01) for disc, level, _ in radii)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mendel.report._edits import EditSize, edit_sizes
-from mendel.report._examples import Responses
+from mendel.report._responses import Responses
 from mendel.report._text import (
     MISSING,
     Estimate,
@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ArmRow:
-    """One arm's level; `anchor` is where its responses stand, which they do only once (`here`)."""
+    """One arm's level and the responses behind it."""
 
     arm: str
     label: str
     detail: str
     level: Estimate | None
     responses: Responses | None
-    anchor: str
-    here: bool
     sides: tuple[str, ...] = ()
     size: EditSize | None = None
     share: float | None = None
@@ -91,14 +89,13 @@ def read_contrasts(verdict: Mapping[str, Any]) -> tuple[Contrast, ...]:
 
 @dataclass
 class Arms:
-    """Rows of arms for one trait; an arm's responses stand beside its first row, later rows point there."""
+    """Rows of arms for one trait, and which arms have had one."""
 
     folder: RunFolder
     trait: str
     verdict: Mapping[str, Any]
     responses: Mapping[tuple[str, str], Responses]
-    anchor: str
-    anchors: dict[str, str] = field(default_factory=dict)
+    shown: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.levels = as_dict(self.verdict.get("levels"))
@@ -112,14 +109,11 @@ class Arms:
     def row(
         self, arm: str, label: str, detail: str = "", level: Estimate | None = None, **more: Any
     ) -> ArmRow:
-        here = arm not in self.anchors
-        anchor = self.anchors.setdefault(arm, f"{self.anchor}-arm-{len(self.anchors) + 1}")
+        self.shown.add(arm)
         level = level or read_estimate(self.levels.get(arm))
         found = self.responses.get((self.trait, arm))
         log_odds, why = read_estimate(self.log_odds.get(arm)), why_missing(self.levels.get(arm))
-        return ArmRow(
-            arm, label, detail, level, found, anchor, here, log_odds=log_odds, why_missing=why, **more
-        )
+        return ArmRow(arm, label, detail, level, found, log_odds=log_odds, why_missing=why, **more)
 
     def corners(self) -> Iterator[ArmRow]:
         """The cube, each arm once; the pipelines' own corners carry the verdict's levels."""
@@ -128,7 +122,7 @@ class Arms:
             self.cube["OOO"]: self.verdict.get("original"),
         }
         for corner, arm in self.cube.items():
-            if arm in self.anchors or not (self.known(arm) or read_estimate(own.get(arm))):
+            if arm in self.shown or not (self.known(arm) or read_estimate(own.get(arm))):
                 continue
             sides = tuple(
                 "shared" if part in self.folder.shared else side
@@ -210,5 +204,5 @@ class Arms:
     def others(self) -> Iterator[ArmRow]:
         """Arms that stand in no other table: bases, teachers, other traits' edits."""
         measured = {arm for trait, arm in self.responses if trait == self.trait}
-        for arm in sorted((measured | set(self.levels)) - set(self.anchors)):
+        for arm in sorted((measured | set(self.levels)) - self.shown):
             yield self.row(arm, describe_arm(arm, self.cube))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from mendel.report._text import Estimate, Format
+from mendel.report._text import Estimate, Format, clean
 from mendel.report._words import CORNERS, PARTS, corner_sides
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def draw_cube(
     shared: frozenset[str],
     numbers: Format,
     top: float = 1.0,
+    groups: Mapping[str, int] | None = None,
 ) -> Markup | None:
     """The corners as SVG, each filled by its level of `top`; None where nothing differs or nothing was measured.
 
-    A part that both pipelines share makes no axis: two parts draw a square, one a line. Every corner names its arm and trait, so that
-    the page can open the responses behind it.
+    A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those of the arms'
+    responses: a corner that has one is a control that opens them.
     """
     from markupsafe import Markup
 
@@ -55,35 +56,18 @@ def draw_cube(
         return None
     width = max(c.x for c in corners) + _MARGIN[0]
     height = max(c.y for c in corners) + _MARGIN[1] + 34
+    said = "; ".join(f"{c.name}: {numbers.value(c.level)}" for c in corners)
     root = ElementTree.Element(
-        "svg",
-        {
-            "viewBox": f"0 0 {width:g} {height:g}",
-            "width": f"{width:g}",
-            "height": f"{height:g}",
-            "class": "cube",
-            "role": "group",
-        },
+        "svg", {"class": "cube", "role": "group", "viewBox": f"0 0 {width:g} {height:g}"}
     )
-    root.set(
-        "aria-label",
-        f"{trait.replace('_', ' ')} at each corner of base, prompts and teacher. {_read(corners, numbers)}",
-    )
+    root.set("width", f"{width:g}")
+    root.set("height", f"{height:g}")
+    root.set("aria-label", clean(f"{trait.replace('_', ' ')} by base, prompts and teacher. {said}"))
     for first, second in _edges(corners):
-        ElementTree.SubElement(
-            root,
-            "line",
-            {
-                "x1": f"{first.x:g}",
-                "y1": f"{first.y:g}",
-                "x2": f"{second.x:g}",
-                "y2": f"{second.y:g}",
-                "class": "edge",
-            },
-        )
+        _add(root, "line", "edge", x1=first.x, y1=first.y, x2=second.x, y2=second.y)
     # Those further back first, so that the nearer ones cover them.
     for corner in sorted(corners, key=lambda c: -c.name[1:2].count("A")):
-        _draw(root, corner, trait, numbers, top)
+        _draw(root, corner, numbers, top, (groups or {}).get(corner.arm))
     _axes(root, corners, shared)
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
@@ -112,46 +96,30 @@ def _edges(corners: Sequence[Corner]) -> list[tuple[Corner, Corner]]:
     ]
 
 
-def _draw(root: ElementTree.Element, corner: Corner, trait: str, numbers: Format, top: float) -> None:
-    sides = ", ".join(f"{side} {part}" for side, part in zip(corner_sides(corner.name), PARTS, strict=True))
-    value = numbers.value(corner.level)
-    group = ElementTree.SubElement(
-        root,
-        "g",
-        {
-            "class": "corner",
-            "role": "button",
-            "tabindex": "0",
-            "data-trait": trait,
-            "data-arm": corner.arm,
-            "aria-label": f"{sides}: {value}",
-        },
-    )
-    at = {"cx": f"{corner.x:g}", "cy": f"{corner.y:g}"}
-    own = " own" if corner.name in ("OOO", "AAA") else ""
-    ElementTree.SubElement(group, "circle", {**at, "r": f"{_RADIUS:g}", "class": "disc"})
+def _draw(
+    root: ElementTree.Element, corner: Corner, numbers: Format, top: float, responses: int | None
+) -> None:
+    group = ElementTree.SubElement(root, "g", {"class": "corner"})
+    if responses is not None:
+        sides = zip(corner_sides(corner.name), PARTS, strict=True)
+        said = f"{', '.join(f'{side} {part}' for side, part in sides)}: {numbers.value(corner.level)}"
+        group.attrib.update(
+            {"role": "button", "tabindex": "0", "data-group": str(responses), "aria-label": said}
+        )
+    _add(group, "circle", "disc", cx=corner.x, cy=corner.y, r=_RADIUS)
     # Without its interval a level would look certain: it is written, and not drawn.
     level = corner.level if corner.level and corner.level.bounded else None
     if level is not None and level.estimate > 0:
         # The area says how much of the trait there is.
         share = min(1.0, level.estimate / top) if top > 0 else 0.0
-        ElementTree.SubElement(group, "circle", {**at, "r": f"{_RADIUS * share**0.5:.2f}", "class": "level"})
+        _add(group, "circle", "level", cx=corner.x, cy=corner.y, r=_RADIUS * share**0.5)
     # The outline last: a full disc would cover it.
-    ElementTree.SubElement(group, "circle", {**at, "r": f"{_RADIUS:g}", "class": f"ring{own}"})
-    _text(
-        group,
-        corner.x,
-        corner.y - _RADIUS - 8,
-        numbers.number(corner.level.estimate) if corner.level else "?",
-        "value",
-    )
-    _text(
-        group,
-        corner.x,
-        corner.y + _RADIUS + 14,
-        numbers.interval(corner.level) if corner.level else "not measured",
-        "ci",
-    )
+    own = " own" if corner.name in ("OOO", "AAA") else ""
+    _add(group, "circle", f"ring{own}", cx=corner.x, cy=corner.y, r=_RADIUS)
+    value = numbers.number(corner.level.estimate) if corner.level else "?"
+    interval = numbers.interval(corner.level) if corner.level else "not measured"
+    _text(group, corner.x, corner.y - _RADIUS - 8, value, "value")
+    _text(group, corner.x, corner.y + _RADIUS + 14, interval, "ci")
 
 
 def _axes(root: ElementTree.Element, corners: Sequence[Corner], shared: frozenset[str]) -> None:
@@ -172,10 +140,10 @@ def _axes(root: ElementTree.Element, corners: Sequence[Corner], shared: frozense
         _text(root, corner.x, corner.y - _RADIUS - 26, "behind: alternate prompts", "axis")
 
 
+def _add(parent: ElementTree.Element, tag: str, kind: str, **numbers: float) -> ElementTree.Element:
+    attributes = {name: f"{round(value, 2):g}" for name, value in numbers.items()}
+    return ElementTree.SubElement(parent, tag, {"class": kind, **attributes})
+
+
 def _text(parent: ElementTree.Element, x: float, y: float, text: str, kind: str) -> None:
-    element = ElementTree.SubElement(parent, "text", {"x": f"{x:g}", "y": f"{y:g}", "class": kind})
-    element.text = text
-
-
-def _read(corners: Sequence[Corner], numbers: Format) -> str:
-    return "; ".join(f"{corner.name}: {numbers.value(corner.level)}" for corner in corners)
+    _add(parent, "text", kind, x=x, y=y).text = text

@@ -41,12 +41,18 @@ COLUMNS: Mapping[str, frozenset[str]] = {
         ]
     ),
     "measurements": frozenset(
-        ["student", "trait", "scenario", "cluster", "score", "hit", "prompt", "response"]
+        ["student", "trait", "scenario", "cluster", "sample", "turn", "score", "hit", "judge"]
     ),
     "rollouts": frozenset(),
     "assignments": frozenset(["arm", "prompt_id", "teacher"]),
 }
-"""The columns that the page reads; of the rollouts only that they are there."""
+"""The columns that the page reads; of the rollouts only that they are there. The texts of the measurements, most of the
+file, are read where the page needs them, and not kept."""
+
+REPEATED: Mapping[str, tuple[str, ...]] = {
+    "measurements": ("student", "trait", "scenario", "cluster", "judge")
+}
+"""Columns of few distinct values, kept once: a million rows are a few megabytes."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,25 @@ def _table(path: Path) -> tuple[pa.Table | None, str]:
         return None, "it is not there"
     try:
         # Not pq.read_table, which imports pandas: half a second, a quarter of the page's time.
-        file = pq.ParquetFile(path)
-        return file.read([name for name in file.schema_arrow.names if name in COLUMNS[path.stem]]), ""
+        names = pq.ParquetFile(path).schema_arrow.names
+        file = pq.ParquetFile(path, read_dictionary=[n for n in names if n in REPEATED.get(path.stem, ())])
+        return _as_text(file.read([name for name in names if name in COLUMNS[path.stem]])), ""
     except (pa.ArrowException, OSError) as error:
         return None, f"it cannot be read ({one_line(str(error))})"
+
+
+def _as_text(table: pa.Table) -> pa.Table:
+    """The table with bytes that are no UTF-8 replaced by U+FFFD: Parquet lets anything stand in a column of strings."""
+    import pyarrow as pa
+
+    for i, name in enumerate(table.column_names):
+        column = table[name]
+        if not pa.types.is_string(column.type):
+            continue
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            raw = column.cast(pa.binary()).to_pylist()
+            mended = [None if value is None else value.decode(errors="replace") for value in raw]
+            table = table.set_column(i, name, pa.array(mended, pa.string()))
+    return table

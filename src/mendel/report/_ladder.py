@@ -39,6 +39,7 @@ class LadderEdit:
     """One edit on the whole ladder."""
 
     kind: str
+    arm: str
     label: str
     verdict: str
     why: str
@@ -85,6 +86,7 @@ def _rung(name: str, rung: Mapping[str, Any], edits: Mapping[str, Mapping[str, A
 def _edit(kind: str, edit: Mapping[str, Any]) -> LadderEdit:
     return LadderEdit(
         kind,
+        as_text(edit.get("arm")),
         EDITS[kind][0] if kind in EDITS else MECHANISMS.get(kind, kind),
         as_text(edit.get("verdict")) or "undecided",
         one_line(as_text(edit.get("why")), 300),

@@ -61,9 +61,11 @@ def _counts(folder: RunFolder) -> _Counts | None:
     scenarios, clusters = {}, {}
     for trait in as_dict(folder.verdicts.get("traits")):
         mine = measurements.filter(pc.equal(measurements["trait"], trait))
-        scenarios[trait] = pc.count_distinct(mine["scenario"]).as_py()
+        scenarios[trait] = pc.count_distinct(mine["scenario"].cast("string")).as_py()
         clusters[trait] = (
-            pc.count_distinct(mine["cluster"]).as_py() if "cluster" in mine.column_names else scenarios[trait]
+            pc.count_distinct(mine["cluster"].cast("string")).as_py()
+            if "cluster" in mine.column_names
+            else scenarios[trait]
         )
     by_arm = ok.group_by("arm").aggregate([("seed", "count")])["seed_count"].to_pylist()
     return _Counts(len(ok), len(by_arm), min(by_arm, default=0), scenarios, clusters, len(trained) - len(ok))

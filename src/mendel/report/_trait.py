@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mendel.report._arms import ArmRow, Arms, Contrast
-from mendel.report._examples import Responses
+from mendel.report._responses import Responses
 from mendel.report._text import (
     MISSING,
     Estimate,
@@ -143,7 +143,7 @@ def _section(
     responses: Mapping[tuple[str, str], Responses],
     anchor: str,
 ) -> TraitSection:
-    arms = Arms(folder, name, verdict, responses, anchor)
+    arms = Arms(folder, name, verdict, responses)
     corners, edits, mixes = tuple(arms.corners()), tuple(arms.edits()), tuple(arms.mixes())
     thresholds, models = tuple(arms.thresholds()), tuple(arms.models())
     original, alternate = read_estimate(verdict.get("original")), read_estimate(verdict.get("alternate"))

@@ -1,4 +1,4 @@
-"""The page of a run: one HTML file that opens from disk, runs nothing and fetches nothing."""
+"""The page of a run: one HTML file that opens from disk, runs one script of its own and fetches nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.store import write_atomic
 from mendel.report._cards import Card, card_of
 from mendel.report._cube import draw_cube
-from mendel.report._examples import read_responses
 from mendel.report._figures import Axis, Row, curve, forest
 from mendel.report._folder import RunFolder, read_folder
 from mendel.report._further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
 from mendel.report._ladder import Ladder, read_ladder
 from mendel.report._made import how_it_was_made
 from mendel.report._methods import methods_of
+from mendel.report._responses import count_responses
 from mendel.report._text import Estimate, Format, as_dict, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
 from mendel.report._words import CARRIERS, PARTS, describe_arm
+from mendel.report.transcripts import pack_transcripts
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -64,13 +65,16 @@ def render_report(run_dir: Path) -> str:
     Reads the files of the contract alone. Raises InputError where the folder holds no run.
     """
     folder = read_folder(run_dir)
-    responses = read_responses(folder.tables["measurements"], folder.tables["students"])
+    counted = count_responses(folder.tables["measurements"], folder.tables["students"])
+    responses = counted.by_key
     traits = trait_sections(folder, responses)
-    style = _asset("page.css")
+    transcripts = pack_transcripts(folder, counted)
+    style, script = _asset("page.css"), _asset("page.js") if transcripts.packed else ""
     page = _environment().get_template("page.html.j2")
     return page.render(
         style=_markup(style),
-        policy=_policy(style),
+        script=_markup(script),
+        policy=_policy(style, script),
         name=folder.name,
         missing=folder.missing,
         views=[_view(folder, trait) for trait in traits],
@@ -78,6 +82,9 @@ def render_report(run_dir: Path) -> str:
         methods=methods_of(folder),
         cube=folder.cube,
         log_odds=LOG_ODDS,
+        transcripts=transcripts,
+        packed=_markup(transcripts.packed),
+        responses_of=lambda trait, arm: responses.get((trait, arm)),
     )
 
 
@@ -93,10 +100,11 @@ def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
     levels = {row.arm: row.level for row in trait.corners}
     tops = [level.estimate for level in levels.values() if level]
     top = 1.0 if trait.is_rate else max(tops, default=1.0)
+    groups = {row.arm: row.responses.group for row in trait.corners if row.responses}
     return TraitView(
         trait,
         card_of(folder, verdict, trait),
-        draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top),
+        draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top, groups),
         " and the ".join(part for part in PARTS if part in folder.shared),
         _figures(trait),
         read_ladder(verdict),
@@ -171,10 +179,14 @@ def _finalize(value: object) -> object:
     return value if hasattr(value, "__html__") else clean(str(value))
 
 
-def _policy(style: str) -> str:
-    """The page's content security policy: nothing but this one style sheet."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+def _policy(style: str, script: str = "") -> str:
+    """The page's content security policy: nothing but this one style sheet and, where there is one, this one script."""
+    runs = f"script-src '{_digest(script)}'; " if script else ""
+    return f"default-src 'none'; {runs}style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _asset(name: str) -> str:
