@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.engine.store import write_atomic
 from mendel.report._examples import read_responses
-from mendel.report._figures import Axis, Row, curve, forest
 from mendel.report._folder import read_folder
 from mendel.report._made import how_it_was_made
-from mendel.report._text import Estimate, Format, clean, percent
+from mendel.report._text import Format, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
 from mendel.report._words import CARRIERS, describe_arm
+from mendel.report.figures import PARTS, figures_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,15 +23,6 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 LOG_ODDS = Format(2)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The figures of one trait; None where nothing with an interval is there to draw."""
-
-    effects: Markup | None
-    edits: Markup | None
-    curve: Markup | None
 
 
 def render_report(run_dir: Path) -> str:
@@ -64,46 +54,10 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
-def _figures(trait: TraitSection) -> Figures:
-    effects = [
-        Row(effect.name.replace(":", " × "), effect.estimate)
-        for effect in trait.effects
-        if effect.estimate and not effect.shared
-    ]
-    edits = [Row(row.label, row.level, row.group) for row in trait.edits if row.level]
-    points = [(row.share, row.level) for row in trait.mixes if row.level and row.share is not None]
-    unit = "share of responses" if trait.is_rate else "mean score"
-    return Figures(
-        effects=_drawn(
-            forest(effects, Axis(f"effect on the {unit}", signed=True)),
-            "Effects with 95 % intervals.",
-            [(row.label, row.estimate) for row in effects],
-            trait.numbers,
-        ),
-        edits=_drawn(
-            forest(edits, Axis(unit, domain=trait.domain)),
-            "Levels after each edit with 95 % intervals.",
-            [(row.label, row.estimate) for row in edits],
-            trait.numbers,
-        ),
-        curve=_drawn(
-            curve(points, trait.half_way, unit, trait.domain),
-            "Level by the share of prompts that the original teacher answers, with 95 % intervals.",
-            [(f"{100 * share:g} %", level) for share, level in points],
-            trait.numbers,
-        ),
-    )
-
-
-def _drawn(
-    spec: dict[str, Any] | None, what: str, values: list[tuple[str, Estimate]], numbers: Format
-) -> Markup | None:
-    from mendel.report._svg import inline_svg
-
-    if spec is None:
-        return None
-    read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
-    return inline_svg(spec, clean(f"{what} {read}"))
+def _figures(trait: TraitSection) -> dict[str, Markup | None]:
+    """The figures of one trait by part; None where nothing with an interval is there to draw."""
+    drawn = {part: figure.inline() for part, figure in figures_of(trait, trait.anchor).items()}
+    return {**dict.fromkeys(PARTS), **drawn}
 
 
 def _environment() -> Environment:
