@@ -26,6 +26,7 @@ SCALE = 3.0
 """Pixels of a PNG for each of the figure's own: 288 to the inch, as print wants it."""
 VEGA_LITE = "application/vnd.vegalite.v5+json"
 
+_DIGEST = re.compile("-[0-9a-f]{8}$", re.IGNORECASE)
 _NAME = 60
 """Characters of a trait's name in a file name at most: file systems end at 255 bytes."""
 _KEY = {
@@ -169,15 +170,16 @@ def safe_names(names: Iterable[str]) -> list[str]:
     """For each name one that is safe as a file's: letters, digits, `_`, `-` and dots within it.
 
     A name that had to be changed, or differs from another in its case alone, gets the beginning of its digest, so that no two
-    files are one; which one it is depends on the names alone.
+    files are one; so does one that ends as if it had one.
     """
     given = list(names)
     stems = [re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_NAME].strip("_.-") for name in given]
     # Some file systems do not tell upper case from lower case.
     counts = Counter(stem.casefold() for stem in stems)
-    return [
-        stem
-        if stem == name and counts[stem.casefold()] == 1
-        else f"{stem or 'trait'}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
-        for name, stem in zip(given, stems, strict=True)
-    ]
+
+    def safe(name: str, stem: str) -> str:
+        plain = stem == name != "" and counts[stem.casefold()] == 1 and not _DIGEST.search(name)
+        digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+        return stem if plain else f"{stem or 'trait'}-{digest}"
+
+    return [safe(name, stem) for name, stem in zip(given, stems, strict=True)]
