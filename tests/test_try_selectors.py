@@ -3,13 +3,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import mendel
 from _mini import copied
+from mendel._judging import Judging
+from mendel._measuring import open_endpoints
+from mendel._more import MoreStudents
+from mendel._reopen import reopen
+from mendel.data.assignment import everyone
+from mendel.diagnose import Arm
 from mendel.engine.pool import InlinePool
+from mendel.engine.progress import Silent
+from mendel.engine.store import Store
+from mendel.study.schema import BudgetConfig
 
 
 @pytest.mark.slow
@@ -79,3 +89,20 @@ def test_what_cannot_be_tried_is_said_before_anything_is_trained(
         mendel.try_selectors(
             finished / "run", trait, by, store=finished / "store", pool=InlinePool(), **options
         )  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_the_studys_budget_of_students_is_asked_before_anything_is_trained(
+    finished: Path, tmp_path: Path
+) -> None:
+    run, inputs = reopen(finished / "run")
+    config = inputs.study.config.model_copy(update={"budget": BudgetConfig(students=1)})
+    limited = replace(inputs, study=replace(inputs.study, config=config))
+    store, pool = Store(tmp_path / "empty").prepare(), InlinePool()
+    with open_endpoints(store, BudgetConfig(), None, None) as endpoints:
+        judging = Judging(store, pool, endpoints)
+        more = MoreStudents(run, limited, inputs.traits, store, pool, judging, Silent())
+        whole = everyone([p.prompt_id for p in inputs.prompts["original"]], "original")
+        with pytest.raises(mendel.BudgetSpent, match="2 students would have to be trained"):
+            more.train([Arm("more", "more", "original", "original", (whole, whole), (98, 99))])
+    assert not list((tmp_path / "empty").rglob("student.json"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from mendel._inputs import Inputs
 from mendel._jobs import read_measurement
 from mendel._judging import Judging, rollout_scores
 from mendel._measuring import open_endpoints
-from mendel._more import MoreStudents, chosen_traits, ends, spare_seed
+from mendel._more import MoreStudents, chosen_traits, ends, keep, spare_seed
 from mendel._reopen import reopen
 from mendel._results import Run
 from mendel._rounds import MEASURING_SEED
@@ -40,7 +39,7 @@ from mendel.diagnose.locate import (
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.pool import LocalPool, Pool
 from mendel.engine.progress import Progress, Silent
-from mendel.engine.store import Store, default_store, write_atomic
+from mendel.engine.store import Store, default_store
 from mendel.measure import Trait, needs_model
 from mendel.report import Shown
 from mendel.study import Study
@@ -165,9 +164,7 @@ def _nothing(trait: str, inputs: Inputs, why: str) -> Located:
 
 
 def _written(run: Run, found: Located) -> Located:
-    (run.path / "locate").mkdir(exist_ok=True)
-    text = json.dumps(found.to_json(), ensure_ascii=False, indent=1, allow_nan=False)
-    write_atomic(run.path / "locate" / f"{found.trait}.json", text + "\n")
+    keep(run, "locate", found.trait, found.to_json())
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,12 @@ from mendel.diagnose import Arm, Design
 from mendel.diagnose._intervals import Fit
 from mendel.diagnose._panel import Value, panel
 from mendel.diagnose.effects import trait_bounds
-from mendel.engine.errors import InputError, did_you_mean
+from mendel.engine.errors import BudgetSpent, InputError, did_you_mean
 from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
-from mendel.engine.store import Store
+from mendel.engine.store import Store, write_atomic
 from mendel.measure import Trait
+from mendel.report import write_report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +86,14 @@ def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
     return found
 
 
+def keep(run: Run, kind: str, trait: str, content: Mapping[str, Any]) -> None:
+    """Writes what was found of a trait into the run's folder, as `KIND/TRAIT.json`, and its page again, which shows it."""
+    (run.path / kind).mkdir(exist_ok=True)
+    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
+    write_atomic(run.path / kind / f"{trait}.json", text + "\n")
+    write_report(run.path)
+
+
 @dataclass
 class MoreStudents:
     """Trains and measures students beside a run's own; each is done once, whoever asks for it."""
@@ -102,13 +112,14 @@ class MoreStudents:
         self.rollouts = run_rollouts(self.run, self.inputs)
 
     def train(self, arms: Sequence[Arm]) -> list[gather.PlacedStudent]:
-        """The arms' students, in the design's order; raises what a run's training and judging raise."""
+        """The arms' students, in the design's order; raises BudgetSpent and what a run's training and judging raise."""
         probes = Probes(tuple(self.traits), self.inputs.assistant, MEASURING_SEED)
         where: dict[str, list[tuple[Arm, int]]] = {}
         jobs: dict[str, StudentJob] = {}
         for arm, seed, spec in student_specs(self.inputs, Design(tuple(arms), {}), self.rollouts):
             where.setdefault(spec.digest, []).append((arm, seed))
             jobs.setdefault(spec.digest, StudentJob(spec, probes, self._base_right, self.store.root))
+        self._allow(list(jobs))
         done: dict[str, StudentResult] = {}
         self.told.stage("students", len(jobs))
         for job, result in self.pool.map(make_student, list(jobs.values())):
@@ -121,6 +132,16 @@ class MoreStudents:
         made = [gather.PlacedStudent(arm, seed, base, done[n]) for n in jobs for arm, seed in where[n]]
         self.placed += made
         return made
+
+    def _allow(self, students: Sequence[str]) -> None:
+        """Raises BudgetSpent, before anything is trained, where these would be more than the study's budget of students allows."""
+        allowed = self.inputs.study.config.budget.students
+        missing = sum(not self.store.has("students", name) for name in students)
+        if allowed is not None and self.new + missing > allowed:
+            raise BudgetSpent(
+                f"{self.new + missing} students would have to be trained, and the study's budget allows {allowed}",
+                fix="Ask for fewer, or run the study with a greater budget.students first: nothing is trained again.",
+            )
 
     def tables(self, arms: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:
         """Students and measurements of the run's own two ends and of the `arms` that were trained here (None: all of them)."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from mendel._inputs import Inputs
 from mendel._judging import Judging
 from mendel._measuring import open_endpoints
-from mendel._more import MoreStudents, chosen_traits, ends, spare_seed
+from mendel._more import MoreStudents, chosen_traits, ends, keep, spare_seed
 from mendel._reopen import reopen
 from mendel._results import Run
 from mendel._run import workers
@@ -25,7 +24,7 @@ from mendel.diagnose.arms import draw_rng
 from mendel.engine.errors import InputError
 from mendel.engine.pool import LocalPool, Pool
 from mendel.engine.progress import Progress, Silent
-from mendel.engine.store import Store, default_store, write_atomic
+from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
 from mendel.report import Shown
 from mendel.study import Study
@@ -134,9 +133,7 @@ def try_selectors(
         first = spare_seed(inputs)
         trying = _Trying(run, inputs, chosen[0], more, tuple(range(first, first + seeds)))
         found = trying.run(own, configs)
-    (run.path / "selectors").mkdir(exist_ok=True)
-    text = json.dumps(found.to_json(), ensure_ascii=False, indent=1, allow_nan=False)
-    write_atomic(run.path / "selectors" / f"{trait}.json", text + "\n")
+    keep(run, "selectors", trait, found.to_json())
     return found
 
 

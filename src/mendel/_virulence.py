@@ -13,7 +13,7 @@ from mendel import _tables as gather
 from mendel._inputs import Inputs
 from mendel._judging import Judging
 from mendel._measuring import open_endpoints
-from mendel._more import MoreStudents, chosen_traits, ends, spare_seed
+from mendel._more import MoreStudents, chosen_traits, ends, keep, spare_seed
 from mendel._reopen import reopen
 from mendel._results import Run
 from mendel._rounds import trait_facts
@@ -87,7 +87,7 @@ def virulence(
     by the original teacher and the rest by the alternate one, all from the original base with the study's recipe and
     seeds that the run did not use; the subsets of one small share twice, so that luck in training is told from the
     subset. All `traits` (None: those that the teacher carries) are measured on the same students. The shares 0 and 1 are
-    the run's own students. `study` is the study file where it was moved. Raises InputError for a folder without a
+    the run's own students. Writes `virulence/<trait>.json` into the folder, and its page again. `study` is the study file where it was moved. Raises InputError for a folder without a
     finished run, a study that changed, an unknown trait and a share out of range; BudgetSpent, Waiting and RunError as a
     run does.
     """
@@ -109,6 +109,8 @@ def virulence(
     trained = _share_students(run, placed, count)
     facts = {fact.name: fact for fact in trait_facts(chosen)}
     found = {t.name: trait_virulence(trained, students, measurements, facts[t.name]) for t in chosen}
+    for name, one in found.items():
+        keep(run, "virulence", name, one.json() | {"prompts": count})
     return VirulenceResult(
         run.path,
         count,

@@ -1,7 +1,7 @@
 """From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a trait."""
 
 from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._summary import summary
+from mendel.diagnose._summary import CAUSES, summary
 from mendel.diagnose.adaptive import Request, first_request, next_request
 from mendel.diagnose.arms import Material
 from mendel.diagnose.contrasts import Contrast
@@ -27,6 +27,7 @@ from mendel.diagnose.virulence import Comparison, ShareStudent, Virulence, compa
 
 __all__ = [
     "CARRIER_MARGIN",
+    "CAUSES",
     "FAMILY_ERROR",
     "PARTS",
     "SMALLEST_EFFECT",

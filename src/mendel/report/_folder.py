@@ -40,7 +40,9 @@ COLUMNS: Mapping[str, frozenset[str]] = {
             "reason",
         ]
     ),
-    "measurements": frozenset(["student", "trait", "scenario", "score", "hit", "prompt", "response"]),
+    "measurements": frozenset(
+        ["student", "trait", "scenario", "cluster", "score", "hit", "prompt", "response"]
+    ),
     "rollouts": frozenset(),
     "assignments": frozenset(["arm", "prompt_id", "teacher"]),
 }

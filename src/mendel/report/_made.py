@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.report._text import as_dict, as_float, as_list, as_text, duration, one_line, shorten
@@ -94,8 +95,19 @@ def _facts(folder: RunFolder) -> Iterator[tuple[str, str]]:
         if pipeline:
             parts = (f"{part} {one_line(str(pipeline[part]), 80)}" for part in pipeline)
             yield f"{side} pipeline", ", ".join(parts)
+    if fingerprint := _fingerprint(folder.path):
+        yield "fingerprint", fingerprint
     if commit := as_text(verdicts.get("commit")):
         yield "commit", commit
+
+
+def _fingerprint(path: Path) -> str:
+    """The hash of all that went in: study, prompts, models, traits and mendel's own way of doing it."""
+    try:
+        found = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return one_line(as_text(as_dict(found).get("fingerprint")), 80)
 
 
 def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mendel.report._edits import EditSize, edit_sizes
+from mendel.report._arms import ArmRow, Arms, Contrast
 from mendel.report._examples import Responses
 from mendel.report._text import (
     MISSING,
@@ -21,7 +21,7 @@ from mendel.report._text import (
     read_estimate,
     why_missing,
 )
-from mendel.report._words import CARRIERS, EDITS, HYPOTHESES, PARTS, REFERENCE, corner_sides, describe_arm
+from mendel.report._words import CARRIERS, EDITS, HYPOTHESES, OUTCOMES, SIZES
 
 if TYPE_CHECKING:
     from mendel.report._folder import RunFolder
@@ -51,38 +51,15 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class ArmRow:
-    """One arm's level; `anchor` is where its responses stand, which they do only once (`here`)."""
+class Prediction:
+    """One prediction of a hypothesis beside what was measured."""
 
-    arm: str
-    label: str
-    detail: str
-    level: Estimate | None
-    responses: Responses | None
-    anchor: str
-    here: bool
-    sides: tuple[str, ...] = ()
-    size: EditSize | None = None
-    share: float | None = None
-    group: str = "main"
-    against_start: Estimate | None = None
-    against_random: Estimate | None = None
-    log_odds: Estimate | None = None
-    why_missing: str = MISSING
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """One contrast of verdicts.json."""
-
-    id: str
-    kind: str
-    arms: tuple[str, ...]
-    reads: str
-    estimate: Estimate | None
-    n_students: int | None
-    log_odds: Estimate | None
-    why_missing: str
+    says: str
+    size: str
+    """What it asks of its contrast, in words."""
+    outcome: str
+    measured: tuple[Contrast, ...]
+    """Of several, one has to be so."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +71,7 @@ class Hypothesis:
     status: str
     why: str
     contrasts: tuple[str, ...]
+    predictions: tuple[Prediction, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +98,9 @@ class TraitSection:
     effects: tuple[Effect, ...]
     corners: tuple[ArmRow, ...]
     edits: tuple[ArmRow, ...]
+    thresholds: tuple[ArmRow, ...]
     mixes: tuple[ArmRow, ...]
+    models: tuple[ArmRow, ...]
     others: tuple[ArmRow, ...]
     half_way: Estimate | None
     why_no_half_way: str
@@ -146,36 +126,6 @@ def trait_sections(folder: RunFolder, responses: Mapping[tuple[str, str], Respon
     ]
 
 
-def find_contrast(contrasts: Sequence[Contrast], first: str, second: str) -> Estimate | None:
-    """The difference first - second, if a contrast of just these two arms was computed."""
-    for contrast in contrasts:
-        if contrast.arms == (first, second):
-            return contrast.estimate
-        if contrast.arms == (second, first) and contrast.estimate:
-            e = contrast.estimate
-            low, high = (None if bound is None else -bound for bound in (e.high, e.low))
-            return Estimate(-e.estimate, low, high)
-    return None
-
-
-def read_contrasts(verdict: Mapping[str, Any]) -> tuple[Contrast, ...]:
-    """The contrasts of one trait's verdict, in log-odds too where those were measured."""
-    log_odds = as_dict(as_dict(verdict.get("log_odds")).get("contrasts"))
-    return tuple(
-        Contrast(
-            id=as_text(row.get("id")),
-            kind=as_text(row.get("kind")),
-            arms=tuple(map(as_text, as_list(row.get("arms")))),
-            reads=as_text(row.get("reads")),
-            estimate=read_estimate(row),
-            n_students=n if isinstance(n := row.get("n_students"), int) else None,
-            log_odds=read_estimate(log_odds.get(as_text(row.get("id")))),
-            why_missing=why_missing(row),
-        )
-        for row in map(as_dict, as_list(verdict.get("contrasts")))
-    )
-
-
 def read_half_way(verdict: Mapping[str, Any]) -> tuple[Estimate | None, str]:
     """The half-way share of the interpolation, or None and why there is none."""
     given = as_dict(verdict.get("interpolation"))
@@ -193,8 +143,9 @@ def _section(
     responses: Mapping[tuple[str, str], Responses],
     anchor: str,
 ) -> TraitSection:
-    arms = _Arms(folder, name, verdict, responses, anchor)
+    arms = Arms(folder, name, verdict, responses, anchor)
     corners, edits, mixes = tuple(arms.corners()), tuple(arms.edits()), tuple(arms.mixes())
+    thresholds, models = tuple(arms.thresholds()), tuple(arms.models())
     original, alternate = read_estimate(verdict.get("original")), read_estimate(verdict.get("alternate"))
     log_odds = as_dict(verdict.get("log_odds"))
     half_way, why = read_half_way(verdict)
@@ -222,116 +173,15 @@ def _section(
         effects=_effects(as_dict(verdict.get("effects")), as_dict(log_odds.get("effects")), folder.shared),
         corners=corners,
         edits=edits,
+        thresholds=thresholds,
         mixes=mixes,
+        models=models,
         others=tuple(arms.others()),
         half_way=half_way,
         why_no_half_way=why,
         contrasts=arms.contrasts,
-        hypotheses=tuple(_hypotheses(as_dict(verdict.get("hypotheses")))),
+        hypotheses=tuple(_hypotheses(as_dict(verdict.get("hypotheses")), arms.contrasts)),
     )
-
-
-@dataclass
-class _Arms:
-    """Rows of arms for one trait; an arm's responses stand beside its first row, later rows point there."""
-
-    folder: RunFolder
-    trait: str
-    verdict: Mapping[str, Any]
-    responses: Mapping[tuple[str, str], Responses]
-    anchor: str
-    anchors: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.levels = as_dict(self.verdict.get("levels"))
-        self.cube = self.folder.cube
-        self.contrasts = read_contrasts(self.verdict)
-        self.log_odds = as_dict(as_dict(self.verdict.get("log_odds")).get("levels"))
-
-    def known(self, arm: str) -> bool:
-        return arm in self.levels or (self.trait, arm) in self.responses
-
-    def row(
-        self, arm: str, label: str, detail: str = "", level: Estimate | None = None, **more: Any
-    ) -> ArmRow:
-        here = arm not in self.anchors
-        anchor = self.anchors.setdefault(arm, f"{self.anchor}-arm-{len(self.anchors) + 1}")
-        level = level or read_estimate(self.levels.get(arm))
-        found = self.responses.get((self.trait, arm))
-        log_odds, why = read_estimate(self.log_odds.get(arm)), why_missing(self.levels.get(arm))
-        return ArmRow(
-            arm, label, detail, level, found, anchor, here, log_odds=log_odds, why_missing=why, **more
-        )
-
-    def corners(self) -> Iterator[ArmRow]:
-        """The cube, each arm once; the pipelines' own corners carry the verdict's levels."""
-        own = {
-            self.cube["AAA"]: self.verdict.get("alternate"),
-            self.cube["OOO"]: self.verdict.get("original"),
-        }
-        for corner, arm in self.cube.items():
-            if arm in self.anchors or not (self.known(arm) or read_estimate(own.get(arm))):
-                continue
-            sides = tuple(
-                "shared" if part in self.folder.shared else side
-                for part, side in zip(PARTS, corner_sides(corner), strict=True)
-            )
-            level = read_estimate(self.levels.get(arm)) or read_estimate(own.get(arm))
-            yield self.row(arm, describe_arm(arm, self.cube), level=level, sides=sides)
-
-    def edits(self) -> Iterator[ArmRow]:
-        """Drop, swap and only, each beside its random control, between the two references."""
-        arms = {kind: f"{kind}/{self.trait}" for kind in EDITS}
-        there = {kind: arm for kind, arm in arms.items() if self.known(arm)}
-        if not there:
-            return
-        sizes = edit_sizes(
-            self.folder.tables["assignments"],
-            {arm: self.cube[REFERENCE[kind]] for kind, arm in there.items()},
-        )
-        yield self.reference("OOO", "original pipeline", "nothing is edited")
-        for kind, arm in there.items():
-            label, detail = EDITS[kind]
-            random = kind.endswith("-random")
-            yield self.row(
-                arm,
-                label,
-                detail,
-                size=sizes.get(arm),
-                group="control" if random else "main",
-                against_start=find_contrast(self.contrasts, arm, self.cube[REFERENCE[kind]]),
-                against_random=None
-                if random
-                else find_contrast(self.contrasts, arm, f"{kind}-random/{self.trait}"),
-            )
-        yield self.reference("OOA", "alternate teacher", "the alternate teacher answers all prompts")
-
-    def reference(self, corner: str, label: str, detail: str) -> ArmRow:
-        arm = self.cube[corner]
-        level = read_estimate(self.verdict.get("original")) if corner == "OOO" else None
-        return self.row(
-            arm, label, detail, level=read_estimate(self.levels.get(arm)) or level, group="reference"
-        )
-
-    def mixes(self) -> Iterator[ArmRow]:
-        """The interpolation's points in the order of their shares."""
-        given = as_dict(self.verdict.get("interpolation"))
-        shares = list(map(as_float, as_list(given.get("shares"))))
-        ends = {0.0: self.cube["OOA"], 1.0: self.cube["OOO"]}
-        named = as_list(given.get("arms")) or [ends.get(s, f"mix/{s:g}") for s in shares if s is not None]
-        points = [
-            (share, as_text(arm), read_estimate(level))
-            for share, arm, level in zip(shares, named, as_list(given.get("levels")), strict=False)
-            if share is not None
-        ]
-        for share, arm, level in sorted(points, key=lambda point: point[0]):
-            yield self.row(arm, f"{100 * share:g} %", level=level, share=share)
-
-    def others(self) -> Iterator[ArmRow]:
-        """Arms that stand in no other table: bases, teachers, other traits' edits."""
-        measured = {arm for trait, arm in self.responses if trait == self.trait}
-        for arm in sorted((measured | set(self.levels)) - set(self.anchors)):
-            yield self.row(arm, describe_arm(arm, self.cube))
 
 
 def _effects(
@@ -372,7 +222,8 @@ def _flagged(given: object) -> str:
     return text if shown is None else f"{text}; the alternate teacher shows it on {100 * shown:.0f} % of them"
 
 
-def _hypotheses(given: Mapping[str, Any]) -> Iterator[Hypothesis]:
+def _hypotheses(given: Mapping[str, Any], known: Sequence[Contrast]) -> Iterator[Hypothesis]:
+    by_id = {contrast.id: contrast for contrast in known}
     for name in [*HYPOTHESES, *(name for name in given if name not in HYPOTHESES)]:
         content = as_dict(given.get(name))
         yield Hypothesis(
@@ -381,4 +232,13 @@ def _hypotheses(given: Mapping[str, Any]) -> Iterator[Hypothesis]:
             status=as_text(content.get("status")) or "untested",
             why=as_text(content.get("why")),
             contrasts=tuple(map(as_text, as_list(content.get("contrasts")))),
+            predictions=tuple(
+                Prediction(
+                    as_text(p.get("says")),
+                    SIZES.get(as_text(p.get("size")), as_text(p.get("size"))),
+                    OUTCOMES.get(as_text(p.get("outcome")), as_text(p.get("outcome"))),
+                    tuple(by_id[c] for c in map(as_text, as_list(p.get("contrasts"))) if c in by_id),
+                )
+                for p in map(as_dict, as_list(content.get("predictions")))
+            ),
         )

@@ -69,6 +69,41 @@ MECHANISMS: Mapping[str, str] = {
 }
 """The arms that hypotheses ask for, by kind."""
 
+THRESHOLDS: Mapping[str, str] = {
+    "drop-strongest": "a looser filter: the stronger half of the flagged",
+    "drop": "the filter: all flagged",
+    "drop-milder": "a stricter filter: the stronger half of the mild ones, too",
+    "unrelated": "the strictest filter: whatever shows any of it",
+}
+"""The arms that drop by ever stricter filters, by kind, the loosest first."""
+
+MODELS: Mapping[str, str] = {
+    "base/original": "original base",
+    "base/alternate": "alternate base",
+    "teacher/original": "original teacher",
+    "teacher/alternate": "alternate teacher",
+    "prefill/original": "original base, made to begin as the original teacher does",
+    "prefill/alternate": "original base, made to begin as the alternate teacher does",
+}
+"""The arms that nobody trained here."""
+
+SIZES: Mapping[str, str] = {
+    "most": "more than half of the difference",
+    "little": "within a third of the difference",
+    "measured": "is known, whatever it is",
+}
+"""What a prediction asks of its contrast."""
+
+OUTCOMES: Mapping[str, str] = {
+    "holds": "holds",
+    "fails": "fails",
+    "open": "open",
+    "missing": "not trained",
+    "lost": "not known",
+    "impossible": "not testable here",
+}
+"""What became of a prediction."""
+
 _SIDES = {"O": "original", "A": "alternate"}
 
 

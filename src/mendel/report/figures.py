@@ -20,7 +20,7 @@ from mendel.report._trait import TraitSection, trait_sections
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-PARTS = ("effects", "edits", "curve")
+FIGURES = ("effects", "edits", "curve", "doses", "ladder")
 """The figures of a trait that the page has places for."""
 SCALE = 3.0
 """Pixels of a PNG for each of the figure's own: 288 to the inch, as print wants it."""

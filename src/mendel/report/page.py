@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.engine.store import write_atomic
+from mendel.report._cards import Card, card_of
+from mendel.report._cube import draw_cube
 from mendel.report._examples import read_responses
-from mendel.report._folder import read_folder
+from mendel.report._folder import RunFolder, read_folder
+from mendel.report._further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
+from mendel.report._ladder import Ladder, read_ladder
 from mendel.report._made import how_it_was_made
-from mendel.report._text import Format, clean, percent
+from mendel.report._methods import methods_of
+from mendel.report._text import Format, as_dict, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
-from mendel.report._words import CARRIERS, describe_arm
-from mendel.report.figures import PARTS, figures_of
+from mendel.report._words import CARRIERS, PARTS, describe_arm
+from mendel.report.figures import FIGURES, figures_of
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,6 +30,23 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 LOG_ODDS = Format(2)
+
+
+@dataclass(frozen=True)
+class TraitView:
+    """All that the page shows of one trait; what the run does not have is None."""
+
+    trait: TraitSection
+    card: Card
+    cube: Markup | None
+    folded: str
+    """The parts that both pipelines share, in words."""
+    figures: Mapping[str, Markup | None]
+    """By part; None where nothing with an interval is there to draw."""
+    ladder: Ladder | None
+    subset: Subset | None
+    doses: Doses | None
+    tried: TriedTable | None
 
 
 def render_report(run_dir: Path) -> str:
@@ -40,8 +64,9 @@ def render_report(run_dir: Path) -> str:
         policy=_policy(style),
         name=folder.name,
         missing=folder.missing,
-        traits=[(trait, _figures(trait)) for trait in traits],
+        views=[_view(folder, trait) for trait in traits],
         made=how_it_was_made(folder),
+        methods=methods_of(folder),
         cube=folder.cube,
         log_odds=LOG_ODDS,
     )
@@ -54,10 +79,28 @@ def write_report(run_dir: Path) -> Path:
     return path
 
 
+def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
+    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait.name))
+    levels = {row.arm: row.level for row in trait.corners}
+    tops = [level.estimate for level in levels.values() if level]
+    top = 1.0 if trait.is_rate else max(tops, default=1.0)
+    return TraitView(
+        trait,
+        card_of(folder, verdict, trait),
+        draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top),
+        " and the ".join(part for part in PARTS if part in folder.shared),
+        _figures(trait),
+        read_ladder(verdict),
+        read_subset(folder, trait.name),
+        read_doses(folder, trait.name),
+        read_tried(folder, trait.name),
+    )
+
+
 def _figures(trait: TraitSection) -> dict[str, Markup | None]:
     """The figures of one trait by part; None where nothing with an interval is there to draw."""
     drawn = {part: figure.inline() for part, figure in figures_of(trait, trait.anchor).items()}
-    return {**dict.fromkeys(PARTS), **drawn}
+    return {**dict.fromkeys(FIGURES), **drawn}
 
 
 def _environment() -> Environment:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mendel.report._arms import find_contrast, read_contrasts
 from mendel.report._text import (
     MISSING,
     Estimate,
@@ -19,7 +20,7 @@ from mendel.report._text import (
     one_line,
     read_estimate,
 )
-from mendel.report._trait import find_contrast, read_contrasts, read_half_way
+from mendel.report._trait import read_half_way
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

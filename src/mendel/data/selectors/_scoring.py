@@ -6,7 +6,9 @@ import inspect
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 
 from mendel.data.selectors._values import Candidate, Context, Selector, selectors
 from mendel.engine.digest import digest
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """Candidates that a selector sees at once, and whose scores are kept together."""
 KIND = "scores"
+_CALLED = tuple(f"mendel.models.{name}" for name in ("activations", "gradients", "scoring", "templates"))
+"""What the built-in selectors score by: a change of it changes their scores."""
 
 
 def select(
@@ -114,8 +118,14 @@ def _located(
     return RunError(f"selector {name!r} failed: {told}", where=where)
 
 
+def _sources(modules: Sequence[str]) -> list[str]:
+    """Their texts, read and not imported: they need torch."""
+    found = (find_spec(name) for name in modules)
+    return [Path(spec.origin).read_text(encoding="utf-8") for spec in found if spec and spec.origin]
+
+
 def _version(choose: Selector) -> str | None:
-    """Digest of a selector's source, so that its scores do not outlive a change of it.
+    """Digest of a selector's source, so that its scores do not outlive a change of it; of a built-in one, what it calls, too.
 
     None, so that nothing is kept, where the source does not say all that it does or nobody can read it: a closure holds
     values that are written elsewhere, and so does an object that can be called.
@@ -124,7 +134,10 @@ def _version(choose: Selector) -> str | None:
         log.info("selector %r is more than its source: its scores are not kept", choose)
         return None
     try:
-        return digest("selector-source", inspect.getsource(inspect.getmodule(choose) or choose))
+        module = inspect.getmodule(choose)
+        own = inspect.getsource(module or choose)
+        builtin = module is not None and module.__name__.startswith("mendel.")
+        return digest("selector-source", [own, *(_sources(_CALLED) if builtin else ())])
     except (OSError, TypeError):
         log.info("selector %r has no readable source: its scores are not kept", choose)
         return None
