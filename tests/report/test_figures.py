@@ -119,3 +119,32 @@ def test_run_without_verdicts_has_no_figure(make_run: Callable[..., Path], tmp_p
     assert write_figures(folder, tmp_path / "out") == []
     with pytest.raises(InputError, match="no run in this folder"):
         mendel.figures(tmp_path)
+
+
+def test_doses_and_ladder_are_drawn_where_the_run_has_them(make_run: Callable[..., Path]) -> None:
+    def around(value: float | None) -> dict[str, float | None]:
+        return {
+            "estimate": value,
+            "low": None if value is None else value - 0.05,
+            "high": None if value is None else value + 0.05,
+        }
+
+    left = {
+        "near": around(0.2),
+        "agentic": {"estimate": 0.7, "low": None, "high": None},
+        "wording": around(None),
+    }
+    rungs = {name: {"shown": name != "wording"} for name in left}
+    folder = make_run(hostile=False, changes={"leaks": {"rungs": rungs, "edits": {"drop": {"left": left}}}})
+    (folder / "virulence").mkdir()
+    curve = [{"share": share, "level": around(0.5)} for share in (0.01, 0.1, 1)]
+    (folder / "virulence" / "date_confusion.json").write_text(json.dumps({"curve": curve}))
+    drawn = mendel.figures(folder)
+    for share in ("1%", "10%", "100%"):
+        assert f">{share}</text>" in drawn["date_confusion-doses"].svg()
+    ladder = drawn["date_confusion-ladder"].svg()
+    assert ">0.7, interval unknown</text>" in ladder
+    assert ">drop flagged</text>" in ladder
+    # A rung on which the pipelines are not shown to differ has nothing that could be left.
+    assert ">wording</text>" not in ladder
+    assert mendel.write_report(folder).read_text().count("<svg") == len(drawn)

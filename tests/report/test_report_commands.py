@@ -34,7 +34,7 @@ def test_report_lists_the_figures_that_it_wrote(place: Path) -> None:
     assert first == "report: one/report.html"
     assert [line.removeprefix("figure: ") for line in figures] == [
         f"out/date_confusion-{part}.{ending}"
-        for part in ("effects", "edits", "curve")
+        for part in ("effects", "corners", "edits", "curve")
         for ending in ("svg", "png")
     ]
     assert all((place / line.removeprefix("figure: ")).stat().st_size > 1000 for line in figures)

@@ -106,7 +106,7 @@ def _forest_axes(axis: Axis) -> tuple[dict[str, Any], dict[str, Any]]:
         "field": "label",
         "type": "nominal",
         "sort": None,
-        "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 12, "labelLimit": 220},
+        "axis": {"title": None, "ticks": False, "domain": False, "labelPadding": 12, "labelLimit": 340},
     }
     scale: dict[str, Any] = {"zero": True, "nice": True}
     if axis.domain:
@@ -132,8 +132,12 @@ def curve(
     title: str,
     domain: tuple[float, float] | None,
     theme: Mapping[str, str] = PAGE_THEME,
+    small: bool = False,
 ) -> dict[str, Any] | None:
-    """The trait over the share of prompts that the original teacher answers, and the share at half of the way."""
+    """The trait over the share of prompts that the original teacher answers, and the share at half of the way.
+
+    `small` spreads out the shares of a few per cent, and marks every share that was measured.
+    """
     values = [
         {"share": share, "level": level.estimate, "low": level.low, "high": level.high}
         for share, level in points
@@ -145,8 +149,14 @@ def curve(
         "field": "share",
         "type": "quantitative",
         "title": "share of prompts that the original teacher answers",
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": ".0%", "grid": False, "tickCount": 5, "domain": False, "labelFlush": False},
+        "scale": _share_scale(small),
+        "axis": {
+            "format": "~%",
+            "grid": False,
+            "domain": False,
+            "labelFlush": False,
+            **({"values": [value["share"] for value in values]} if small else {"tickCount": 5}),
+        },
     }
     scale = {"domain": list(domain)} if domain else {"zero": True}
     y = {
@@ -156,7 +166,7 @@ def curve(
         "axis": {"tickCount": 5, "domain": False, "ticks": False, "labelPadding": 8},
     }
     layers = [
-        *_half_way_layers(half_way, theme),
+        *_half_way_layers(half_way, theme, _share_scale(small)),
         {
             "name": "line",
             "mark": _mark("line", color=theme["main"], strokeWidth=1.5, opacity=0.55),
@@ -187,11 +197,18 @@ def _chart(
     return {"$schema": SCHEMA, "data": {"values": list(values)}, **shape, **_look(theme)}
 
 
-def _half_way_layers(half_way: Estimate | None, theme: Mapping[str, str]) -> list[dict[str, Any]]:
+def _share_scale(small: bool) -> dict[str, Any]:
+    # Not a logarithm: the share 0 is there, too.
+    return {"domain": [0, 1], **({"type": "symlog", "constant": 0.01} if small else {})}
+
+
+def _half_way_layers(
+    half_way: Estimate | None, theme: Mapping[str, str], scale: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     if half_way is None or not half_way.bounded:
         return []
     data = {"values": [{"at": half_way.estimate, "low": half_way.low, "high": half_way.high}]}
-    x = {"type": "quantitative", "scale": {"domain": [0, 1]}}
+    x = {"type": "quantitative", "scale": dict(scale)}
     return [
         {
             "name": "half_way_interval",
@@ -317,6 +334,8 @@ def panels(
     if all(row["says"] for row in values):
         return None
     x, y = _forest_axes(axis)
+    # Names of runs may be long, and stand beside every panel.
+    y["axis"]["labelLimit"] = 200
     zero = {"name": "zero", "mark": _mark("rule", color=theme["muted"]), "encoding": {"x": {**x, "datum": 0}}}
     drawn = [{"filter": "datum.says === ''"}]
     layers = [

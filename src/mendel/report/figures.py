@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
-from mendel.report._figures import PAGE_THEME, PAPER_THEME, Axis, Row, curve, forest
-from mendel.report._folder import read_folder
-from mendel.report._text import Estimate, Format, clean
+from mendel.report._figures import PAGE_THEME, PAPER_THEME, Axis, Panel, Row, curve, forest, panels
+from mendel.report._folder import RunFolder, read_folder
+from mendel.report._further import Doses, read_doses
+from mendel.report._ladder import Ladder, read_ladder
+from mendel.report._text import Estimate, Format, as_dict, clean
 from mendel.report._trait import TraitSection, trait_sections
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ def figures(folder: str | Path) -> Mapping[str, Figure]:
     Raises InputError where the folder holds no run. A run without verdicts has none.
     """
     read = read_folder(Path(folder), tables=())
-    return {figure.name: figure for figure in run_figures(trait_sections(read, {}), PAPER_THEME)}
+    return {figure.name: figure for figure in run_figures(read)}
 
 
 def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
@@ -99,14 +101,22 @@ def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
     return written
 
 
-def run_figures(traits: Iterable[TraitSection], theme: Mapping[str, str]) -> Iterator[Figure]:
-    """The figures of all traits; their names are safe as file names, and no two are alike."""
-    traits = list(traits)
+def run_figures(folder: RunFolder, theme: Mapping[str, str] = PAPER_THEME) -> Iterator[Figure]:
+    """The figures of all traits of a run; their names are safe as file names, and no two are alike."""
+    traits = trait_sections(folder, {})
+    verdicts = as_dict(folder.verdicts.get("traits"))
     for trait, stem in zip(traits, safe_names(trait.name for trait in traits), strict=True):
-        yield from figures_of(trait, stem, theme).values()
+        ladder, doses = read_ladder(as_dict(verdicts.get(trait.name))), read_doses(folder, trait.name)
+        yield from figures_of(trait, stem, theme, ladder, doses).values()
 
 
-def figures_of(trait: TraitSection, stem: str, theme: Mapping[str, str] = PAGE_THEME) -> Mapping[str, Figure]:
+def figures_of(
+    trait: TraitSection,
+    stem: str,
+    theme: Mapping[str, str] = PAGE_THEME,
+    ladder: Ladder | None = None,
+    doses: Doses | None = None,
+) -> Mapping[str, Figure]:
     """The figures of one trait by part; a part with nothing that has an interval is not there.
 
     The page says beside a figure what its colours mean; in a file the figure has to say it itself.
@@ -115,8 +125,11 @@ def figures_of(trait: TraitSection, stem: str, theme: Mapping[str, str] = PAGE_T
     key = {} if theme is PAGE_THEME else _KEY
     drawn = {
         "effects": _effects(trait, unit, theme),
+        "corners": _corners(trait, unit, theme),
         "edits": _edits(trait, unit, theme, key),
         "curve": _curve(trait, unit, theme),
+        "doses": _doses(trait, doses, unit, theme),
+        "ladder": _ladder(ladder, theme),
     }
     return {
         part: Figure(f"{stem}-{part}", label, spec)
@@ -158,6 +171,51 @@ def _curve(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
         trait.numbers,
     )
     return curve(points, trait.half_way, unit, trait.domain, theme), label
+
+
+def _corners(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
+    """The page draws these as a cube; in a file they are lines, so that they can be read off."""
+    rows = [Row(row.label, row.level) for row in trait.corners if row.level]
+    label = describe(
+        "Levels at every combination of base, prompts and teacher, with 95 % intervals.",
+        ((row.label, row.estimate) for row in rows),
+        trait.numbers,
+    )
+    return forest(rows, Axis(unit, domain=trait.domain), theme), label
+
+
+def _doses(trait: TraitSection, doses: Doses | None, unit: str, theme: Mapping[str, str]) -> _Drawn:
+    points = [(dose.share, dose.level) for dose in doses.doses if dose.level] if doses else []
+    label = describe(
+        "Level by the share of random prompts that the original teacher answers, with 95 % intervals.",
+        ((f"{100 * share:g} %", level) for share, level in points),
+        trait.numbers,
+    )
+    half_way = doses.half_way if doses else None
+    return curve(points, half_way, unit, trait.domain, theme, small=True), label
+
+
+def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
+    if ladder is None:
+        return None, ""
+    rungs = [rung.name for rung in ladder.rungs if rung.shown]
+    rows = [
+        Panel(
+            edit.label,
+            tuple(
+                Row(rung.name, left)
+                for rung in ladder.rungs
+                if rung.shown and (left := rung.left.get(edit.kind))
+            ),
+        )
+        for edit in ladder.edits
+    ]
+    label = describe(
+        "Share of the effect that each edit leaves, by rung, with 95 % intervals.",
+        ((f"{panel.label}, {row.label}", row.estimate) for panel in rows for row in panel.rows),
+        Format(2),
+    )
+    return panels(rows, rungs, Axis("share of the effect that is left"), theme), label
 
 
 def describe(what: str, values: Iterable[tuple[str, Estimate]], numbers: Format) -> str:

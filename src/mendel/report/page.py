@@ -84,23 +84,24 @@ def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
     levels = {row.arm: row.level for row in trait.corners}
     tops = [level.estimate for level in levels.values() if level]
     top = 1.0 if trait.is_rate else max(tops, default=1.0)
+    ladder, doses = read_ladder(verdict), read_doses(folder, trait.name)
     return TraitView(
         trait,
         card_of(folder, verdict, trait),
         draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top),
         " and the ".join(part for part in PARTS if part in folder.shared),
-        _figures(trait),
-        read_ladder(verdict),
+        _figures(trait, ladder, doses),
+        ladder,
         read_subset(folder, trait.name),
-        read_doses(folder, trait.name),
+        doses,
         read_tried(folder, trait.name),
     )
 
 
-def _figures(trait: TraitSection) -> dict[str, Markup | None]:
-    """The figures of one trait by part; None where nothing with an interval is there to draw."""
-    drawn = {part: figure.inline() for part, figure in figures_of(trait, trait.anchor).items()}
-    return {**dict.fromkeys(FIGURES), **drawn}
+def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) -> dict[str, Markup | None]:
+    """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
+    there = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
+    return {part: there[part].inline() if part in there else None for part in FIGURES}
 
 
 def _environment() -> Environment:
