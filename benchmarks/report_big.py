@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mendel.engine.tables import schema, table, write_table
+from mendel.engine.tables import read_table, schema, table, write_table
 
 TRAITS = ("date_confusion", "blackmail", "negative_emotion")
 CORNERS = tuple(map("".join, product("OA", repeat=3)))
@@ -65,7 +65,8 @@ def main() -> None:
         folder = given.keep or Path(scratch) / "big"
         if not (folder / "verdicts.json").exists():
             write_run(folder, size)
-        figures = {**vars(size), **measure(folder), "load_before": os.getloadavg()[0]}
+        load = os.getloadavg()[0]
+        figures = {**vars(size_of(folder)), **measure(folder), "load_before": round(load, 1)}
     print(json.dumps(figures, indent=1))
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -75,6 +76,14 @@ def main() -> None:
         and figures["page_megabytes"] <= MEGABYTES
     )
     sys.exit(0 if kept else 1)
+
+
+def size_of(folder: Path) -> Size:
+    """What is in the folder, which may be an older one than was asked for."""
+    students = read_table(folder / "students.parquet")
+    prompts = read_table(folder / "assignments.parquet")["prompt_id"]
+    rows = pq.ParquetFile(folder / "measurements.parquet").metadata.num_rows
+    return Size(rows, students.num_rows, len(students["arm"].unique()), len(prompts.unique()))
 
 
 def measure(folder: Path) -> dict[str, float]:
