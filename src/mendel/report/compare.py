@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
@@ -30,9 +30,6 @@ from mendel.report._notebook import Shown
 from mendel.report._text import MISSING, Format, one_line
 from mendel.report.figures import Figure, describe, safe_names
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 PAGE = "compare.html"
 _COLUMNS = 3
 _WIDTH = 26
@@ -50,6 +47,9 @@ class Comparison(Shown):
     traits: tuple[ComparedTrait, ...]
     """Those that two runs or more have."""
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Comparison({', '.join(run.label for run in self.runs)})"
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`; values by the runs' labels, null where something was not measured."""
