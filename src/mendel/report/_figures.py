@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -320,25 +320,48 @@ def panels(
 
     A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no interval is known.
     """
-    values = []
-    for panel in given:
-        known = {row.label: row.estimate for row in panel.rows}
-        for label in labels:
-            found = known.get(label)
-            row: dict[str, Any] = {"panel": panel.label, "label": label, "says": "not measured"}
-            if found is not None and found.bounded:
-                row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "says": ""}
-            elif found is not None:
-                row["says"] = f"{found.estimate:.3g}, interval unknown"
-            values.append(row)
+    values = [row for panel in given for row in _panel_rows(panel, labels)]
     if all(row["says"] for row in values):
         return None
+    header = {
+        "title": None,
+        "labelOrient": "top",
+        "labelAnchor": "start",
+        "labelColor": theme["ink"],
+        "labelFontSize": 12,
+        "labelFontWeight": "bold",
+        "labelPadding": 4,
+    }
+    order = [panel.label for panel in given]
+    return {
+        "$schema": SCHEMA,
+        "data": {"values": values},
+        "facet": {"row": {"field": "panel", "type": "nominal", "sort": order, "header": header}},
+        "spacing": 10,
+        "spec": {"width": 300, "height": {"step": 24}, "layer": _panel_layers(axis, theme)},
+        **_look(theme),
+    }
+
+
+def _panel_rows(panel: Panel, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    known = {row.label: row.estimate for row in panel.rows}
+    for label in labels:
+        found = known.get(label)
+        row: dict[str, Any] = {"panel": panel.label, "label": label, "says": "not measured"}
+        if found is not None and found.bounded:
+            row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "says": ""}
+        elif found is not None:
+            row["says"] = f"{found.estimate:.3g}, interval unknown"
+        yield row
+
+
+def _panel_layers(axis: Axis, theme: Mapping[str, str]) -> list[dict[str, Any]]:
     x, y = _forest_axes(axis)
     # Names of runs may be long, and stand beside every panel.
     y["axis"]["labelLimit"] = 200
     zero = {"name": "zero", "mark": _mark("rule", color=theme["muted"]), "encoding": {"x": {**x, "datum": 0}}}
     drawn = [{"filter": "datum.says === ''"}]
-    layers = [
+    return [
         *([zero] if axis.signed else []),
         {
             "name": "interval",
@@ -358,21 +381,3 @@ def panels(
             "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "says"}},
         },
     ]
-    header = {
-        "title": None,
-        "labelOrient": "top",
-        "labelAnchor": "start",
-        "labelColor": theme["ink"],
-        "labelFontSize": 12,
-        "labelFontWeight": "bold",
-        "labelPadding": 4,
-    }
-    order = [panel.label for panel in given]
-    return {
-        "$schema": SCHEMA,
-        "data": {"values": values},
-        "facet": {"row": {"field": "panel", "type": "nominal", "sort": order, "header": header}},
-        "spacing": 10,
-        "spec": {"width": 300, "height": {"step": 24}, "layer": layers},
-        **_look(theme),
-    }
