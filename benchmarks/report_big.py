@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/report_big.py [--rows N] [--students N] [--arms N] [--prompts N] [--keep DIR] [--json FILE]. Marks on 2 cores, for
 1,000,000 measurements of 1,000 students: 15 s, 2 GB, a page of 3 MB. The run is synthetic: its responses are some 300 characters
-of random words, no two alike. The report is written by `mendel report` in a process of its own, whose peak memory is measured.
+of random words, cut from one long text. The report is written by `mendel report` in a process of its own, whose peak memory is measured.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def measurements(students: list[str], size: Size, rng: np.random.Generator) -> I
     """One part a hundred students, so that the file has as many row groups as a real one."""
     words = np.array(WORDS.split())
     text = " ".join(rng.choice(words, 2_000_000))
-    each = size.rows // (len(students) * len(TRAITS))
+    each = -(-size.rows // (len(students) * len(TRAITS)))
     scenarios = max(1, each // SAMPLES)
     prompts = {
         (trait, i): json.dumps(
