@@ -35,11 +35,15 @@ if TYPE_CHECKING:
     from mendel.measure import judge, new_trait, trait
     from mendel.organisms import make_organism
     from mendel.report import write_report
+    from mendel.report.compare import Comparison, compare
+    from mendel.report.figures import Figure, figures
     from mendel.study import Study, load_study
 
 _HOME = {
     "Audit": "mendel._audit",
     "BudgetSpent": "mendel.engine.errors",
+    "Comparison": "mendel.report.compare",
+    "Figure": "mendel.report.figures",
     "InputError": "mendel.engine.errors",
     "Located": "mendel._locate",
     "MendelError": "mendel.engine.errors",
@@ -56,7 +60,9 @@ _HOME = {
     "bench_locate": "mendel._bench_locate",
     "bench_selectors": "mendel._bench_selectors",
     "bench_verdicts": "mendel._bench",
+    "compare": "mendel.report.compare",
     "doctor": "mendel._doctor",
+    "figures": "mendel.report.figures",
     "judge": "mendel.measure",
     "label_responses": "mendel._labels",
     "load_study": "mendel.study",
@@ -78,6 +84,8 @@ _HOME = {
 __all__ = [
     "Audit",
     "BudgetSpent",
+    "Comparison",
+    "Figure",
     "InputError",
     "Located",
     "MendelError",
@@ -95,7 +103,9 @@ __all__ = [
     "bench_locate",
     "bench_selectors",
     "bench_verdicts",
+    "compare",
     "doctor",
+    "figures",
     "judge",
     "label_responses",
     "load_study",

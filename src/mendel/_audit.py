@@ -20,6 +20,7 @@ from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store, write_atomic
 from mendel.measure import Trait, builtin_assistant, find_trait, judged_by
 from mendel.models import ModelSource, resolve_model
+from mendel.report import Shown
 from mendel.study import Study, load_study
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 
@@ -41,7 +42,7 @@ class AuditedModel:
 
 
 @dataclass
-class Audit:
+class Audit(Shown):
     """What an audit found; `measurements` holds every response with its score."""
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -62,6 +63,12 @@ class Audit:
             "endpoints": asdict(self.spent),
             "complete": self.stopped is None,
         }
+
+    def describe(self) -> str:
+        """For people: the levels; `mendel audit` prints what stands beside them, too."""
+        from mendel.report import audit_text
+
+        return audit_text(self.to_json())
 
 
 def audit(

@@ -17,11 +17,12 @@ from mendel.engine.errors import MendelError
 from mendel.engine.pool import LocalPool, cores
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store
+from mendel.report import Shown
 from mendel.study import built_in_study
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Shown):
     """What `mendel doctor` found; `fault` is '' where all works."""
 
     system: str

@@ -41,6 +41,7 @@ from mendel.engine.pool import LocalPool, Pool
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait, needs_model
+from mendel.report import Shown
 from mendel.study import Study
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ MOST = 0.5
 
 
 @dataclass(frozen=True)
-class Located:
+class Located(Shown):
     """The prompts that carry a trait, and how that is known."""
 
     trait: str

@@ -19,11 +19,12 @@ from mendel.engine.pool import LocalPool
 from mendel.engine.progress import Progress, Silent, clock
 from mendel.engine.store import Store, default_store
 from mendel.measure import needs_model
+from mendel.report import Shown
 from mendel.study import Study, load_study
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Shown):
     """What a run of a study would take; counts are exact, times and tokens estimates from measured speeds."""
 
     study: str

@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from mendel.engine.errors import InputError
+from mendel.engine.errors import InputError, did_you_mean
 from mendel.engine.store import write_atomic
 from mendel.engine.tables import read_table
+from mendel.report import verdicts_html, verdicts_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,6 +25,7 @@ FILES = (
     "rollouts.parquet",
     "assignments.parquet",
 )
+TABLES = ("students", "measurements", "rollouts", "assignments")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,46 @@ class Run:
     def assignments(self) -> pa.Table:
         """One row an arm and prompt: who answers it (null: dropped)."""
         return read_table(self.path / "assignments.parquet")
+
+    def frame(self, table: str, library: Literal["pandas", "polars"] = "pandas") -> Any:
+        """A table (`students`, `measurements`, `rollouts`, `assignments`) as a data frame of pandas or polars.
+
+        Raises InputError for an unknown table or library, and for a library that is not installed.
+        """
+        if table not in TABLES:
+            raise InputError(
+                "no such table", where="Run.frame", value=table, fix=did_you_mean(str(table), TABLES)
+            )
+        if library not in ("pandas", "polars"):
+            raise InputError(
+                "no such library", where="Run.frame", value=library, allowed="'pandas' or 'polars'"
+            )
+        content: pa.Table = getattr(self, table)
+        try:
+            if library == "pandas":
+                return content.to_pandas()
+            import polars
+        except ImportError:
+            raise InputError(
+                f"{library} is not installed", where="Run.frame", fix="pip install 'mendel[frames]'"
+            ) from None
+        return polars.from_arrow(content)
+
+    def _so_far(self) -> dict[str, Any]:
+        """The verdicts, or nothing where they cannot be read: showing a run must not fail."""
+        try:
+            verdicts: object = self.verdicts
+        except (InputError, OSError):
+            return {}
+        return verdicts if isinstance(verdicts, dict) else {}
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}: {verdicts_line(self._so_far())})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdicts as a small table, without script or style sheet."""
+        missing = [name for name in FILES if not (self.path / name).exists()]
+        return verdicts_html(self._so_far(), self.report, missing)
 
     @property
     def report(self) -> Path:

@@ -26,6 +26,7 @@ from mendel.engine.pool import LocalPool, Pool
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
+from mendel.report import Shown
 from mendel.study import Study
 from mendel.study.schema import SelectConfig
 
@@ -57,7 +58,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class TriedSelectors:
+class TriedSelectors(Shown):
     """Selectors side by side, every one with as many prompts, on one trait of a run."""
 
     trait: str

@@ -25,6 +25,7 @@ from mendel.engine.errors import InputError
 from mendel.engine.pool import LocalPool, Pool
 from mendel.engine.progress import Progress, Silent
 from mendel.engine.store import Store, default_store
+from mendel.report import Shown
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
 """Dense where a virulent trait comes in, so that one per cent is told from ten."""
@@ -33,7 +34,7 @@ TWICE = 0.1
 
 
 @dataclass(frozen=True)
-class VirulenceResult:
+class VirulenceResult(Shown):
     """How virulent each trait of a run is, and which of two is more so."""
 
     folder: Path

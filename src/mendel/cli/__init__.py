@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import mendel
-from mendel.cli import _audit, _benches, _judges, _locating, _traits
+from mendel.cli import _audit, _benches, _judges, _locating, _reports, _traits
 from mendel.cli._shared import (
     BatchInOption,
     BatchOutOption,
@@ -72,12 +72,6 @@ def plan(study: StudyArgument = "peas", store: StoreOption = None, as_json: Json
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")]) -> None:
-    """Write the report of a run again."""
-    typer.echo(f"report: {mendel.write_report(mendel.open_run(folder).path)}")
-
-
-@app.command()
 def doctor(as_json: JsonOption = False) -> None:
     """Say what is installed, on which device, and whether a student trains and generates here."""
     with telling() as progress:
@@ -120,6 +114,8 @@ def organism(
     typer.echo(f"study: {made.study}")
 
 
+app.command()(_reports.report)
+app.command()(_reports.compare)
 app.command()(_audit.audit)
 app.command()(_judges.rejudge)
 app.command()(_locating.locate)

@@ -1,5 +1,6 @@
 """What people look at: the HTML page of a run and what the terminal shows of runs, audits and judges."""
 
+from mendel.report._notebook import Shown, audit_text, verdicts_html, verdicts_line
 from mendel.report.audit import agreement_summary, audit_summary, changes_summary, transcripts
 from mendel.report.locating import located_text
 from mendel.report.page import render_report, write_report
@@ -8,14 +9,18 @@ from mendel.report.terminal import terminal_summary
 from mendel.report.virulence import virulence_text
 
 __all__ = [
+    "Shown",
     "agreement_summary",
     "audit_summary",
+    "audit_text",
     "changes_summary",
     "located_text",
     "render_report",
     "selectors_text",
     "terminal_summary",
     "transcripts",
+    "verdicts_html",
+    "verdicts_line",
     "virulence_text",
     "write_report",
 ]

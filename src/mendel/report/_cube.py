@@ -20,7 +20,7 @@ _STEP: Mapping[str, tuple[float, float]] = {
 }
 """From the original to the alternate side of each part, in pixels: teachers across, bases down, prompts into the depth."""
 _RADIUS = 25.0
-_MARGIN = (86.0, 54.0)
+_MARGIN = (86.0, 68.0)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,8 +88,8 @@ class RunFolder:
         )
 
 
-def read_folder(path: Path) -> RunFolder:
-    """Reads a run's folder, finished or not.
+def read_folder(path: Path, tables: Collection[str] = tuple(TABLES)) -> RunFolder:
+    """Reads a run's folder, finished or not; of its tables those named in `tables`, the others are only looked for.
 
     Raises InputError where it is no folder, holds nothing of a run, or its verdicts.json cannot be read.
     """
@@ -101,16 +101,20 @@ def read_folder(path: Path) -> RunFolder:
         missing.append("verdicts.json: the effects and verdicts; the run has not come that far.")
     if study_text is None:
         missing.append("study.yaml: what was asked.")
-    tables: dict[str, pa.Table | None] = {}
-    for name, shows in TABLES.items():
-        tables[name], problem = _table(path / f"{name}.parquet")
+    read: dict[str, pa.Table | None] = dict.fromkeys(TABLES)
+    for name in TABLES:
+        file = path / f"{name}.parquet"
+        if name in tables:
+            read[name], problem = _table(file)
+        else:
+            problem = "" if file.is_file() else "it is not there"
         if problem:
-            missing.append(f"{name}.parquet: {shows}; {problem}.")
-    if verdicts is None and study_text is None and all(table is None for table in tables.values()):
+            missing.append(f"{name}.parquet: {TABLES[name]}; {problem}.")
+    if verdicts is None and study_text is None and all(table is None for table in read.values()):
         raise InputError(
             "no run in this folder", where=str(path), fix="Give the folder that `mendel run` wrote."
         )
-    return RunFolder(path, verdicts or {}, _study(study_text or ""), study_text or "", tables, tuple(missing))
+    return RunFolder(path, verdicts or {}, _study(study_text or ""), study_text or "", read, tuple(missing))
 
 
 def _verdicts(path: Path) -> Mapping[str, Any] | None:

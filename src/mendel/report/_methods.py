@@ -59,8 +59,12 @@ def _counts(folder: RunFolder) -> _Counts | None:
     trained = students.filter(pc.greater(students["n_examples"], 0))
     ok = trained.filter(pc.equal(trained["status"], "ok"))
     scenarios, clusters = {}, {}
+    # Only these columns: a filter copies all that it is given, and the responses are nearly all of the table.
+    named = measurements.select(
+        [name for name in ("trait", "scenario", "cluster") if name in measurements.column_names]
+    )
     for trait in as_dict(folder.verdicts.get("traits")):
-        mine = measurements.filter(pc.equal(measurements["trait"], trait))
+        mine = named.filter(pc.equal(named["trait"], trait))
         scenarios[trait] = pc.count_distinct(mine["scenario"].cast("string")).as_py()
         clusters[trait] = (
             pc.count_distinct(mine["cluster"].cast("string")).as_py()

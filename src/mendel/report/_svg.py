@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+FONTS = "Helvetica Neue, Helvetica, Arial, Liberation Sans, sans-serif"
+"""The figures are laid out with the widths of Arial and its like."""
 _TAGS = frozenset({"svg", "g", "path", "line", "rect", "circle", "text", "tspan"})
 _ATTRIBUTES = frozenset(
     [
@@ -44,14 +46,28 @@ _ATTRIBUTES = frozenset(
 
 
 def inline_svg(spec: dict[str, Any], label: str) -> Markup:
-    """The figure as SVG to stand inside HTML; `label` says what it shows to who cannot see it.
+    """The figure as SVG to stand inside HTML; `label` says what it shows to who cannot see it."""
+    from markupsafe import Markup
+
+    return Markup(ElementTree.tostring(_drawn(spec, label), encoding="unicode"))
+
+
+def standalone_svg(spec: dict[str, Any], label: str) -> str:
+    """The figure as an SVG document of its own, with the fonts that a page's style sheet would give it."""
+    root = _drawn(spec, label)
+    root.set("xmlns", "http://www.w3.org/2000/svg")
+    root.set("font-family", FONTS)
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _drawn(spec: dict[str, Any], label: str) -> ElementTree.Element:
+    """The specification as an SVG element.
 
     vl-convert renders without a browser and without altair, whose import would cost as much again as the page; no
     address may be fetched. The result is rebuilt from a list of allowed elements and attributes, so that whatever
     a label holds stays text.
     """
     import vl_convert
-    from markupsafe import Markup
 
     text = vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
     root = _rebuilt(ElementTree.fromstring(text))
@@ -61,7 +77,7 @@ def inline_svg(spec: dict[str, Any], label: str) -> Markup:
     title = ElementTree.Element("title")
     title.text = label
     root.insert(0, title)
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
+    return root
 
 
 def _rebuilt(element: ElementTree.Element) -> ElementTree.Element | None:

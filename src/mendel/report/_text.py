@@ -28,6 +28,8 @@ def clean(text: str) -> str:
 
     What is taken out is shown as U+FFFD, so that a reader sees that something stood there; line ends become `\\n`.
     """
+    if text.isascii() and text.isprintable():
+        return text
     text = _UNWANTED.sub(REPLACED, _BREAKS.sub("\n", text))
     if text.isascii():
         return text

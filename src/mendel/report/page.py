@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.engine.store import write_atomic
 from mendel.report._cards import Card, card_of
 from mendel.report._cube import draw_cube
-from mendel.report._figures import Axis, Row, curve, forest
 from mendel.report._folder import RunFolder, read_folder
 from mendel.report._further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
 from mendel.report._ladder import Ladder, read_ladder
 from mendel.report._made import how_it_was_made
 from mendel.report._methods import methods_of
 from mendel.report._responses import count_responses
-from mendel.report._text import Estimate, Format, as_dict, clean, percent
+from mendel.report._text import Format, as_dict, clean, percent
 from mendel.report._trait import TraitSection, trait_sections
 from mendel.report._words import CARRIERS, PARTS, describe_arm
+from mendel.report.figures import FIGURES, figures_of
 from mendel.report.transcripts import pack_transcripts
 
 if TYPE_CHECKING:
@@ -33,17 +34,6 @@ LOG_ODDS = Format(2)
 
 
 @dataclass(frozen=True)
-class Figures:
-    """The figures of one trait; None where nothing with an interval is there to draw."""
-
-    effects: Markup | None
-    edits: Markup | None
-    curve: Markup | None
-    doses: Markup | None = None
-    ladder: Markup | None = None
-
-
-@dataclass(frozen=True)
 class TraitView:
     """All that the page shows of one trait; what the run does not have is None."""
 
@@ -52,7 +42,8 @@ class TraitView:
     cube: Markup | None
     folded: str
     """The parts that both pipelines share, in words."""
-    figures: Figures
+    figures: Mapping[str, Markup | None]
+    """By part; None where nothing with an interval is there to draw."""
     ladder: Ladder | None
     subset: Subset | None
     doses: Doses | None
@@ -101,59 +92,24 @@ def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
     tops = [level.estimate for level in levels.values() if level]
     top = 1.0 if trait.is_rate else max(tops, default=1.0)
     groups = {row.arm: row.responses.group for row in trait.corners if row.responses}
+    ladder, doses = read_ladder(verdict), read_doses(folder, trait.name)
     return TraitView(
         trait,
         card_of(folder, verdict, trait),
         draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top, groups),
         " and the ".join(part for part in PARTS if part in folder.shared),
-        _figures(trait),
-        read_ladder(verdict),
+        _figures(trait, ladder, doses),
+        ladder,
         read_subset(folder, trait.name),
-        read_doses(folder, trait.name),
+        doses,
         read_tried(folder, trait.name),
     )
 
 
-def _figures(trait: TraitSection) -> Figures:
-    effects = [
-        Row(effect.name.replace(":", " × "), effect.estimate)
-        for effect in trait.effects
-        if effect.estimate and not effect.shared
-    ]
-    edits = [Row(row.label, row.level, row.group) for row in trait.edits if row.level]
-    points = [(row.share, row.level) for row in trait.mixes if row.level and row.share is not None]
-    unit = "share of responses" if trait.is_rate else "mean score"
-    return Figures(
-        effects=_drawn(
-            forest(effects, Axis(f"effect on the {unit}", signed=True)),
-            "Effects with 95 % intervals.",
-            [(row.label, row.estimate) for row in effects],
-            trait.numbers,
-        ),
-        edits=_drawn(
-            forest(edits, Axis(unit, domain=trait.domain)),
-            "Levels after each edit with 95 % intervals.",
-            [(row.label, row.estimate) for row in edits],
-            trait.numbers,
-        ),
-        curve=_drawn(
-            curve(points, trait.half_way, unit, trait.domain),
-            "Level by the share of prompts that the original teacher answers, with 95 % intervals.",
-            [(f"{100 * share:g} %", level) for share, level in points],
-            trait.numbers,
-        ),
-    )
-
-
-def _drawn(
-    spec: dict[str, Any] | None, what: str, values: list[tuple[str, Estimate]], numbers: Format
-) -> Markup | None:
-    from mendel.report._svg import inline_svg
-
-    if spec is None:
-        return None
-    read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
-    return inline_svg(spec, clean(f"{what} {read}"))
+def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) -> dict[str, Markup | None]:
+    """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
+    there = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
+    return {part: there[part].inline() if part in there else None for part in FIGURES}
 
 
 def _environment() -> Environment:
