@@ -57,7 +57,7 @@ def test_an_edit_that_removes_only_where_the_filter_looked_is_not_recommended(
 ) -> None:
     leaks = {"rungs": {}, "edits": {"swap": {"verdict": "removed where we looked"}}}
     found = card(make_run(hostile=False), leaks=leaks)
-    assert found.remedy.startswith("Let the alternate teacher answer all prompts.")
+    assert found.remedy.startswith("Let the alternate teacher answer all prompts: 0.03")
     assert "swap is not enough" in found.remedy
 
 

@@ -27,6 +27,7 @@ _PARTS: Mapping[str, str] = {
     "base": "Start from the alternate base",
 }
 
+_CORNERS: Mapping[str, str] = {"teacher": "OOA", "prompts": "OAO", "base": "AOO"}
 _COSTS: Mapping[str, str] = {
     "teacher": "Every prompt is answered anew.",
     "prompts": "Every prompt is another one.",
@@ -135,16 +136,13 @@ def _remedy(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) 
         for kind in leaky
     )
     if trait.carrier in PARTS:
-        measured = bool(trait.edits)
-        tail = (
-            " No edit of the flagged prompts is shown to take most of it away."
-            if measured and not leaky
-            else ""
-        )
-        return (
-            f"{_PARTS[trait.carrier]}.{tail}{warned}",
-            "All prompts are answered anew." if trait.carrier == "teacher" else "",
-        )
+        measured = bool(trait.edits) and not leaky
+        tail = " No edit of the flagged prompts is shown to take most of it away." if measured else ""
+        arm = folder.cube[_CORNERS[trait.carrier]]
+        level = next((row.level for row in trait.corners if row.arm == arm), None)
+        left = f": {trait.numbers.value(level)} is left" if level else ""
+        costs = f"{_COSTS[trait.carrier]} {_health(folder, arm)}".strip()
+        return f"{_PARTS[trait.carrier]}{left}.{tail}{warned}", costs
     return f"No measured change is shown to take most of it away.{warned}", ""
 
 

@@ -38,6 +38,7 @@ COLUMNS: Mapping[str, frozenset[str]] = {
             "train_loss",
             "status",
             "reason",
+            "assistant_right",
         ]
     ),
     "measurements": frozenset(
