@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,11 @@ from mendel._jobs import Probes, StudentJob, make_student
 from mendel._judging import Judging
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import (
+    PARTS,
     Arm,
     Catalogue,
     Design,
+    Estimate,
     Levels,
     Request,
     TraitFacts,
@@ -30,7 +33,8 @@ from mendel.diagnose import (
 )
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent, Waiting
-from mendel.engine.pool import Pool
+from mendel.engine.events import Interval, Status, StudentEvent, TraitSoFar
+from mendel.engine.pool import Pool, at_once
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
 from mendel.measure import Trait
@@ -78,6 +82,28 @@ def student_specs(
     return specs
 
 
+class Queue:
+    """Tells how a round's students stand: a pool takes them in order, so the first that are not done are under way."""
+
+    def __init__(self, told: Progress, places: Mapping[str, tuple[Arm, int]], at_once: int) -> None:
+        self._told, self._places = told, places
+        for name in places:
+            self._tell(name, "waiting")
+        self._waiting = iter(places)
+        for name in itertools.islice(self._waiting, at_once):
+            self._tell(name, "running")
+
+    def done(self, name: str, status: str, reason: str) -> None:
+        """This one is done, so the next one is begun."""
+        self._tell(name, "ok" if status == "ok" else "broken" if status == "broken" else "failed", reason)
+        for following in itertools.islice(self._waiting, 1):
+            self._tell(following, "running")
+
+    def _tell(self, name: str, status: Status, reason: str = "") -> None:
+        arm, seed = self._places[name]
+        self._told.student(StudentEvent(name, arm.name, seed, status, reason))
+
+
 @dataclass
 class Rounds:
     """Trains what the design asks for, looks at the verdicts, and asks again, until no student can change one."""
@@ -104,7 +130,9 @@ class Rounds:
             self._train(design)
             if self.outcome.spent is not None:
                 break
-            request = next_request(self.catalogue, trained, self._verdicts(design))
+            verdicts = self._verdicts(design)
+            self.told.effects([so_far(name, verdict) for name, verdict in verdicts.items()])
+            request = next_request(self.catalogue, trained, verdicts)
             if request is not None:
                 log.info("%d students so far; next: %s", design.students, request.why)
         return self.catalogue.design(trained)
@@ -128,6 +156,7 @@ class Rounds:
         cost = {name: _cost(job) for name, job in jobs.items()}
         self.told.stage("students", sum(cost.values()))
         hours = self.inputs.study.config.budget.hours
+        queue = Queue(self.told, {name: placed[name][0] for name in jobs}, at_once(self.pool))
         for done, (job, result) in enumerate(self.pool.map(make_student, list(jobs.values())), 1):
             name = job.spec.digest
             outcome.students += [
@@ -137,6 +166,7 @@ class Rounds:
                 arm, seed = placed[name][0]
                 said = (name[:12], arm.name, seed, result.status, result.reason)
                 log.warning("student %s (%s, seed %d) is %s: %s", *said)
+            queue.done(name, result.status, result.reason)
             self.told.step(cost[name], f"{done} of {len(jobs)}")
             if result.status == "ok" and not self._judge(name):
                 self.pool.stop()
@@ -192,6 +222,20 @@ class Rounds:
         self.outcome.spent = _spent(f"{budget} students", "students", done, len(jobs))
         beyond = set(new[left:])
         return {name: job for name, job in jobs.items() if name not in beyond}
+
+
+def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
+    """What a round's verdict says of a trait, for those who watch the run."""
+    effects, nothing = verdict.effects, Estimate(None)
+    original, alternate = (effects.levels.get(effects.cube[corner], nothing) for corner in ("OOO", "AAA"))
+    return TraitSoFar(
+        trait,
+        Interval.read(original.json()),
+        Interval.read(alternate.json()),
+        {part: Interval.read(effects.estimates[part].json()) for part in PARTS},
+        effects.unit,
+        verdict.carrier.carrier,
+    )
 
 
 def looks(inputs: Inputs) -> Levels:
