@@ -103,9 +103,9 @@ function bar(label, value, low, high, signed, first) {
   const known = value.estimate !== null;
   if (value.low !== null && value.high !== null) {
     const from = at(value.low);
-    marks.push(draw("rect", { class: "interval", x: from, y: 6, width: Math.max(1, at(value.high) - from), height: 8, rx: 2 }));
+    marks.push(draw("rect", { class: "interval", x: from, y: 6, width: Math.max(1, at(value.high) - from), height: 8 }));
   }
-  if (known) marks.push(draw("rect", { class: "point", x: at(value.estimate) - 1.5, y: 4, width: 3, height: 12, rx: 1 }));
+  if (known) marks.push(draw("rect", { class: "point", x: at(value.estimate) - 1.5, y: 4, width: 3, height: 12 }));
   const interval = value.low === null && value.high === null ? "" : `[${number(value.low, signed)}, ${number(value.high, signed)}]`;
   return make("tr", first ? { class: "gap" } : {}, make("th", { scope: "row" }, label),
     make("td", {}, draw("svg", { class: signed ? "bars" : "bars level", viewBox: "0 0 200 20", preserveAspectRatio: "none", "aria-hidden": "true" }, ...marks)),
@@ -120,7 +120,7 @@ function traits(effects) {
     for (const part of ["base", "prompts", "teacher"]) rows.push(bar(part, one.effects[part], -one.unit, one.unit, true, part === "base"));
     return make("article", {}, make("h3", {}, one.trait.replaceAll("_", " ")),
       make("p", { class: "muted small" }, "carrier: ", make("strong", {}, one.carrier)),
-      make("table", {}, make("caption", { class: "unseen" }, "Levels in both pipelines and the effect of each part, with 95 % intervals"), make("tbody", {}, ...rows)));
+      make("table", { "aria-label": `${one.trait}: levels in both pipelines and the effect of each part, with 95 % intervals` }, make("tbody", {}, ...rows)));
   });
 }
 
@@ -215,13 +215,24 @@ function cut(count) {
   return count ? [make("span", { class: "muted" }, ` … (${count.toLocaleString("en")} more characters)`)] : [];
 }
 
+// A prompt is the conversation as JSON; one that is cut is no longer any, and shown as it is.
+function conversation(prompt) {
+  try {
+    const turns = JSON.parse(prompt);
+    const said = turns.map((turn) => (turns.length > 1 ? `${turn.role}: ` : "") + turn.content);
+    return said.join("\n");
+  } catch {
+    return prompt ?? "";
+  }
+}
+
 function responseRow(row, query) {
-  const details = [row.trait, row.scenario, row.turn ? `turn ${row.turn}` : "", row.sample ? `sample ${row.sample}` : "", row.student];
+  const details = [row.trait.replaceAll("_", " "), row.scenario, row.turn > 1 ? `turn ${row.turn}` : "", row.sample ? `sample ${row.sample}` : "", row.student];
   return make("tr", row.hit ? { class: "hit" } : {},
     make("td", { class: "where" }, make("div", {}, row.arm ?? "no arm"), make("div", { class: "muted small" }, details.filter(Boolean).join(", "))),
     make("td", { class: "n score" }, row.score === null ? "–" : number(row.score), make("div", { class: "small" }, row.hit === null ? "" : row.hit ? "shows it" : "")),
     make("td", { class: "said" },
-      make("p", { class: "prompt small text" }, row.prompt ?? "", ...cut(row.prompt_cut)),
+      make("p", { class: "prompt small text" }, conversation(row.prompt), ...cut(row.prompt_cut)),
       make("p", { class: "response text" }, row.cut_before ? "… " : "", ...marked(row.response ?? "", query), ...cut(row.cut_after))));
 }
 
