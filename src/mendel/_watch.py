@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -24,26 +25,18 @@ def watch(
     """
     path = Path(folder)
     require_run(path)
-    with serving(path, port) as server:
+    with contextlib.suppress(KeyboardInterrupt), serving(path, port) as server:
         announce(server.url)
         if browser:
-            open_browser(server.url)
+            import webbrowser
+
+            webbrowser.open(server.url)
         wait(until)
 
 
-def open_browser(url: str) -> None:
-    """Opens the address in the user's browser, where there is one."""
-    import webbrowser
-
-    webbrowser.open(url)
-
-
 def wait(until: threading.Event | None = None) -> None:
-    """Returns at Ctrl-C, or when `until` is set."""
+    """Returns when `until` is set; Ctrl-C is raised."""
     over = until or threading.Event()
-    try:
-        # In pieces: a wait without an end cannot be interrupted everywhere.
-        while not over.wait(0.5):
-            pass
-    except KeyboardInterrupt:
+    # In pieces: a wait without an end cannot be interrupted everywhere.
+    while not over.wait(0.5):
         pass

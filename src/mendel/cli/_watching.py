@@ -45,7 +45,8 @@ def watched(study: str, out: Path | None, wanted: bool) -> Iterator[None]:
         yield
         if sys.stderr.isatty():
             typer.echo("The page stays until Ctrl-C.", err=True)
-            wait()
+            with contextlib.suppress(KeyboardInterrupt):
+                wait()
 
 
 def _announce(url: str) -> None:

@@ -57,13 +57,14 @@ class Search:
         }
 
 
+# DuckDB holds NaN to be greater than any number.
 _MATCHING = """
 from read_parquet($measurements, file_row_number = true) as m
 left join read_parquet($students) as s on m.student = s.student
 where ($trait is null or m.trait = $trait)
   and ($arm is null or s.arm = $arm)
   and ($hit is null or m.hit = $hit)
-  and ($min_score is null or m.score >= $min_score)
+  and ($min_score is null or (m.score >= $min_score and not isnan(m.score)))
   and ($query = '' or contains(lower(m.response), lower($query)))
 """
 _COUNT = f"select count(*) {_MATCHING}"
