@@ -45,6 +45,7 @@ class LiveServer(ThreadingHTTPServer):
         """Raises InputError where the port cannot be had."""
         self.folder, self.responses = folder, Responses(folder)
         self.token = secrets.token_urlsafe(24)
+        self.closing = False
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -75,6 +76,7 @@ def serving(folder: Path, port: int = 0) -> Iterator[LiveServer]:
     try:
         yield server
     finally:
+        server.closing = True
         server.shutdown()
         thread.join()
         server.server_close()
@@ -123,6 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
 
         A page elsewhere whose name was bound to this machine (DNS rebinding) names itself in Host.
         """
+        if self.server.closing:
+            # A reader's connection may outlive the server's socket.
+            self.close_connection = True
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The server has been closed.")
+            return None
         hosts = self.headers.get_all("Host") or []
         own = {f"{HOST}:{self.server.port}", f"localhost:{self.server.port}"}
         if len(hosts) != 1 or hosts[0] not in own:
