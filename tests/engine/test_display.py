@@ -43,7 +43,7 @@ def test_students_time_left_and_effects_are_shown() -> None:
         "2 of 4",
         " left",
         "0.50 [0.25, 0.75]",
-        "+0.00 [-0.10, +0.10]",
+        "0.00 [-0.10, +0.10]",
         "+0.50 [+0.25, +0.75]",
     ):
         assert text in shown, text

@@ -59,4 +59,4 @@ def test_hostile_labels_stay_on_their_line_and_are_inert() -> None:
 
 
 def test_a_number_never_reads_minus_zero() -> None:
-    assert number(Interval(-0.001, -0.2, 0.0), "+") == "+0.00 [-0.20, +0.00]"
+    assert number(Interval(-0.001, -0.2, 0.0), "+") == "0.00 [-0.20, 0.00]"

@@ -159,9 +159,9 @@ def number(value: Interval, sign: str = "") -> str:
     """`0.93 [0.88, 0.97]`, or `?` where it is not known; with the sign `+`, of a difference."""
     if value.estimate is None:
         return "?"
-    # Adding 0 makes -0.00 a plain one.
+    # No sign on a zero, and never a minus zero.
     texts = [
-        "?" if x is None else format(round(x, 2) + 0.0, f"{sign}.2f")
+        "?" if x is None else "0.00" if round(x, 2) == 0 else format(x, f"{sign}.2f")
         for x in (value.estimate, value.low, value.high)
     ]
     return f"{texts[0]} [{texts[1]}, {texts[2]}]"

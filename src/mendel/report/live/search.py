@@ -93,6 +93,7 @@ class Responses:
         self._opened: DuckDBPyConnection | None = None
         self._closed = False
         self._facets: tuple[object, dict[str, list[str]]] = (None, {})
+        self._total: tuple[object, int] = (None, 0)
 
     @property
     def there(self) -> bool:
@@ -108,7 +109,7 @@ class Responses:
             raise SearchError("The responses can be searched when the run has written its tables.", 404)
         with self._connection() as connection:
             bound = {**search.bound(), **{name: str(file) for name, file in self._files.items()}}
-            total = connection.execute(_COUNT, bound).fetchall()[0][0]
+            total = self._count(connection, bound)
             rows: list[dict[str, Any]] = []
             if search.offset < total:
                 paged = {"limit": search.limit, "offset": search.offset, "text": TEXT, "before": BEFORE}
@@ -127,10 +128,21 @@ class Responses:
                 self._opened.close()
                 self._opened = None
 
+    def _count(self, connection: DuckDBPyConnection, bound: dict[str, Any]) -> int:
+        """How many match; the next page of the same search does not count again."""
+        asked = (bound, self._seen())
+        if self._total[0] != asked:
+            self._total = (asked, connection.execute(_COUNT, bound).fetchall()[0][0])
+        return self._total[1]
+
+    def _seen(self) -> list[tuple[int, int, int]]:
+        """What tells a file from the one that replaced it."""
+        stats = [file.stat() for file in self._files.values()]
+        return [(stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in stats]
+
     def _known(self, connection: DuckDBPyConnection) -> dict[str, list[str]]:
         """Traits and arms to choose from; read again when a file was replaced."""
-        stats = [file.stat() for file in self._files.values()]
-        seen = [(stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in stats]
+        seen = self._seen()
         if self._facets[0] != seen:
             files = {name: str(file) for name, file in self._files.items()}
             traits, arms = connection.execute(_FACETS, files).fetchall()[0]
