@@ -50,14 +50,20 @@ def _from_file(content: Mapping[str, Any], now: float) -> dict[str, Any]:
     status = as_text(content.get("status"))
     age = max(0.0, now - (as_float(content.get("written")) or 0.0))
     running = status not in ENDED
-    lost = running and (_is_gone(content) or age > LOST_AFTER)
+    gone = running and _is_gone(content)
+    lost = gone or (running and age > LOST_AFTER)
+    said = one_line(as_text(content.get("why")), REASON)
     passed = age if running and not lost else 0.0
     elapsed, left = as_float(content.get("elapsed")) or 0.0, as_float(content.get("left"))
     students = as_dict(content.get("students"))
     return {
         "study": _name(content.get("study")),
         "status": "lost" if lost else "running" if running else status,
-        "why": one_line(as_text(content.get("why")), REASON),
+        "why": said
+        if not lost
+        else "its process has ended"
+        if gone
+        else "it was killed or suspended, or cannot write",
         "age": round(age, 1),
         "stage": _name(content.get("stage")),
         "label": _name(content.get("label")),

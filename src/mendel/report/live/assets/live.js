@@ -60,7 +60,7 @@ function sentence(state) {
     case "stopped by its budget": return `Stopped by its budget. ${state.why}`;
     case "waiting": return `Waiting. ${state.why}`;
     case "failed": return `Failed: ${state.why}`;
-    case "lost": return `Nothing was heard of this run for ${duration(state.age)}: its process is gone. The same command goes on.`;
+    case "lost": return `Nothing was heard of this run for ${duration(state.age)}: ${state.why}. The same command goes on.`;
     case "stopped": return "This run is not complete; its partial results are written.";
     default: return "The run has not begun yet.";
   }
