@@ -18,6 +18,7 @@ import pytest
 
 import mendel
 from _mini import write_mini_study
+from mendel import _rounds
 from mendel.engine.events import StudentEvent, TraitSoFar
 from mendel.engine.pool import InlinePool
 from mendel.engine.progress import Silent
@@ -92,6 +93,29 @@ def test_students_wait_run_and_are_done_in_that_order_as_many_at_once_as_the_poo
     # After the only round, and with the verdicts: the same.
     assert len(told.looks) == 2
     assert told.looks[0] == told.looks[1]
+
+
+def test_effects_are_looked_at_within_a_round_and_change_no_verdict(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_rounds, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(_rounds, "LOOK_SHARE", 1e9)
+    told = Recorder()
+    run = again(finished, tmp_path / "run", told)
+    # Once after each student but the last, once after the round, once with the verdicts.
+    assert len(told.looks) == sum(event.status == "ok" for event in told.students) + 1
+    assert told.looks[0][0].effects["teacher"].estimate is None
+    assert run.verdicts["traits"] == mendel.open_run(finished / "run").verdicts["traits"]
+
+
+def test_looks_within_a_round_take_a_small_share_of_its_time(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_rounds, "LOOK_EVERY", 0.0)
+    told = Recorder()
+    again(finished, tmp_path / "run", told)
+    # Reused students take no time, so that a look costs more than all that follow it.
+    assert len(told.looks) <= 3
 
 
 def test_an_interrupted_run_says_so_and_the_same_command_goes_on(finished: Path, tmp_path: Path) -> None:

@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MEASURING_SEED = 0
+LOOK_EVERY = 15.0
+"""Seconds between two looks at the effects within a round, at least."""
+LOOK_SHARE = 0.02
+"""The share of a run's time that such looks may take: they are for who watches it, and decide nothing."""
 
 
 @dataclass
@@ -86,18 +90,26 @@ class Queue:
     """Tells how a round's students stand: a pool takes them in order, so the first that are not done are under way."""
 
     def __init__(self, told: Progress, places: Mapping[str, tuple[Arm, int]], at_once: int) -> None:
-        self._told, self._places = told, places
+        self._told, self._places, self._at_once = told, places, at_once
+        self._running: set[str] = set()
+        # By insertion: the order in which the pool takes them.
+        self._waiting = dict.fromkeys(places)
         for name in places:
             self._tell(name, "waiting")
-        self._waiting = iter(places)
-        for name in itertools.islice(self._waiting, at_once):
-            self._tell(name, "running")
+        self._begin()
 
     def done(self, name: str, status: str, reason: str) -> None:
-        """This one is done, so the next one is begun."""
+        """This one is done, so the next one is begun; quick ones (the store has them) may come in any order."""
+        self._waiting.pop(name, None)
+        self._running.discard(name)
         self._tell(name, "ok" if status == "ok" else "broken" if status == "broken" else "failed", reason)
-        for following in itertools.islice(self._waiting, 1):
-            self._tell(following, "running")
+        self._begin()
+
+    def _begin(self) -> None:
+        for name in list(itertools.islice(self._waiting, max(0, self._at_once - len(self._running)))):
+            del self._waiting[name]
+            self._running.add(name)
+            self._tell(name, "running")
 
     def _tell(self, name: str, status: Status, reason: str = "") -> None:
         arm, seed = self._places[name]
@@ -119,6 +131,7 @@ class Rounds:
     """Holds the measured models; the students are added to it."""
     began: float
     """`time.monotonic()` when the run began."""
+    _next_look: float = field(default=0.0, init=False)
 
     def run(self) -> Design:
         """All rounds; the design that was trained, short of what a spent budget left out."""
@@ -130,12 +143,19 @@ class Rounds:
             self._train(design)
             if self.outcome.spent is not None:
                 break
-            verdicts = self._verdicts(design)
-            self.told.effects([so_far(name, verdict) for name, verdict in verdicts.items()])
-            request = next_request(self.catalogue, trained, verdicts)
+            request = next_request(self.catalogue, trained, self._look(design))
             if request is not None:
                 log.info("%d students so far; next: %s", design.students, request.why)
         return self.catalogue.design(trained)
+
+    def _look(self, design: Design) -> dict[str, Verdict]:
+        """The verdicts on what there is; who watches the run is told of them."""
+        began = time.monotonic()
+        verdicts = self._verdicts(design)
+        self.told.effects([so_far(name, verdict) for name, verdict in verdicts.items()])
+        now = time.monotonic()
+        self._next_look = now + max(LOOK_EVERY, (now - began) / LOOK_SHARE)
+        return verdicts
 
     def _verdicts(self, design: Design) -> dict[str, Verdict]:
         students, measurements = measured_tables(self.inputs, self.store, self.outcome)
@@ -155,6 +175,7 @@ class Rounds:
         jobs = self._within_budget(jobs)
         cost = {name: _cost(job) for name, job in jobs.items()}
         self.told.stage("students", sum(cost.values()))
+        self._next_look = max(self._next_look, time.monotonic() + LOOK_EVERY)
         hours = self.inputs.study.config.budget.hours
         queue = Queue(self.told, {name: placed[name][0] for name in jobs}, at_once(self.pool))
         for done, (job, result) in enumerate(self.pool.map(make_student, list(jobs.values())), 1):
@@ -171,6 +192,8 @@ class Rounds:
             if result.status == "ok" and not self._judge(name):
                 self.pool.stop()
                 break
+            if done < len(jobs) and time.monotonic() > self._next_look:
+                self._look(design)
             if hours is not None and time.monotonic() - self.began > hours * 3600 and done < len(jobs):
                 outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
                 self.pool.stop()

@@ -28,7 +28,7 @@ class Progress(Protocol):
         """A student waits, is being trained, or is done."""
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """What is known of all traits now; told after each round of students."""
+        """What is known of all traits now; told after each round of students, and now and then within one."""
 
     def close(self) -> None:
         """Nothing more comes."""

@@ -146,7 +146,7 @@ function showState(state) {
   setText("h-effects", ended ? "Effects" : "Effects so far");
   setText("about-effects", state.effects.length
     ? "Levels (grey) lie on the trait's own scale from zero; effects (blue) are original minus alternate, around zero. Bars are 95 % intervals."
-    : "Not known yet: they are estimated after each round of students.");
+    : "Not known yet: they are estimated as soon as enough students are done.");
   whenChanged("effects", state.effects, () => traits(state.effects));
   speak(state);
   showSearchable(state);
