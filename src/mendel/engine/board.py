@@ -39,13 +39,14 @@ class Stage:
         return min(self.done / self.cost, 1.0) if self.cost > 0 else 0.0
 
     def left(self, now: float) -> float | None:
-        """Seconds that are left at the speed so far; None before the first step."""
+        """Seconds that are left at the speed so far; None before the first step, and when they have passed in vain."""
         if self.ended is not None:
             return 0.0
         if self.stepped is None or self.done <= 0:
             return None
         still = (self.stepped - self.began) * max(self.cost - self.done, 0) / self.done
-        return max(still - (now - self.stepped), 0.0)
+        left = still - (now - self.stepped)
+        return left if left > 0 else None
 
 
 class Board(Silent):

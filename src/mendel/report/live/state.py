@@ -69,7 +69,7 @@ def _from_file(content: Mapping[str, Any], now: float) -> dict[str, Any]:
         "label": _name(content.get("label")),
         "done": _share(content.get("done")),
         "elapsed": round(max(0.0, elapsed) + passed, 1),
-        "left": None if left is None or not running or lost else round(max(0.0, left - passed), 1),
+        "left": None if left is None or not running or lost or left < passed else round(left - passed, 1),
         "stages": [
             {"name": _name(as_dict(one).get("name")), "done": _share(as_dict(one).get("done"))}
             for one in as_list(content.get("stages"))[:STAGES_SHOWN]
