@@ -47,6 +47,8 @@ def watched(study: str, out: Path | None, wanted: bool) -> Iterator[None]:
             typer.echo("The page stays until Ctrl-C.", err=True)
             with contextlib.suppress(KeyboardInterrupt):
                 wait()
+        else:
+            server.let_hear()
 
 
 def _announce(url: str) -> None:

@@ -360,6 +360,22 @@ def test_a_search_that_cannot_be_meant_is_refused_with_the_reason(server: LiveSe
     assert json.loads(body)["error"]
 
 
+def test_an_open_page_hears_of_the_end_and_nobody_is_waited_for_in_vain(tmp_path: Path) -> None:
+    write_state(tmp_path)
+    with serving(tmp_path) as live:
+        began = time.monotonic()
+        live.let_hear(30)
+        assert time.monotonic() - began < 1
+        get(live, "state")
+        write_state(tmp_path, status="finished")
+        asked = threading.Timer(0.3, lambda: get(live, "state"))
+        asked.start()
+        began = time.monotonic()
+        live.let_hear(30)
+        assert 0.2 < time.monotonic() - began < 10
+        asked.join()
+
+
 def test_a_port_that_is_taken_is_said(run_folder: Path, server: LiveServer) -> None:
     with (
         pytest.raises(InputError, match=f"--port {server.port}: the port cannot be had"),

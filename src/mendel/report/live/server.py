@@ -8,6 +8,7 @@ import json
 import math
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,6 +47,7 @@ class LiveServer(ThreadingHTTPServer):
         self.folder, self.responses = folder, Responses(folder)
         self.token = secrets.token_urlsafe(24)
         self.closing = False
+        self._asked = -math.inf
         try:
             super().__init__((HOST, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -62,6 +64,19 @@ class LiveServer(ThreadingHTTPServer):
     def url(self) -> str:
         """The address of the page; who does not know its random part gets nothing."""
         return f"http://{HOST}:{self.port}/{self.token}/"
+
+    def tell_state(self) -> dict[str, Any]:
+        """How the run stands, for a reader who asks now."""
+        self._asked = time.monotonic()
+        return read_state(self.folder)
+
+    def let_hear(self, seconds: float = 3.0) -> None:
+        """Waits until an open page has asked once more, so that it shows how the run ended; not where there is none."""
+        now = time.monotonic()
+        if now - self._asked > 2 * seconds:
+            return
+        while self._asked < now and time.monotonic() < now + seconds:
+            time.sleep(0.05)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A reader that went away is no news."""
@@ -99,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             page = live_page()
             self._send(HTTPStatus.OK, page.html, "text/html", page.policy)
         elif path == "state":
-            self._send_json(HTTPStatus.OK, read_state(self.server.folder))
+            self._send_json(HTTPStatus.OK, self.server.tell_state())
         elif path == "responses":
             self._search(query)
         elif path == "report.html":
