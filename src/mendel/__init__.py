@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mendel._run import run
     from mendel._try_selectors import TriedSelectors, try_selectors
     from mendel._virulence import VirulenceResult, virulence
+    from mendel._watch import watch
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
@@ -78,6 +79,7 @@ _HOME = {
     "trait": "mendel.measure",
     "try_selectors": "mendel._try_selectors",
     "virulence": "mendel._virulence",
+    "watch": "mendel._watch",
     "write_report": "mendel.report",
 }
 
@@ -121,6 +123,7 @@ __all__ = [
     "trait",
     "try_selectors",
     "virulence",
+    "watch",
     "write_report",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -14,9 +15,11 @@ from mendel._jobs import Probes, StudentJob, make_student
 from mendel._judging import Judging
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import (
+    PARTS,
     Arm,
     Catalogue,
     Design,
+    Estimate,
     Levels,
     Request,
     TraitFacts,
@@ -30,7 +33,8 @@ from mendel.diagnose import (
 )
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent, Waiting
-from mendel.engine.pool import Pool
+from mendel.engine.events import Interval, Status, StudentEvent, TraitSoFar
+from mendel.engine.pool import Pool, at_once
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
 from mendel.measure import Trait
@@ -42,6 +46,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 MEASURING_SEED = 0
+REUSED = 0.02
+"""The share of a student's time that one takes which the store has: it would else spoil the guess of the time left."""
+LOOK_EVERY = 15.0
+"""Seconds between two looks at the effects within a round, at least."""
+LOOK_SHARE = 0.02
+"""The share of a run's time that such looks may take: they are for who watches it, and decide nothing."""
 
 
 @dataclass
@@ -78,6 +88,36 @@ def student_specs(
     return specs
 
 
+class Queue:
+    """Tells how a round's students stand: a pool takes them in order, so the first that are not done are under way."""
+
+    def __init__(self, told: Progress, places: Mapping[str, tuple[Arm, int]], at_once: int) -> None:
+        self._told, self._places, self._at_once = told, places, at_once
+        self._running: set[str] = set()
+        # By insertion: the order in which the pool takes them.
+        self._waiting = dict.fromkeys(places)
+        for name in places:
+            self._tell(name, "waiting")
+        self._begin()
+
+    def done(self, name: str, status: str, reason: str) -> None:
+        """This one is done, so the next one is begun; quick ones (the store has them) may come in any order."""
+        self._waiting.pop(name, None)
+        self._running.discard(name)
+        self._tell(name, "ok" if status == "ok" else "broken" if status == "broken" else "failed", reason)
+        self._begin()
+
+    def _begin(self) -> None:
+        for name in list(itertools.islice(self._waiting, max(0, self._at_once - len(self._running)))):
+            del self._waiting[name]
+            self._running.add(name)
+            self._tell(name, "running")
+
+    def _tell(self, name: str, status: Status, reason: str = "") -> None:
+        arm, seed = self._places[name]
+        self._told.student(StudentEvent(name, arm.name, seed, status, reason))
+
+
 @dataclass
 class Rounds:
     """Trains what the design asks for, looks at the verdicts, and asks again, until no student can change one."""
@@ -93,6 +133,7 @@ class Rounds:
     """Holds the measured models; the students are added to it."""
     began: float
     """`time.monotonic()` when the run began."""
+    _next_look: float = field(default=0.0, init=False)
 
     def run(self) -> Design:
         """All rounds; the design that was trained, short of what a spent budget left out."""
@@ -104,10 +145,19 @@ class Rounds:
             self._train(design)
             if self.outcome.spent is not None:
                 break
-            request = next_request(self.catalogue, trained, self._verdicts(design))
+            request = next_request(self.catalogue, trained, self._look(design))
             if request is not None:
                 log.info("%d students so far; next: %s", design.students, request.why)
         return self.catalogue.design(trained)
+
+    def _look(self, design: Design) -> dict[str, Verdict]:
+        """The verdicts on what there is; who watches the run is told of them."""
+        began = time.monotonic()
+        verdicts = self._verdicts(design)
+        self.told.effects([so_far(name, verdict) for name, verdict in verdicts.items()])
+        now = time.monotonic()
+        self._next_look = now + max(LOOK_EVERY, (now - began) / LOOK_SHARE)
+        return verdicts
 
     def _verdicts(self, design: Design) -> dict[str, Verdict]:
         students, measurements = measured_tables(self.inputs, self.store, self.outcome)
@@ -125,9 +175,14 @@ class Rounds:
         outcome = self.outcome
         placed, jobs = self._jobs(design)
         jobs = self._within_budget(jobs)
-        cost = {name: _cost(job) for name, job in jobs.items()}
+        cost = {
+            name: _cost(job) * (REUSED if self.store.has("students", name) else 1)
+            for name, job in jobs.items()
+        }
         self.told.stage("students", sum(cost.values()))
+        self._next_look = max(self._next_look, time.monotonic() + LOOK_EVERY)
         hours = self.inputs.study.config.budget.hours
+        queue = Queue(self.told, {name: placed[name][0] for name in jobs}, at_once(self.pool))
         for done, (job, result) in enumerate(self.pool.map(make_student, list(jobs.values())), 1):
             name = job.spec.digest
             outcome.students += [
@@ -137,10 +192,13 @@ class Rounds:
                 arm, seed = placed[name][0]
                 said = (name[:12], arm.name, seed, result.status, result.reason)
                 log.warning("student %s (%s, seed %d) is %s: %s", *said)
+            queue.done(name, result.status, result.reason)
             self.told.step(cost[name], f"{done} of {len(jobs)}")
             if result.status == "ok" and not self._judge(name):
                 self.pool.stop()
                 break
+            if done < len(jobs) and time.monotonic() > self._next_look:
+                self._look(design)
             if hours is not None and time.monotonic() - self.began > hours * 3600 and done < len(jobs):
                 outcome.spent = _spent(f"{hours:g} hours", "hours", done, len(jobs))
                 self.pool.stop()
@@ -192,6 +250,20 @@ class Rounds:
         self.outcome.spent = _spent(f"{budget} students", "students", done, len(jobs))
         beyond = set(new[left:])
         return {name: job for name, job in jobs.items() if name not in beyond}
+
+
+def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
+    """What a round's verdict says of a trait, for those who watch the run."""
+    effects, nothing = verdict.effects, Estimate(None)
+    original, alternate = (effects.levels.get(effects.cube[corner], nothing) for corner in ("OOO", "AAA"))
+    return TraitSoFar(
+        trait,
+        Interval.read(original.json()),
+        Interval.read(alternate.json()),
+        {part: Interval.read(effects.estimates[part].json()) for part in PARTS},
+        effects.unit,
+        verdict.carrier.carrier,
+    )
 
 
 def looks(inputs: Inputs) -> Levels:

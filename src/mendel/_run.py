@@ -40,8 +40,10 @@ from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose
 from mendel.engine import tables
 from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError, Waiting
+from mendel.engine.events import TraitSoFar
 from mendel.engine.pool import LocalPool, Pool, default_workers
-from mendel.engine.progress import Progress, Silent
+from mendel.engine.progress import Progress, Silent, Tee
+from mendel.engine.state import StateFile
 from mendel.engine.store import Store, default_store, write_atomic
 from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.models.endpoints import Endpoints
@@ -75,15 +77,32 @@ def run(
     loaded = study if isinstance(study, Study) else load_study(study)
     folder = Path(out) if out is not None else Path("runs") / loaded.name
     shelf = Store(Path(store) if store is not None else default_store())
-    told = progress or Silent()
     inputs = load_inputs(loaded)
     if is_finished(folder, inputs.fingerprint):
         return Run(folder, reused=True)
     _claim(folder, inputs)
     shelf.prepare()
+    with StateFile(folder, loaded.name) as state:
+        _carry_out(
+            folder, inputs, shelf, pool, (batch_in, batch_out), Tee(progress or Silent(), state), began
+        )
+    return Run(folder)
+
+
+def _carry_out(
+    folder: Path,
+    inputs: Inputs,
+    shelf: Store,
+    pool: Pool | None,
+    batch: tuple[str | Path | None, str | Path | None],
+    told: Progress,
+    began: float,
+) -> None:
+    """All steps of a run whose folder is claimed; raises what `run` does."""
+    loaded = inputs.study
     with contextlib.ExitStack() as stack:
         pool = pool or stack.enter_context(LocalPool(workers(loaded)))
-        endpoints = stack.enter_context(open_endpoints(shelf, loaded.config.budget, batch_in, batch_out))
+        endpoints = stack.enter_context(open_endpoints(shelf, loaded.config.budget, *batch))
         judging = Judging(shelf, pool, endpoints)
         rollouts = _rollouts(inputs.chunks, shelf, pool, endpoints, told)
         rollouts |= _rollouts(inputs.rewriting(rollouts), shelf, pool, endpoints, told)
@@ -96,12 +115,12 @@ def run(
         spent = endpoints.budget.spent
     told.stage("verdicts", 1)
     made = _Made(inputs, catalogue, design, flagged, rollouts, scores, outcome, spent)
-    _write(folder, made, shelf, began)
+    found = _write(folder, made, shelf, began)
+    told.effects([TraitSoFar.read(name, verdict) for name, verdict in found.items()])
     told.step(1)
     if outcome.spent is not None:
         raise outcome.spent
     write_manifest(folder, inputs.fingerprint, loaded.path, complete=True)
-    return Run(folder)
 
 
 def workers(study: Study) -> int:
@@ -254,8 +273,8 @@ class _Made:
     spent: Spent
 
 
-def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
-    """The run's folder: tables, verdicts, report."""
+def _write(folder: Path, made: _Made, store: Store, began: float) -> Mapping[str, Mapping[str, Any]]:
+    """Writes the run's folder: tables, verdicts, report; returns the verdicts by trait."""
     inputs, catalogue, design, outcome = made.inputs, made.catalogue, made.design, made.outcome
     students, measurements = measured_tables(inputs, store, outcome)
     with_students = {student.arm.name for student in outcome.students}
@@ -298,6 +317,7 @@ def _write(folder: Path, made: _Made, store: Store, began: float) -> None:
     text = json.dumps(verdicts, ensure_ascii=False, indent=1, allow_nan=False)
     write_atomic(folder / "verdicts.json", text + "\n")
     write_report(folder)
+    return traits
 
 
 def _copy_logs(folder: Path, made: _Made, store: Store) -> None:

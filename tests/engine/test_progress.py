@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import io
 
-from mendel.engine.progress import Lines, Silent, clock, for_stream
+from mendel.engine.events import Interval, TraitSoFar
+from mendel.engine.progress import Lines, Silent, clock, for_stream, number
 
 
 def test_lines_say_share_and_time_left_and_end_with_done() -> None:
@@ -34,3 +35,28 @@ def test_a_pipe_gets_plain_lines() -> None:
 
 def test_clock() -> None:
     assert [clock(s) for s in (0.4, 61, 3600)] == ["0:00", "1:01", "1:00:00"]
+
+
+def test_effects_are_one_line_a_trait_and_said_again_only_when_they_changed() -> None:
+    stream = io.StringIO()
+    progress = Lines(stream)
+    known = Interval(0.5, 0.25, None)
+    one = TraitSoFar("dates", known, Interval(), {"base": known})
+    progress.effects([one])
+    progress.effects([one])
+    assert stream.getvalue() == (
+        "so far: dates: original 0.50 [0.25, ?], alternate ?; base +0.50 [+0.25, ?]\n"
+    )
+
+
+def test_hostile_labels_stay_on_their_line_and_are_inert() -> None:
+    stream = io.StringIO()
+    progress = Lines(stream, every=0)
+    progress.stage("a\nb\x1b[2J", 1)
+    progress.step(1, "c\r\x1b]0;title\x07d")
+    assert len(stream.getvalue().splitlines()) == 2
+    assert not any(character in stream.getvalue() for character in "\x1b\x07\r")
+
+
+def test_a_number_never_reads_minus_zero() -> None:
+    assert number(Interval(-0.001, -0.2, 0.0), "+") == "0.00 [-0.20, 0.00]"

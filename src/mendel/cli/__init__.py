@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import mendel
-from mendel.cli import _audit, _benches, _judges, _locating, _reports, _traits
+from mendel.cli import _audit, _benches, _judges, _locating, _reports, _traits, _watching
 from mendel.cli._shared import (
     BatchInOption,
     BatchOutOption,
@@ -40,13 +40,19 @@ def run(
     store: StoreOption = None,
     batch_out: BatchOutOption = None,
     batch_in: BatchInOption = None,
+    watch: _watching.WatchOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Diagnose a study: train and measure its students, say which part carries each trait."""
-    with telling() as progress:
-        result = mendel.run(
-            study, out, store=store, progress=progress, batch_in=batch_in, batch_out=batch_out
-        )
+    with _watching.watched(study, out, watch):
+        with telling() as progress:
+            result = mendel.run(
+                study, out, store=store, progress=progress, batch_in=batch_in, batch_out=batch_out
+            )
+        _print_run(result, as_json)
+
+
+def _print_run(result: mendel.Run, as_json: bool) -> None:
     if as_json:
         print_json(result.verdicts)
         return
@@ -121,6 +127,7 @@ app.command()(_judges.rejudge)
 app.command()(_locating.locate)
 app.command()(_locating.selectors)
 app.command()(_locating.virulence)
+app.command()(_watching.watch)
 app.add_typer(_traits.app, name="trait")
 app.add_typer(_judges.app, name="judge")
 app.add_typer(_benches.app, name="bench")

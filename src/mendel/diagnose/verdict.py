@@ -153,6 +153,7 @@ def trait_verdict(facts: TraitFacts, verdict: Verdict, log_odds: Effects | None)
         "summary": summary(effects, carried.carrier),
         "explanation": explanation(effects, verdict.cause, verdict.findings),
         "scale": facts.scale,
+        "unit": effects.unit,
         "metric": facts.metric,
         "judge": facts.judge,
         "flagged": facts.flagged,

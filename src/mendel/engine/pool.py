@@ -118,6 +118,11 @@ class LocalPool:
         return self._executor
 
 
+def at_once(pool: Pool) -> int:
+    """How many jobs the pool works at side by side; it takes them in the order in which it is given them."""
+    return max(1, int(getattr(pool, "workers", 1)))
+
+
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

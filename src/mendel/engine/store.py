@@ -122,13 +122,14 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
-    """Writes a file aside, syncs it and renames it into place; raises RunError when the disk is full."""
+def write_atomic(path: Path, content: str | bytes, durable: bool = True) -> None:
+    """Writes a file aside, syncs it (if `durable`) and renames it into place; raises RunError when the disk is full."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         aside.write_bytes(content.encode() if isinstance(content, str) else content)
-        sync(aside)
+        if durable:
+            sync(aside)
         aside.replace(path)
     except OSError as error:
         raise disk_error(error, path.parent) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from mendel.report._compared import (
     shared_traits,
     warnings_of,
 )
+from mendel.report._document import asset, environment, markup, policy
 from mendel.report._figures import PAGE_THEME, PAPER_THEME, Axis, Panel, Row, panels
 from mendel.report._notebook import Shown
 from mendel.report._text import MISSING, Format, one_line
@@ -88,17 +87,13 @@ class Comparison(Shown):
 
     def html(self) -> str:
         """The page: one document that runs nothing and fetches nothing."""
-        # Imported here: the page of a run has no need of this one, and shares its environment.
-        from mendel.report.page import _asset, _environment, _markup
-
-        style = _asset("page.css") + _asset("compare.css")
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        style = asset("page.css") + asset("compare.css")
         return (
-            _environment()
+            environment()
             .get_template("compare.html.j2")
             .render(
-                style=_markup(style),
-                policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
+                style=markup(style),
+                policy=policy(style),
                 found=self,
                 traits=[
                     (f"trait-{i}", trait, list(_drawn(trait, f"trait-{i}", PAGE_THEME)))

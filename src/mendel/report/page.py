@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.engine.store import write_atomic
 from mendel.report._cards import Card, card_of
 from mendel.report._cube import draw_cube
+from mendel.report._document import asset, environment, markup, policy
 from mendel.report._folder import RunFolder, read_folder
 from mendel.report._further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
 from mendel.report._ladder import Ladder, read_ladder
 from mendel.report._made import how_it_was_made
 from mendel.report._methods import methods_of
 from mendel.report._responses import count_responses
-from mendel.report._text import Format, as_dict, clean, percent
+from mendel.report._text import Format, as_dict
 from mendel.report._trait import TraitSection, trait_sections
-from mendel.report._words import CARRIERS, PARTS, describe_arm
+from mendel.report._words import PARTS
 from mendel.report.figures import FIGURES, figures_of
 from mendel.report.transcripts import pack_transcripts
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from markupsafe import Markup
 
 PAGE = "report.html"
@@ -60,12 +57,12 @@ def render_report(run_dir: Path) -> str:
     responses = counted.by_key
     traits = trait_sections(folder, responses)
     transcripts = pack_transcripts(folder, counted)
-    style, script = _asset("page.css"), _asset("page.js") if transcripts.packed else ""
-    page = _environment().get_template("page.html.j2")
+    style, script = asset("page.css"), asset("page.js") if transcripts.packed else ""
+    page = environment().get_template("page.html.j2")
     return page.render(
-        style=_markup(style),
-        script=_markup(script),
-        policy=_policy(style, script),
+        style=markup(style),
+        script=markup(script),
+        policy=policy(style, script),
         name=folder.name,
         missing=folder.missing,
         views=[_view(folder, trait) for trait in traits],
@@ -74,7 +71,7 @@ def render_report(run_dir: Path) -> str:
         cube=folder.cube,
         log_odds=LOG_ODDS,
         transcripts=transcripts,
-        packed=_markup(transcripts.packed),
+        packed=markup(transcripts.packed),
         responses_of=lambda trait, arm: responses.get((trait, arm)),
     )
 
@@ -110,46 +107,3 @@ def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) ->
     """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
     there = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
     return {part: there[part].inline() if part in there else None for part in FIGURES}
-
-
-def _environment() -> Environment:
-    """Everything that a template prints is cleaned and escaped, unless it is markup of our own."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("mendel.report", "assets"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        percent=lambda pair: percent(*pair), spaced=lambda name: str(name).replace("_", " ")
-    )
-    environment.globals.update(describe_arm=describe_arm, carriers=CARRIERS)
-    return environment
-
-
-def _finalize(value: object) -> object:
-    return value if hasattr(value, "__html__") else clean(str(value))
-
-
-def _policy(style: str, script: str = "") -> str:
-    """The page's content security policy: nothing but this one style sheet and, where there is one, this one script."""
-    runs = f"script-src '{_digest(script)}'; " if script else ""
-    return f"default-src 'none'; {runs}style-src '{_digest(style)}'; base-uri 'none'; form-action 'none'"
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _asset(name: str) -> str:
-    return resources.files("mendel.report").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _markup(text: str) -> Markup:
-    from markupsafe import Markup
-
-    return Markup(text)
