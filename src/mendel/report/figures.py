@@ -22,7 +22,7 @@ from mendel.report._trait import TraitSection, trait_sections
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-FIGURES = ("effects", "edits", "curve", "doses", "ladder")
+FIGURES = ("effects", "edits", "thresholds", "curve", "doses", "ladder")
 """The figures of a trait that the page has places for."""
 SCALE = 3.0
 """Pixels of a PNG for each of the figure's own: 288 to the inch, as print wants it."""
@@ -127,6 +127,7 @@ def figures_of(
         "effects": _effects(trait, unit, theme),
         "corners": _corners(trait, unit, theme),
         "edits": _edits(trait, unit, theme, key),
+        "thresholds": _thresholds(trait, unit, theme),
         "curve": _curve(trait, unit, theme),
         "doses": _doses(trait, doses, unit, theme),
         "ladder": _ladder(ladder, theme),
@@ -161,6 +162,16 @@ def _edits(trait: TraitSection, unit: str, theme: Mapping[str, str], key: Mappin
         trait.numbers,
     )
     return forest(rows, Axis(unit, domain=trait.domain, key=key), theme), label
+
+
+def _thresholds(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
+    rows = [Row(row.label.partition(":")[0], row.level, row.group) for row in trait.thresholds if row.level]
+    label = describe(
+        "Levels after the drop by ever stricter filters, with 95 % intervals.",
+        ((row.label, row.estimate) for row in rows),
+        trait.numbers,
+    )
+    return forest(rows, Axis(unit, domain=trait.domain), theme), label
 
 
 def _curve(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
