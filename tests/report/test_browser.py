@@ -14,7 +14,8 @@ from opened import OPEN_ALL, Opened
 from playwright.sync_api import Locator, Page
 
 from mendel.engine.tables import read_table
-from mendel.report import render_report, transcripts
+from mendel.report import _transcripts as transcripts
+from mendel.report import render_report
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
