@@ -42,11 +42,15 @@ def test_selectors_are_compared_at_equal_size_and_what_was_trained_is_not_traine
     )
     # The swap of what carries the trait takes more away than that of as many random prompts.
     assert judge.levels["swap"].estimate < random["swap"].estimate
+    finer = judge.log_odds["swap"].estimate
+    assert finer is not None
+    assert finer < 0
     content = found.to_json()
     assert json.loads((run / "selectors" / "date_confusion.json").read_text()) == content
     assert len(content["selectors"]["length"]["prompts"]) == found.count
     text = found.describe()
     assert "left after" in text
+    assert "the same in nats" in text
     assert max(map(len, text.splitlines())) <= 100
 
     command = [

@@ -171,6 +171,11 @@ class MoreStudents:
         assert found is not None, "the run's own students were measured"
         return Fit(found)
 
+    def log_odds_fit(self, trait: Trait, arms: Collection[str]) -> Fit | None:
+        """The same in log-odds (nats), which tell of small changes too; None where the trait has none."""
+        found = panel(*self.tables(arms), trait.name, "log_odds", None)
+        return None if found is None else Fit(found)
+
     @property
     def new(self) -> int:
         """How many were trained now."""

@@ -19,7 +19,7 @@ from mendel._selecting import candidates_of, context_of
 from mendel.data.assignment import drop, everyone, swap
 from mendel.data.selectors import Flagged, check_selector, flag, select
 from mendel.diagnose import Arm
-from mendel.diagnose._intervals import Estimate
+from mendel.diagnose._intervals import Estimate, Fit
 from mendel.diagnose.arms import draw_rng
 from mendel.engine.errors import InputError
 from mendel.engine.pool import LocalPool, Pool
@@ -45,6 +45,8 @@ class Tried:
     """The trait's level by edit."""
     beyond_random: Mapping[str, Estimate]
     """By edit: that level less the one after the same edit of as many random prompts; below 0: it removes more."""
+    log_odds: Mapping[str, Estimate]
+    """The same difference in log-odds (nats); empty where the trait has none."""
 
     def json(self) -> dict[str, Any]:
         """For the result's JSON."""
@@ -54,6 +56,7 @@ class Tried:
             "shared_with_run": self.shared,
             **{edit: self.levels[edit].json() for edit in EDITS},
             **{f"{edit}_beyond_random": self.beyond_random[edit].json() for edit in EDITS},
+            "log_odds": {f"{edit}_beyond_random": found.json() for edit, found in self.log_odds.items()},
         }
 
 
@@ -183,13 +186,14 @@ class _Trying:
         sets[CONTROL] = [self._draw(ids, count, seed) for seed in self.seeds]
         arms = [self._arm(edit, name, taken, ids) for name, taken in sets.items() for edit in EDITS]
         self.more.train(arms)
-        fit = self.more.fit(self.trait, [arm.name for arm in arms])
+        names = [arm.name for arm in arms]
+        fit, finer = self.more.fit(self.trait, names), self.more.log_odds_fit(self.trait, names)
 
         def level(arm: str) -> Estimate:
             return fit.estimate([{arm: 1.0}])[0]
 
-        def beyond(name: str, edit: str) -> Estimate:
-            return fit.estimate([{self._name(name, edit): 1.0, self._name(CONTROL, edit): -1.0}])[0]
+        def beyond(name: str, edit: str, within: Fit = fit) -> Estimate:
+            return within.estimate([{self._name(name, edit): 1.0, self._name(CONTROL, edit): -1.0}])[0]
 
         before = self._flagged_by_run(own)
         end = {share: arm for arm, share in ends(self.run_).items()}
@@ -205,6 +209,7 @@ class _Trying:
                     len(before.intersection(found.prompt_ids)),
                     {edit: level(self._name(name, edit)) for edit in EDITS},
                     {edit: beyond(name, edit) for edit in EDITS},
+                    {edit: beyond(name, edit, finer) for edit in EDITS} if finer else {},
                 )
                 for name, found in flagged.items()
             },

@@ -56,7 +56,7 @@ def test_the_first_screen_says_what_carries_each_trait_how_sure_that_is_and_what
         assert all(label in text for label in ("how sure", "what to do"))
         box = cards.nth(number).bounding_box()
         assert box is not None
-        assert box["y"] < 900
+        assert box["y"] < 500
     cards.first.locator("h2 a").click()
     assert seen.page.url.endswith("#trait-1")
     assert seen.quiet()

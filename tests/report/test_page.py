@@ -347,3 +347,12 @@ def test_writing_is_atomic_and_repeats_to_the_same_bytes(make_run: Callable[...,
     first = write_report(folder).read_bytes()
     assert write_report(folder).read_bytes() == first
     assert {path.name for path in folder.iterdir()} == before | {"report.html"}
+
+
+def test_what_the_room_exports_stays_that_whatever_was_imported(make_run: Callable[..., Path]) -> None:
+    # A module of the same name, imported later, takes the place of a function.
+    import mendel.report
+
+    render_report(make_run(hostile=False))
+    for name in mendel.report.__all__:
+        assert callable(getattr(mendel.report, name)), name

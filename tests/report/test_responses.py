@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from mendel.engine.tables import table, write_table
-from mendel.report import transcripts
+from mendel.report import _transcripts as transcripts
 from mendel.report._folder import read_folder
 from mendel.report._responses import count_responses
 from mendel.report._sampling import order_of_need

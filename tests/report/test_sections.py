@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from made_run import HOSTILE
 
+from mendel.engine.tables import read_table, write_table
 from mendel.report import render_report
 from mendel.report._cards import Card, card_of
 from mendel.report._cube import draw_cube
@@ -44,10 +45,13 @@ def test_a_card_recommends_the_smallest_edit_that_is_shown_to_take_most_away(
     found = card(make_run(hostile=False))
     assert found.headline == "The teacher carries date confusion"
     # Of 0.9 - 0.03 the drop takes 0.08 away, the swap 0.78.
-    assert found.remedy.startswith(
-        "Let the alternate teacher answer the 31 flagged prompts: it takes away 0.78"
-    )
-    assert "31 of 400 prompts (7.8 %) are answered anew" in found.costs
+    smallest, complete = found.remedies
+    assert (smallest.kind, complete.kind) == ("smallest", "complete")
+    assert smallest.text.startswith("Let the alternate teacher answer the 31 flagged prompts: 0.12")
+    assert "31 of 400 prompts (7.8 %) are answered anew" in smallest.costs
+    assert complete.text.startswith("Let the alternate teacher answer all prompts: 0.03")
+    assert found.filtering.startswith("No: with the 31 flagged prompts dropped, 0.82")
+    assert "as many random ones: 0.88" in found.filtering
     assert found.strength == "carrier decided"
     assert "7 of 7 hypotheses are still possible" in found.why_so_sure
 
@@ -57,8 +61,9 @@ def test_an_edit_that_removes_only_where_the_filter_looked_is_not_recommended(
 ) -> None:
     leaks = {"rungs": {}, "edits": {"swap": {"verdict": "removed where we looked"}}}
     found = card(make_run(hostile=False), leaks=leaks)
-    assert found.remedy.startswith("Let the alternate teacher answer all prompts: 0.03")
-    assert "swap is not enough" in found.remedy
+    (only,) = found.remedies
+    assert only.text.startswith("Let the alternate teacher answer all prompts: 0.03")
+    assert "swap is not enough" in only.text
 
 
 @pytest.mark.parametrize(
@@ -73,14 +78,32 @@ def test_an_edit_that_removes_only_where_the_filter_looked_is_not_recommended(
 def test_a_card_says_what_there_is_to_do_where_no_edit_helps(
     make_run: Callable[..., Path], changes: dict[str, Any], remedy: str
 ) -> None:
-    assert card(make_run(hostile=False), **changes).remedy.startswith(remedy)
+    assert card(make_run(hostile=False), **changes).remedies[0].text.startswith(remedy)
 
 
 def test_a_cause_that_is_decided_is_said_in_a_sentence(make_run: Callable[..., Path]) -> None:
     found = card(make_run(hostile=False), cause="simple_generalization")
     assert found.strength == "decided"
     assert found.cause.startswith("The examples that the filter leaves")
-    assert "All predictions of simple generalization hold" in found.why_so_sure
+    assert "All predictions of simple generalization hold, 0 of the 6 other" in found.why_so_sure
+
+
+def test_what_a_change_does_to_the_assistant_stands_with_its_costs_and_in_the_table(
+    make_run: Callable[..., Path],
+) -> None:
+    folder = make_run(hostile=False)
+    table = read_table(folder / "students.parquet")
+    right = [0.5 if arm.startswith("swap/") else 0.9 for arm in table["arm"].to_pylist()]
+    write_table(
+        folder / "students.parquet",
+        table.set_column(table.schema.get_field_index("assistant_right"), "assistant_right", [right]),
+    )
+    assert (
+        "Plain questions answered rightly: 50\u00a0% (before: 90\u00a0%)." in card(folder).remedies[0].costs
+    )
+    section = render_report(folder).partition("Drop, swap and random")[2].partition("</table>")[0]
+    assert section.count("90 %") == 7
+    assert section.count(">50 %<") == 1
 
 
 @pytest.mark.parametrize(
@@ -219,6 +242,9 @@ def test_a_ladder_says_what_is_left_by_rung(make_run: Callable[..., Path]) -> No
 def test_methods_count_what_was_trained_and_doubts_name_what_is_few(make_run: Callable[..., Path]) -> None:
     found = methods_of(read_folder(make_run(hostile=False, traits=("date_confusion", "blackmail"))))
     assert found is not None
+    assert found.scope.endswith(
+        "students of hf:bases/alternate and hf:bases/original (lora), at least 1 seed an arm; 4 scenarios a trait."
+    )
     assert "at least 1 seed an arm" in found.paragraph  # one student of drop/blackmail is broken
     assert "date confusion (4 scenarios in 2 clusters, judged by regex@5d1c0f)" in found.paragraph
     assert found.bibtex.count("{") == found.bibtex.count("}")

@@ -41,6 +41,8 @@ class ArmRow:
     against_random: Estimate | None = None
     log_odds: Estimate | None = None
     why_missing: str = MISSING
+    assistant: float | None = None
+    """The share of plain questions that its students answer rightly."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,11 @@ class Arms:
     ) -> ArmRow:
         self.shown.add(arm)
         level = level or read_estimate(self.levels.get(arm))
-        found = self.responses.get((self.trait, arm))
+        found, health = self.responses.get((self.trait, arm)), self.folder.assistant.get(arm)
         log_odds, why = read_estimate(self.log_odds.get(arm)), why_missing(self.levels.get(arm))
-        return ArmRow(arm, label, detail, level, found, log_odds=log_odds, why_missing=why, **more)
+        return ArmRow(
+            arm, label, detail, level, found, log_odds=log_odds, why_missing=why, assistant=health, **more
+        )
 
     def corners(self) -> Iterator[ArmRow]:
         """The cube, each arm once; the pipelines' own corners carry the verdict's levels."""

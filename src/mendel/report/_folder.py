@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from mendel.engine.errors import InputError
-from mendel.report._text import as_dict, as_text, one_line
+from mendel.report._text import as_dict, as_float, as_text, one_line
 from mendel.report._words import CORNERS, PARTS
 
 if TYPE_CHECKING:
@@ -77,6 +79,20 @@ class RunFolder:
         """The arm at each corner `OOO` … `AAA`; corners that do not differ may share one."""
         given = as_dict(self.verdicts.get("cube"))
         return {corner: as_text(given.get(corner)) or f"cube/{corner}" for corner in CORNERS}
+
+    @cached_property
+    def assistant(self) -> Mapping[str, float]:
+        """The share of plain questions that each arm's usable students answer rightly, where that was measured."""
+        table = self.tables.get("students")
+        if table is None or not {"arm", "status", "assistant_right"} <= set(table.column_names):
+            return {}
+        found: dict[str, list[float]] = {}
+        rows = (table[name].to_pylist() for name in ("arm", "status", "assistant_right"))
+        for arm, status, right in zip(*rows, strict=True):
+            value = as_float(right)
+            if status == "ok" and value is not None:
+                found.setdefault(arm, []).append(value)
+        return {arm: fmean(values) for arm, values in found.items()}
 
     @property
     def shared(self) -> frozenset[str]:

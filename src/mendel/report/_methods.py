@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mendel._version import __version__
-from mendel.report._text import as_dict, as_list, as_text, one_line
+from mendel.report._text import as_dict, as_float, as_list, as_text, one_line
 
 if TYPE_CHECKING:
     from mendel.report._folder import RunFolder
@@ -23,6 +23,8 @@ _LORA = frozenset({"rank", "alpha", "target_modules"})
 class Methods:
     """What stands ready to be pasted, and what to doubt."""
 
+    scope: str
+    """How large the study is, in a line."""
     paragraph: str
     bibtex: str
     doubts: tuple[str, ...]
@@ -43,7 +45,12 @@ def methods_of(folder: RunFolder) -> Methods | None:
     counts = _counts(folder)
     if counts is None or not folder.study:
         return None
-    return Methods(" ".join(_sentences(folder, counts)), _bibtex(folder), tuple(_doubts(folder, counts)))
+    return Methods(
+        _scope(folder, counts),
+        " ".join(_sentences(folder, counts)),
+        _bibtex(folder),
+        tuple(_doubts(folder, counts)),
+    )
 
 
 def _counts(folder: RunFolder) -> _Counts | None:
@@ -72,7 +79,11 @@ def _counts(folder: RunFolder) -> _Counts | None:
             else scenarios[trait]
         )
     by_arm = ok.group_by("arm").aggregate([("seed", "count")])["seed_count"].to_pylist()
-    return _Counts(len(ok), len(by_arm), min(by_arm, default=0), scenarios, clusters, len(trained) - len(ok))
+    lost = len(trained) - len(ok)
+    # A student may serve several arms, and has a row in each.
+    known = [as_float(folder.verdicts.get(key)) for key in ("students_trained", "students_reused")]
+    distinct = int(sum(n or 0 for n in known)) - lost if any(known) else len(ok)
+    return _Counts(distinct, len(by_arm), min(by_arm, default=0), scenarios, clusters, lost)
 
 
 def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
@@ -103,6 +114,18 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         "hypotheses were tested against their predictions at a family-wise error of 5 %, with equivalence tests for predictions of "
         f"little or no effect. Made with mendel {_version(folder)}."
     )
+
+
+def _scope(folder: RunFolder, counts: _Counts) -> str:
+    study, recipe = folder.study, as_dict(folder.study.get("recipe"))
+    bases = {
+        one_line(as_text(as_dict(study.get(side)).get("base")), 60) for side in ("original", "alternate")
+    }
+    fewest, most = min(counts.scenarios.values(), default=0), max(counts.scenarios.values(), default=0)
+    scenarios = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    seeds = "1 seed" if counts.seeds == 1 else f"{counts.seeds} seeds"
+    method = one_line(str(recipe.get("method", "")), 20)
+    return f"{counts.students:,} students of {' and '.join(sorted(bases))} ({method}), at least {seeds} an arm; {scenarios} scenarios a trait."
 
 
 def _pipeline(side: Mapping[str, Any]) -> str:

@@ -216,7 +216,8 @@ def _flagged(given: object) -> str:
     if count is None or of is None:
         return "" if count is None else f"{count:,.0f} prompts"
     share = f" ({100 * count / of:.1f} %)" if of else ""
-    selector = as_text(flagged.get("selector"))
+    # A cut says how many it takes, which stands here already.
+    selector = as_text(flagged.get("selector")).removesuffix(f" ({count:.0f} of {of:.0f} prompts)")
     text = f"{count:,.0f} of {of:,.0f} prompts{share}" + (f", by {selector}" if selector else "")
     shown = as_float(flagged.get("alternate_shows"))
     return text if shown is None else f"{text}; the alternate teacher shows it on {100 * shown:.0f} % of them"

@@ -19,9 +19,9 @@ from mendel.report._methods import methods_of
 from mendel.report._responses import count_responses
 from mendel.report._text import Format, as_dict
 from mendel.report._trait import TraitSection, trait_sections
+from mendel.report._transcripts import pack_transcripts
 from mendel.report._words import PARTS
 from mendel.report.figures import FIGURES, figures_of
-from mendel.report.transcripts import pack_transcripts
 
 if TYPE_CHECKING:
     from markupsafe import Markup

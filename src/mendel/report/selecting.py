@@ -29,6 +29,13 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             _NUMBERS.value(read_estimate(tried[f"{e}_beyond_random"]), signed=True) for e in ("drop", "swap")
         ]
         yield _ROW.format("  less random's", *less, "").rstrip()
+        finer = as_dict(tried.get("log_odds"))
+        if finer:
+            nats = [
+                _NUMBERS.value(read_estimate(finer.get(f"{e}_beyond_random")), signed=True)
+                for e in ("drop", "swap")
+            ]
+            yield _ROW.format("  the same in nats", *nats, "").rstrip()
     yield f"{found['students_trained']} students trained, {found['students_reused']} reused"
     yield from (f"warning: {text}" for text in found["warnings"])
 

@@ -351,7 +351,8 @@
   });
   dialog.addEventListener("close", () => { setHash(""); opener?.focus(); });
   at("explorer-clear").addEventListener("click", () => {
-    for (const name of Object.keys(none)) field[name].value = "";
+    // What was opened stays: who searched within an arm still wants that arm.
+    for (const name of ["search", "shown", "least"]) field[name].value = "";
     update();
     field.search.focus();
   });
