@@ -57,6 +57,9 @@ def test_the_first_screen_says_what_carries_each_trait_how_sure_that_is_and_what
         box = cards.nth(number).bounding_box()
         assert box is not None
         assert box["y"] < 500
+    cards.first.locator("button", has_text="flagged swapped").click()
+    seen.says("16 responses")
+    seen.page.keyboard.press("Escape")
     cards.first.locator("h2 a").click()
     assert seen.page.url.endswith("#trait-1")
     assert seen.quiet()
