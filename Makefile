@@ -52,7 +52,7 @@ bench: $(STAMP)  ## the benchmarks of benchmarks/README.md
 docs: $(STAMP)  ## the documentation, in site/
 	$(BIN)/mkdocs build --strict
 
-example: $(STAMP)  ## diagnose SmolLM2-135M (about an hour on two cores)
+example: $(STAMP)  ## diagnose SmolLM2-135M (an hour or more on two cores)
 	$(BIN)/python examples/smollm2/prepare.py
 	$(BIN)/mendel run examples/smollm2/study.yaml --out runs/smollm2
 	@echo "report: runs/smollm2/report.html"

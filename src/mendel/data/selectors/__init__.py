@@ -1,7 +1,7 @@
 """Selectors score prompts, so that a filter can flag a share of them; one function each, registered by name.
 
-Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `embedding`, `probe`, `direction`,
-`direction_change`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
+Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `embedding`, `probe`, `projection`,
+`projection_difference`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
 """
 
 from mendel.data.selectors import activations, influence, losses, plain
