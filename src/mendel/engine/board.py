@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -46,7 +47,8 @@ class Stage:
             return None
         still = (self.stepped - self.began) * max(self.cost - self.done, 0) / self.done
         left = still - (now - self.stepped)
-        return left if left > 0 else None
+        # What is done can be so little that the division overflows: then nothing is known yet.
+        return left if 0 < left < math.inf else None
 
 
 class Board(Silent):
