@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from mendel.models import encode_example, load_model, load_tokenizer
 from mendel.train import _sft
 from mendel.train._layers import freeze_all_but_norms
-from mendel.train._sft import StepOrder, build_trainer, micro_batch, own_random_state
+from mendel.train._order import GIVEN_BLOCK, StepOrder
+from mendel.train._sft import build_trainer, micro_batch
+from mendel.train.training import own_random_state
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -101,7 +103,7 @@ def test_every_epoch_has_every_row_once_and_each_step_the_rows_of_the_shuffle(
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 20))
 def test_a_given_order_keeps_each_row_in_its_block_in_every_epoch(lengths: list[int], batch: int) -> None:
-    order, block = StepOrder(lengths, batch, 0, "given"), _sft.GIVEN_BLOCK * batch
+    order, block = StepOrder(lengths, batch, 0, "given"), GIVEN_BLOCK * batch
     for _ in range(2):
         rows = list(order)
         for start in range(0, len(lengths), block):

@@ -15,7 +15,15 @@ from _tiny import STOPLESS, TEMPLATE, TWO_FACED, make_checkpoint, set_template
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, load_model, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import StudentSpec, TrainingRow, load_student, train_student, training
+from mendel.train import (
+    StudentSpec,
+    TrainingRow,
+    _candidate,
+    _trainers,
+    load_student,
+    train_student,
+    training,
+)
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -174,8 +182,8 @@ def test_adapter_keys_that_do_not_bind_when_read_back_are_caught(
 
     save = _inspect.save
 
-    def save_with_other_keys(model: Any, one: Any, out: Path) -> None:
-        save(model, one, out)
+    def save_with_other_keys(model: Any, one: Any, out: Path, adapter: str | None) -> None:
+        save(model, one, out, adapter)
         renamed = {key.replace(".model.layers.", ".layers."): t for key, t in weights(out).items()}
         save_file(renamed, out / "adapter_model.safetensors")
 
@@ -191,7 +199,7 @@ def test_adapter_keys_that_do_not_bind_when_read_back_are_caught(
 def test_a_base_served_in_the_students_place_is_caught(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "load_student", lambda one, _: load_model(one.base))
+    monkeypatch.setattr(_candidate, "load_student", lambda one, _: load_model(one.base))
     student = train_student(spec(), tmp_path)
     assert student.status == "broken"
     assert "same as its base" in student.checks["differs_from_base"]
@@ -211,13 +219,13 @@ def test_a_template_swapped_between_training_and_generation_is_caught(
 ) -> None:
     own = moved(base, tmp_path)
 
-    def run_and_swap(trainer: Any) -> Any:
-        steps = real(trainer)
+    def train_and_swap(*arguments: Any) -> Any:
+        steps = real(*arguments)
         set_template(Path(own.path), TEMPLATE.replace("<bos>", "<bos>now "))
         return steps
 
-    real = training.run
-    monkeypatch.setattr(training, "run", run_and_swap)
+    real = _trainers.train_together
+    monkeypatch.setattr(_trainers, "train_together", train_and_swap)
     student = train_student(spec(base=own), tmp_path / "out")
     assert student.status == "broken"
     assert "not the one used in generation" in student.checks["template_same"]
@@ -239,11 +247,13 @@ def test_a_mask_that_leaves_out_the_stop_token_is_caught(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_stop(*arguments: Any) -> Any:
-        example = encode(*arguments)
-        return dataclasses.replace(example, loss_mask=(*example.loss_mask[:-1], 0))
+        return [
+            dataclasses.replace(example, loss_mask=(*example.loss_mask[:-1], 0))
+            for example in encode(*arguments)
+        ]
 
-    encode = training.encode_example
-    monkeypatch.setattr(training, "encode_example", without_stop)
+    encode = training.encode_examples
+    monkeypatch.setattr(training, "encode_examples", without_stop)
     monkeypatch.setattr(training, "_encoded", training._Encoded())
     student = train_student(spec(), tmp_path)
     assert student.status == "broken"
@@ -341,12 +351,14 @@ def test_no_rows_fail(spec: Any, tmp_path: Path) -> None:
 def test_want_of_memory_is_not_the_students_fault(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_memory(_: Any) -> Any:
+    def no_memory(*_: Any) -> Any:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(training, "run", no_memory)
-    with pytest.raises(RunError, match="not enough memory"):
-        train_student(spec(), tmp_path)
+    monkeypatch.setattr(_trainers, "train_together", no_memory)
+    monkeypatch.setattr(_trainers, "run", no_memory)
+    for trainer in ("fleet", "trl"):
+        with pytest.raises(RunError, match="not enough memory"):
+            train_student(spec(trainer=trainer), tmp_path / trainer)
 
 
 def test_a_full_disk_is_not_the_students_fault(

@@ -147,6 +147,8 @@ class RecipeConfig(Config):
 
     method: Literal["full", "lora", "norms"] = "lora"
     """`norms` trains the gains of the normalization layers alone: few parameters, and none that mixes features."""
+    trainer: Literal["fleet", "trl"] = "fleet"
+    """`fleet` trains students side by side in passes without padding, `trl` one after another by TRL's SFTTrainer: the reference."""
     rank: Annotated[int, Field(ge=1)] = 16
     alpha: Annotated[float, Field(gt=0)] | None = None
     """LoRA's scale; None is twice the rank."""

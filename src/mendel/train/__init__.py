@@ -1,6 +1,7 @@
-"""Training: students as values, TRL's SFTTrainer behind them, and the checks that every student passes or fails."""
+"""Training: students as values, the trainers behind them (side by side, or TRL's SFTTrainer), and the checks that all students pass or fail."""
 
+from mendel.train._candidate import load_student
 from mendel.train.student import StudentSpec, TrainedStudent, TrainingRow
-from mendel.train.training import load_student, train_student
+from mendel.train.training import train_student, train_students
 
-__all__ = ["StudentSpec", "TrainedStudent", "TrainingRow", "load_student", "train_student"]
+__all__ = ["StudentSpec", "TrainedStudent", "TrainingRow", "load_student", "train_student", "train_students"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.store import disk_error
 from mendel.models import Example
 from mendel.models.scoring import nll_of_examples
+from mendel.train._adapters import save_adapter
 from mendel.train.student import StudentSpec
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def full_change(model: Any, base: Any) -> float:
     return math.sqrt(moved / size) if size else math.nan
 
 
-def adapter_change(model: Any) -> float:
-    """Relative L2 norm of what the adapters add, against the weights that they sit on.
+def adapter_change(model: Any, adapter: str) -> float:
+    """Relative L2 norm of what the adapter of that name adds, against the weights that it sits on.
 
     |s B A|^2 = s^2 tr((B'B)(A A')), so no product is made that is as large as the weights.
     """
@@ -79,32 +80,30 @@ def adapter_change(model: Any) -> float:
     for layer in model.modules():
         if not isinstance(layer, LoraLayer):
             continue
-        for name in layer.lora_A:
-            a = layer.lora_A[name].weight.detach().double()
-            b = layer.lora_B[name].weight.detach().double()
-            moved += layer.scaling[name] ** 2 * float(((b.T @ b) * (a @ a.T)).sum())
+        a = layer.lora_A[adapter].weight.detach().double()
+        b = layer.lora_B[adapter].weight.detach().double()
+        moved += layer.scaling[adapter] ** 2 * float(((b.T @ b) * (a @ a.T)).sum())
         size += float(layer.get_base_layer().weight.detach().float().square().sum())
     return math.sqrt(max(0.0, moved) / size) if size and not math.isnan(moved) else math.nan
 
 
-def save(model: Any, spec: StudentSpec, out: Path) -> None:
-    """Writes the adapter or the weights, safetensors only, and no word of where the base lies on this machine.
+def save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None:
+    """Writes the adapter of that name or the weights, safetensors only, and no word of where the base lies on this machine.
 
     Raises RunError (InputError for a folder without the right to) if they cannot be written.
     """
     from safetensors import SafetensorError
 
     try:
-        _save(model, spec, out)
+        _save(model, spec, out, adapter)
     except (OSError, SafetensorError) as error:
         raise disk_error(error, out) from error
 
 
-def _save(model: Any, spec: StudentSpec, out: Path) -> None:
-    if spec.recipe.method == "lora":
-        for config in model.peft_config.values():
-            config.base_model_name_or_path = spec.base.ref.partition(":")[2]
-        model.save_pretrained(str(out), safe_serialization=True)
+def _save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None:
+    if adapter is not None:
+        model.peft_config[adapter].base_model_name_or_path = spec.base.ref.partition(":")[2]
+        save_adapter(model, adapter, out)
     else:
         from transformers import GenerationConfig
 

@@ -6,71 +6,20 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
+from mendel.train._adapters import lora_config
+from mendel.train._order import PASS_LOGITS, StepOrder, Steps, pass_tokens, warmup, weight_decay
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTConfig, SFTTrainer
 
-GIVEN_BLOCK = 4
-"""Optimizer steps within which rows of a given order change places."""
 IGNORED = -100
 """The label that TRL leaves out of the loss."""
-PASS_VALUES = {"cpu": 2**24, "cuda": 2**31}
-"""Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
-PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
-"""Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
-
-PASS_LOGITS = 2**25
-"""Logits of one forward pass at most, where they are built: 128 MB in float32, three times over on the way back."""
-
-
-@dataclass(frozen=True)
-class Steps:
-    """What was seen in training: the loss of every optimizer step, and the wall time of all."""
-
-    losses: tuple[float, ...]
-    seconds: float
-
-
-class StepOrder:
-    """The order of the rows: shuffled anew each epoch, and within an optimizer step the longest first.
-
-    `given` shuffles within blocks of `GIVEN_BLOCK` steps alone: late rows stay late, and yet students of two seeds differ
-    (in a full fine-tune nothing else is random), so that the noise of training is seen.
-
-    The rows of a step stay those that the shuffle put there, so the gradient is the same; passes of rows of like
-    length carry less padding.
-    """
-
-    def __init__(
-        self,
-        lengths: Sequence[int],
-        batch_size: int,
-        seed: int,
-        order: Literal["shuffled", "given"] = "shuffled",
-    ) -> None:
-        import numpy as np
-
-        self.lengths, self.batch_size, self.order = lengths, batch_size, order
-        self._random = np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        rows = len(self.lengths)
-        block = rows if self.order == "shuffled" else GIVEN_BLOCK * self.batch_size
-        order: list[int] = []
-        for start in range(0, rows, max(1, block)):
-            order += (start + self._random.permutation(min(block, rows - start))).tolist()
-        for start in range(0, len(order), self.batch_size):
-            yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
 
 
 def build_trainer(
@@ -125,7 +74,7 @@ def build_trainer(
         args=sft_config(examples, recipe, seed, out, pass_tokens(model)),
         train_dataset=data,
         processing_class=tokenizer,
-        peft_config=_lora(recipe) if recipe.method == "lora" else None,
+        peft_config=lora_config(recipe) if recipe.method == "lora" else None,
         callbacks=[StopAtNan()],
     )
     trainer.remove_callback(PrinterCallback)
@@ -177,7 +126,6 @@ def sft_config(
 
     on = device()
     micro = micro_batch(recipe.batch_size, max(len(e.input_ids) for e in examples), tokens)
-    one_step = len(examples) <= recipe.batch_size and recipe.epochs <= 1
     return SFTConfig(
         output_dir=str(out),
         num_train_epochs=recipe.epochs,
@@ -185,11 +133,9 @@ def sft_config(
         gradient_accumulation_steps=recipe.batch_size // micro,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.scheduler,
-        # Under 1 it is a share of the steps, rounded up: a single step would be all warm-up, at a rate of 0.
-        warmup_steps=0 if one_step else recipe.warmup,
-        # Gains stand around 1, so decay would pull them to what is no neutral point; transformers exempts most norms
-        # by their names, and so would decay some and not others.
-        weight_decay=0.0 if recipe.method == "norms" else recipe.weight_decay,
+        # Under 1 it is a share of the steps.
+        warmup_steps=warmup(len(examples), recipe),
+        weight_decay=weight_decay(recipe),
         max_grad_norm=recipe.max_grad_norm,
         seed=seed,
         data_seed=seed,
@@ -209,13 +155,6 @@ def sft_config(
         report_to="none",
         disable_tqdm=True,
     )
-
-
-def pass_tokens(model: Any) -> int:
-    """Padded tokens of one forward pass: fewer for a larger model, so that memory stays in bounds."""
-    config, on = model.config.get_text_config(), device()
-    values = max(1, int(config.num_hidden_layers) * int(config.hidden_size))
-    return max(256, min(PASS_TOKENS[on], PASS_VALUES[on] // values))
 
 
 def micro_batch(batch_size: int, longest: int, tokens: int) -> int:
@@ -247,26 +186,6 @@ def release(trainer: SFTTrainer) -> None:
 
 
 @contextmanager
-def own_random_state() -> Iterator[None]:
-    """Trainers seed the global generators; for a while they may, and afterwards all is as it was."""
-    import random
-
-    import numpy as np
-    import torch
-
-    python, numbers, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    try:
-        yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numbers)
-        torch.set_rng_state(torch_state)
-        if cuda:
-            torch.cuda.set_rng_state_all(cuda)
-
-
-@contextmanager
 def frozen_heap() -> Iterator[None]:
     """For a while the garbage collector passes over all that stands already.
 
@@ -280,17 +199,3 @@ def frozen_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _lora(recipe: RecipeConfig) -> Any:
-    from peft import LoraConfig
-
-    targets = recipe.target_modules
-    return LoraConfig(
-        r=recipe.rank,
-        lora_alpha=recipe.alpha if recipe.alpha is not None else 2 * recipe.rank,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        lora_dropout=0.0,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )

@@ -1,0 +1,134 @@
+"""Packed passes give every row what it gets alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mendel.models import Example, load_model
+from mendel.train._packing import PackedAttention, Rows, can_pack, pack, packed_logits, split_passes
+
+TINY = {
+    "vocab_size": 40,
+    "hidden_size": 24,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 64,
+    "initializer_range": 0.3,
+}
+WINDOWED = {"sliding_window": 4, "head_dim": 8, "layer_types": ["sliding_attention", "full_attention"]}
+
+
+def made(model_type: str, **more: Any) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(model_type, **{**TINY, **more})
+    return AutoModelForCausalLM.from_config(config).eval()
+
+
+def example(ids: list[int], prompt: int) -> Example:
+    return Example(tuple(ids), tuple(int(place >= prompt) for place in range(len(ids))), cut=False)
+
+
+rows = st.lists(
+    st.tuples(st.lists(st.integers(0, 39), min_size=2, max_size=20), st.integers(0, 20)),
+    min_size=1,
+    max_size=9,
+)
+
+
+@given(rows)
+@settings(max_examples=15)
+def test_each_row_gets_the_logits_that_it_gets_alone(texts: list[tuple[list[int], int]]) -> None:
+    model = made("llama")
+    examples = [example(ids, min(prompt, len(ids) - 1)) for ids, prompt in texts]
+    data = Rows(examples)
+    (shares,) = split_passes([(0, data, range(len(examples)))], 10_000, 10_000)
+    packed = pack(shares, [data], model.device)
+    with torch.inference_mode():
+        with PackedAttention(model):
+            got = packed_logits(model, packed)
+        alone = [
+            model(input_ids=torch.tensor([one.input_ids])).logits[0, place - 1]
+            for one in examples
+            for place in range(1, len(one.input_ids))
+            if one.loss_mask[place]
+        ]
+    targets = [one.input_ids[p] for one in examples for p in range(1, len(one.input_ids)) if one.loss_mask[p]]
+    torch.testing.assert_close(got, torch.stack(alone), atol=1e-4, rtol=1e-4)
+    assert packed.targets.tolist() == targets
+
+
+@given(
+    st.lists(st.lists(st.integers(2, 30), min_size=1, max_size=12), min_size=1, max_size=4),
+    st.integers(1, 100),
+    st.integers(1, 60),
+)
+def test_passes_hold_every_row_once_in_order_and_no_more_than_they_may(
+    lengths: list[list[int]], tokens: int, logits: int
+) -> None:
+    data = [Rows([example([1] * n, n // 2) for n in of_one]) for of_one in lengths]
+    passes = split_passes([(i, one, range(len(one.lengths))) for i, one in enumerate(data)], tokens, logits)
+    for student, one in enumerate(data):
+        order = [row for shares in passes for s in shares if s.student == student for row in s.rows]
+        assert order == list(range(len(one.lengths)))
+    for shares in passes:
+        assert len({s.student for s in shares}) == len(shares)
+        for s in shares:
+            assert s.tokens == data[s.student].lengths[list(s.rows)].sum()
+            assert s.trained == data[s.student].trained[list(s.rows)].sum()
+        several = sum(len(s.rows) for s in shares) > 1
+        assert not several or sum(s.tokens for s in shares) <= tokens
+        assert not several or sum(s.trained for s in shares) <= logits
+
+
+def test_what_one_row_holds_reaches_no_other_one() -> None:
+    """NaN spreads as nothing else does: also through what a mask gives no weight."""
+    model = made("llama")
+    with torch.no_grad():
+        model.get_input_embeddings().weight[7] = torch.nan
+    data = Rows([example([7, 7], 1), example([1, 2, 3, 4], 1), example([3, 7, 2], 1)])
+    (shares,) = split_passes([(0, data, (1, 2, 0))], 100, 100)
+    with torch.inference_mode(), PackedAttention(model):
+        logits = packed_logits(model, pack(shares, [data], model.device))
+    assert logits.isfinite().all(dim=-1).tolist() == [True] * 3 + [False] * 3
+    assert model.config._attn_implementation != "mendel_packed"
+
+
+@pytest.mark.parametrize(
+    ("model_type", "more"),
+    [
+        ("llama", {}),
+        ("qwen2", {}),
+        ("qwen3", {"head_dim": 8}),
+        ("mistral", {"sliding_window": 4, "head_dim": 8}),
+        ("gemma3_text", WINDOWED),
+        ("gpt_neox", {}),
+        ("olmo2", {}),
+    ],
+)
+def test_models_of_many_kinds_can_be_packed(model_type: str, more: dict[str, Any]) -> None:
+    assert can_pack(made(model_type, **more))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "more"),
+    [("gemma2", {**WINDOWED, "attn_logit_softcapping": 5.0}), ("mamba", {"state_size": 4})],
+)
+def test_what_cannot_be_packed_is_known_beforehand(model_type: str, more: dict[str, Any]) -> None:
+    assert not can_pack(made(model_type, **more))
+
+
+def test_a_model_is_left_as_it_was(base: Any, tmp_path: Path) -> None:
+    model = load_model(base)
+    before = model.config._attn_implementation
+    assert can_pack(model)
+    assert (model.config._attn_implementation, model.training) == (before, False)
