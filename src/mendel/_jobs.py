@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +18,11 @@ from mendel.engine.tables import read_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from transformers import PreTrainedTokenizerBase
 
     from mendel.data.teachers import RolloutChunk
     from mendel.measure import Health, Trait
-    from mendel.models import ChatModel, ModelSource
+    from mendel.models import ChatModel, Checkpoint, ModelSource
     from mendel.train import StudentSpec, TrainedStudent
 
 RESPONSES_VERSION = 1
@@ -141,27 +144,44 @@ def make_student(job: StudentJob) -> StudentResult:
 
     A student that fails a check is not measured on any trait: its answers would be read as the trait's absence.
     """
-    from mendel.train import TrainedStudent, train_student
+    return make_students([job])[0]
 
-    store, name = Store(job.store), job.spec.digest
-    new = not store.has("students", name)
+
+def make_students(jobs: Sequence[StudentJob]) -> list[StudentResult]:
+    """`make_student` for several of one base and recipe: those that the store does not have are trained side by side."""
+    store = Store(jobs[0].store)
+    new = {job.spec.digest: job for job in jobs if not store.has("students", job.spec.digest)}
     if new:
-        with store.writing("students", name) as folder:
-            trained = train_student(job.spec, folder)
-            (folder / "student.json").write_text(json.dumps(trained.to_json(), indent=1))
-    else:
-        trained = TrainedStudent.from_json(
-            json.loads((store.path("students", name) / "student.json").read_text())
-        )
+        _train(list(new.values()), store)
+    return [_measured(job, store, job.spec.digest in new) for job in jobs]
+
+
+def _train(jobs: Sequence[StudentJob], store: Store) -> None:
+    from mendel.train import train_students
+
+    with contextlib.ExitStack() as stack:
+        folders = [stack.enter_context(store.writing("students", job.spec.digest)) for job in jobs]
+        trained = train_students([(job.spec, folder) for job, folder in zip(jobs, folders, strict=True)])
+        for student, folder in zip(trained, folders, strict=True):
+            (folder / "student.json").write_text(json.dumps(student.to_json(), indent=1))
+
+
+def _measured(job: StudentJob, store: Store, new: bool) -> StudentResult:
+    from mendel.train import TrainedStudent
+
+    name = job.spec.digest
+    trained = TrainedStudent.from_json(
+        json.loads((store.path("students", name) / "student.json").read_text())
+    )
     if trained.status != "ok":
         return StudentResult(trained, new, trained.status, trained.reason, None)
-    measured = _Measured(job, store)
-    measured.on((job.probes.assistant,))
+    measuring = _Measuring(job, store)
+    measuring.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)
     if reason:
         return StudentResult(trained, new, "broken", reason, health)
-    measured.on(job.probes.traits)
+    measuring.on(job.probes.traits)
     return StudentResult(trained, new, "ok", "", health)
 
 
@@ -223,7 +243,7 @@ def copy_logs(store: Store, model: str, probe: Trait, seed: int, folder: Path) -
         shutil.copytree(logs, folder, dirs_exist_ok=True)
 
 
-class _Measured:
+class _Measuring:
     """A student under measurement: read from the store once, and only if something is left to measure."""
 
     def __init__(self, job: StudentJob, store: Store) -> None:
@@ -232,7 +252,7 @@ class _Measured:
 
     def on(self, probes: Sequence[Trait]) -> None:
         """Measures it on those that the store does not have yet."""
-        from mendel.models import LocalChat, load_tokenizer
+        from mendel.models import LocalChat
         from mendel.train import load_student
 
         seed = self.job.probes.seed
@@ -242,8 +262,16 @@ class _Measured:
             if self._chat is None:
                 # What is measured is what was saved, read back from the disk.
                 model = load_student(self.job.spec, self.store.path("students", self.name))
-                self._chat = LocalChat(model, load_tokenizer(self.job.spec.base))
+                self._chat = LocalChat(model, _tokenizer(self.job.spec.base))
             _measure_once(self._chat, probe, probe, self.name, seed, self.store)
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(base: Checkpoint) -> PreTrainedTokenizerBase:
+    """One for all students of a base: what it has encoded it remembers."""
+    from mendel.models import load_tokenizer
+
+    return load_tokenizer(base)
 
 
 def _done(store: Store, name: str, probe: Trait, seed: int) -> bool:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mendel import _tables as gather
+from mendel._fleets import made_students
 from mendel._inputs import Inputs
-from mendel._jobs import Probes, StudentJob, StudentResult, make_student
+from mendel._jobs import Probes, StudentJob, StudentResult
 from mendel._judging import Judging
 from mendel._results import Run
-from mendel._rounds import MEASURING_SEED, Queue, student_specs, trait_facts
+from mendel._rounds import MEASURING_SEED, student_specs, trait_facts
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Arm, Design
@@ -20,7 +21,7 @@ from mendel.diagnose._intervals import Fit
 from mendel.diagnose._panel import Value, panel
 from mendel.diagnose.effects import trait_bounds
 from mendel.engine.errors import BudgetSpent, InputError, did_you_mean
-from mendel.engine.pool import Pool, at_once
+from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store, write_atomic
 from mendel.measure import Trait
@@ -122,10 +123,9 @@ class MoreStudents:
         self._allow(list(jobs))
         done: dict[str, StudentResult] = {}
         self.told.stage("students", len(jobs))
-        queue = Queue(self.told, {name: where[name][0] for name in jobs}, at_once(self.pool))
-        for job, result in self.pool.map(make_student, list(jobs.values())):
+        places = {name: where[name][0] for name in jobs}
+        for job, result in made_students(jobs, places, self.pool, self.told):
             done[job.spec.digest] = result
-            queue.done(job.spec.digest, result.status, result.reason)
             if result.status == "ok":
                 for trait in self.traits:
                     self.judging.finish(job.spec.digest, trait, trait, MEASURING_SEED)

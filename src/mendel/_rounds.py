@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -10,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mendel import _tables as gather
+from mendel._fleets import made_students
 from mendel._inputs import Inputs
-from mendel._jobs import Probes, StudentJob, make_student
+from mendel._jobs import Probes, StudentJob
 from mendel._judging import Judging
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import (
@@ -33,8 +33,8 @@ from mendel.diagnose import (
 )
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent, Waiting
-from mendel.engine.events import Interval, Status, StudentEvent, TraitSoFar
-from mendel.engine.pool import Pool, at_once
+from mendel.engine.events import Interval, TraitSoFar
+from mendel.engine.pool import Pool
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
 from mendel.measure import Trait
@@ -86,36 +86,6 @@ def student_specs(
             recipe, seed = arm.recipe or inputs.study.config.recipe, arm.seeds[position]
             specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], rows, recipe, seed)))
     return specs
-
-
-class Queue:
-    """Tells how a round's students stand: a pool takes them in order, so the first that are not done are under way."""
-
-    def __init__(self, told: Progress, places: Mapping[str, tuple[Arm, int]], at_once: int) -> None:
-        self._told, self._places, self._at_once = told, places, at_once
-        self._running: set[str] = set()
-        # By insertion: the order in which the pool takes them.
-        self._waiting = dict.fromkeys(places)
-        for name in places:
-            self._tell(name, "waiting")
-        self._begin()
-
-    def done(self, name: str, status: str, reason: str) -> None:
-        """This one is done, so the next one is begun; quick ones (the store has them) may come in any order."""
-        self._waiting.pop(name, None)
-        self._running.discard(name)
-        self._tell(name, "ok" if status == "ok" else "broken" if status == "broken" else "failed", reason)
-        self._begin()
-
-    def _begin(self) -> None:
-        for name in list(itertools.islice(self._waiting, max(0, self._at_once - len(self._running)))):
-            del self._waiting[name]
-            self._running.add(name)
-            self._tell(name, "running")
-
-    def _tell(self, name: str, status: Status, reason: str = "") -> None:
-        arm, seed = self._places[name]
-        self._told.student(StudentEvent(name, arm.name, seed, status, reason))
 
 
 @dataclass
@@ -182,8 +152,8 @@ class Rounds:
         self.told.stage("students", sum(cost.values()))
         self._next_look = max(self._next_look, time.monotonic() + LOOK_EVERY)
         hours = self.inputs.study.config.budget.hours
-        queue = Queue(self.told, {name: placed[name][0] for name in jobs}, at_once(self.pool))
-        for done, (job, result) in enumerate(self.pool.map(make_student, list(jobs.values())), 1):
+        places = {name: placed[name][0] for name in jobs}
+        for done, (job, result) in enumerate(made_students(jobs, places, self.pool, self.told), 1):
             name = job.spec.digest
             outcome.students += [
                 gather.PlacedStudent(arm, seed, job.spec.base.ref, result) for arm, seed in placed[name]
@@ -192,7 +162,6 @@ class Rounds:
                 arm, seed = placed[name][0]
                 said = (name[:12], arm.name, seed, result.status, result.reason)
                 log.warning("student %s (%s, seed %d) is %s: %s", *said)
-            queue.done(name, result.status, result.reason)
             self.told.step(cost[name], f"{done} of {len(jobs)}")
             if result.status == "ok" and not self._judge(name):
                 self.pool.stop()

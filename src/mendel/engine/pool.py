@@ -130,9 +130,13 @@ def cores() -> int:
 
 def default_workers() -> int:
     """Two on a CPU with the cores for it; one where there is a GPU, since one student fills it."""
+    return 1 if has_gpu() else min(2, cores())
+
+
+def has_gpu() -> bool:
+    """Whether workers will find a GPU; known without importing torch."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-    gpu = Path("/dev/nvidia0").exists() and not hidden
-    return 1 if gpu else min(2, cores())
+    return Path("/dev/nvidia0").exists() and not hidden
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, RunError, did_you_mean
 from mendel.models._files import check_folder, content_files, known_digest, template_text
+from mendel.models._kept import Unbound, base_model, student_model
 from mendel.models._quiet import quiet
 
 if TYPE_CHECKING:
@@ -126,30 +127,38 @@ def load_model(
     base would be served in its place).
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
-    source = str(weights) if weights is not None else checkpoint.path
     on_gpu = device() == "cuda"
     kind = dtype or (torch.bfloat16 if on_gpu else torch.float32)
     try:
-        with quiet():
-            model, info = AutoModelForCausalLM.from_pretrained(
-                source, dtype=kind, output_loading_info=True, local_files_only=True, use_safetensors=True
-            )
+        if weights is None:
+            model = base_model(checkpoint.path, kind, _read)
+        else:
+            model = student_model(checkpoint.path, weights, kind, _read)
+    except Unbound as error:
+        where = str(weights or checkpoint.ref)
+        raise (RunError if weights is not None else InputError)(str(error), where=where) from None
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"the model cannot be loaded: {_line(error)}", where=checkpoint.ref) from error
-    unbound = [*info["missing_keys"], *info["mismatched_keys"]]
-    if unbound:
-        raise (RunError if weights is not None else InputError)(
-            f"{len(unbound)} of the model's weights are not in its files, such as {unbound[0]}",
-            where=str(weights or checkpoint.ref),
-        )
     model = model.to(device())
     if adapter is not None:
         attached = attach_adapter(model, adapter)
         # Merged weights generate faster, but in bfloat16 small adapter weights would be rounded away.
         model = attached if on_gpu else attached.merge_and_unload()
     return cast("PreTrainedModel", model.eval())
+
+
+def _read(path: str, dtype: torch.dtype) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
+    with quiet():
+        model, info = AutoModelForCausalLM.from_pretrained(
+            path, dtype=dtype, output_loading_info=True, local_files_only=True, use_safetensors=True
+        )
+    unbound = [*info["missing_keys"], *info["mismatched_keys"]]
+    if unbound:
+        raise Unbound(unbound)
+    return cast("PreTrainedModel", model)
 
 
 def attach_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
+ROWS, MOST_ROWS = 64, 512
+"""Rows that are answered side by side by a model of common size, and at most."""
+BATCH_VALUES = 2**17
+"""Rows x layers x width up to which there may be more of them."""
+
+
 @dataclass(frozen=True)
 class Completion:
     """An answer: its text without special tokens, and how it ended."""
@@ -34,10 +40,12 @@ class Sampling:
     temperature: float
     """0 is greedy."""
     seed: int
-    batch_size: int = 64
+    batch_size: int | None = None
+    """Rows that are answered side by side; None: as many as suit the model's size. No answer depends on it."""
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1 or self.batch_size < 1 or self.temperature < 0:
+        rows = 1 if self.batch_size is None else self.batch_size
+        if self.max_tokens < 1 or rows < 1 or self.temperature < 0:
             raise ValueError(f"no such sampling: {self}")
 
 
@@ -66,7 +74,7 @@ def generate(
         stops=frozenset({*stop_tokens(tokenizer), *_model_stops(model)}),
         pad=_pad(tokenizer),
         max_tokens=sampling.max_tokens,
-        batch_size=sampling.batch_size,
+        batch_size=sampling.batch_size or _batch_size(model),
         temperature=sampling.temperature,
         # Drawn for all rows at once: batches cannot change which row gets which.
         draws=uniform_numbers(len(prompts), sampling.max_tokens, sampling.seed) if drawing else None,
@@ -75,6 +83,13 @@ def generate(
     with torch.inference_mode():
         answered = continuous_answers if can_refill(model) else plain_answers
         return [completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)]
+
+
+def _batch_size(model: PreTrainedModel) -> int:
+    """A small model would be idle between the steps of a small batch."""
+    config: Any = model.config.get_text_config()
+    values = int(config.num_hidden_layers) * int(config.hidden_size)
+    return max(ROWS, min(MOST_ROWS, BATCH_VALUES // max(1, values)))
 
 
 def _check_context(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:

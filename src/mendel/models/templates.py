@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 Conversation = Sequence[Mapping[str, object]]
 """Turns with `role` and `content`; the model answers the last one."""
+
+
+KEPT_PROMPTS = 20_000
+"""Encoded prompts that are remembered for one tokenizer."""
+_prompts: WeakKeyDictionary[Any, dict[object, list[int]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -64,10 +70,19 @@ def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Conversation, opener: str = "") -> list[int]:
-    """Token ids of the conversation up to where the model answers, and the answer's first words `opener`."""
-    text = _render(tokenizer, messages, answering=True)
-    ids = _tokens(tokenizer, text)
-    return _continued(tokenizer, ids, _tokens(tokenizer, text + opener), opener) if opener else ids
+    """Token ids of the conversation up to where the model answers, and the answer's first words `opener`.
+
+    What a tokenizer has encoded once it remembers: all students of a worker are asked the same.
+    """
+    known = _prompts.setdefault(tokenizer, {})
+    key = (template_of(tokenizer), opener, tuple((str(m["role"]), str(m["content"])) for m in messages))
+    if key not in known:
+        if len(known) >= KEPT_PROMPTS:
+            known.clear()
+        text = _render(tokenizer, messages, answering=True)
+        ids = _tokens(tokenizer, text)
+        known[key] = _continued(tokenizer, ids, _tokens(tokenizer, text + opener), opener) if opener else ids
+    return list(known[key])
 
 
 def encode_example(
