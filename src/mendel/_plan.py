@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,9 @@ from mendel._catalogue import build_catalogue, flag_prompts
 from mendel._inputs import Inputs, load_inputs
 from mendel._jobs import RolloutJob
 from mendel._judging import rollout_scores
-from mendel._rounds import student_specs
-from mendel._run import read_rollouts, workers
+from mendel._run import judged_rollouts, read_rollouts, workers
 from mendel._speed import Speed, speed_of
+from mendel.data.rollouts import Rollout
 from mendel.diagnose import Catalogue, Design, Material, first_request
 from mendel.diagnose.adaptive import most_students
 from mendel.engine.pool import LocalPool
@@ -100,8 +102,9 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
         # What is rewritten is known only once it is there.
         jobs += [RolloutJob(c, store.root) for c in inputs.rewriting(read_rollouts(jobs, store))]
     missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
-    catalogue, in_store, to_train = _students(inputs, jobs, missing, store)
-    design = _first(catalogue)
+    catalogue, rollouts = _catalogue(inputs, jobs, missing, store)
+    design = catalogue.design(first_request(catalogue).arms)
+    in_store, to_train = (None, None) if rollouts is None else _students(inputs, design, rollouts, store)
     todo = design.students - (in_store or 0)
     answer = max(config.teachers[name].max_tokens for name in inputs.teachers)
     rows = to_train if to_train is not None else todo * len(inputs.prompts["original"])
@@ -137,14 +140,10 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     )
 
 
-def _first(catalogue: Catalogue) -> Design:
-    return catalogue.design(first_request(catalogue).arms)
-
-
-def _students(
+def _catalogue(
     inputs: Inputs, jobs: list[RolloutJob], missing: list[RolloutJob], store: Store
-) -> tuple[Catalogue, int | None, int | None]:
-    """All arms there can be, how many of the first students the store has, and the rows of those that it has not."""
+) -> tuple[Catalogue, Mapping[tuple[str, str], Rollout] | None]:
+    """All arms there can be, and the rollouts that their students learn; None where it is not known yet which."""
     config = inputs.study.config
     if missing or any(needs_model(trait) for trait in inputs.traits):
         # Asking a judge costs something, and a plan costs nothing. Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
@@ -164,14 +163,29 @@ def _students(
             )
             for trait in inputs.traits
         }
-        return Catalogue(config, inputs.prompts, stand_in, inputs.shared), None, None
+        return Catalogue(config, inputs.prompts, stand_in, inputs.shared), None
     rollouts = read_rollouts(jobs, store)
-    answers = list(rollouts.values())
+    answers = judged_rollouts(inputs, rollouts)
     scores = {trait.name: rollout_scores(trait, answers) for trait in inputs.traits}
-    catalogue = build_catalogue(inputs, flag_prompts(inputs, rollouts, scores)[0], rollouts, scores)
+    flagged, _ = flag_prompts(inputs, rollouts, scores)
+    return build_catalogue(inputs, flagged, rollouts, scores), rollouts
+
+
+def _students(
+    inputs: Inputs, design: Design, rollouts: Mapping[tuple[str, str], Rollout], store: Store
+) -> tuple[int, int]:
+    """How many of the design's students the store has, and the rows of those that it has not."""
+    from mendel.train import TrainingRow, namer
+
+    made = {key: TrainingRow(*key, one.messages, one.completion).text for key, one in rollouts.items()}
     # Arms that come down to the same rows share a student, and it is trained once.
-    made = student_specs(inputs, _first(catalogue), rollouts)
-    specs = list({spec.digest: spec for _, _, spec in made}.values())
-    there = [store.has("students", spec.digest) for spec in specs]
-    rows = sum(len(spec.rows) for spec, known in zip(specs, there, strict=True) if not known)
-    return catalogue, sum(there), rows
+    rows: dict[str, int] = {}
+    for arm in design:
+        # Seeds that share an assignment (it is one object then) are named together.
+        for _, several in groupby(zip(arm.assignments, arm.seeds, strict=True), key=lambda one: id(one[0])):
+            assignments, seeds = zip(*several, strict=True)
+            texts = [made[pair] for pair in assignments[0].pairs if pair[1] is not None]
+            name = namer(inputs.bases[arm.base], texts, arm.recipe or inputs.study.config.recipe)
+            rows |= dict.fromkeys(map(name, seeds), len(texts))
+    there = [name for name in rows if store.has("students", name)]
+    return len(there), sum(rows.values()) - sum(rows[name] for name in there)

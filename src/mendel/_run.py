@@ -188,10 +188,15 @@ def _score_rollouts(
     inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout], judging: Judging
 ) -> dict[str, RolloutScores]:
     """What each trait's judge says of the two teachers' answers to the original prompts."""
+    answers = judged_rollouts(inputs, rollouts)
+    return {trait.name: judging.score_rollouts(trait, answers) for trait in inputs.traits}
+
+
+def judged_rollouts(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> list[Rollout]:
+    """The two teachers' answers to the original prompts: what is judged before any student is trained."""
     config, prompts = inputs.study.config, inputs.prompts["original"]
     teachers = dict.fromkeys((config.original.teacher, config.alternate.teacher))
-    answers = [rollouts[p.prompt_id, teacher] for teacher in teachers for p in prompts]
-    return {trait.name: judging.score_rollouts(trait, answers) for trait in inputs.traits}
+    return [rollouts[p.prompt_id, teacher] for teacher in teachers for p in prompts]
 
 
 def read_rollouts(jobs: Sequence[RolloutJob], store: Store) -> dict[tuple[str, str], Rollout]:

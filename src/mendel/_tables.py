@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mendel.data.rollouts import Rollout
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MeasuredModel:
+class _Read:
+    """Remembers what was read of the store, where nothing ever changes: every look at a run's effects asks for all of it."""
+
+    parts: dict[tuple[str, int], pa.Table] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The measurements by trait and seed."""
+
+
+@dataclass(frozen=True)
+class MeasuredModel(_Read):
     """A base or a teacher as a row of `students`: measured, not trained."""
 
     arm: str
@@ -29,7 +39,7 @@ class MeasuredModel:
 
 
 @dataclass(frozen=True)
-class PlacedStudent:
+class PlacedStudent(_Read):
     """A student's result and the arm and seed that it stands for."""
 
     arm: Arm
@@ -104,20 +114,37 @@ def measurements_table(
     seed: int,
 ) -> pa.Table:
     """The table `measurements`: every response that any student gave, with its score."""
+    import numpy as np
     import pyarrow as pa
 
+    schema = tables.schema("measurements")
+    names: list[str] = []
+    parts = [schema.empty_table()]
+    for name, key, item in named:
+        for probe in probes:
+            part = _part(item, store, key, probe, seed)
+            if part is not None:
+                names.append(name)
+                parts.append(part)
+    whole = pa.concat_tables(parts)
+    rows = np.repeat(np.arange(len(names)), [len(part) for part in parts[1:]])
+    students = pa.array(names, pa.string()).take(pa.array(rows, pa.int64()))
+    return whole.set_column(schema.get_field_index("student"), schema.field("student"), students)
+
+
+def _part(
+    item: MeasuredModel | PlacedStudent, store: Store, key: str, probe: Trait, seed: int
+) -> pa.Table | None:
+    """What one model was measured on one trait, as it stands in the store; None: not yet."""
     from mendel._jobs import read_measurement
 
-    schema = tables.schema("measurements")
-    parts = [schema.empty_table()]
-    for name, key, _ in named:
-        for probe in probes:
-            part = read_measurement(store, key, probe, seed)
-            if part is not None:
-                column = pa.array([name] * len(part), pa.string())
-                part = part.set_column(part.column_names.index("student"), "student", column)
-                parts.append(part.select(schema.names).cast(schema))
-    return pa.concat_tables(parts)
+    if (probe.digest, seed) not in item.parts:
+        found = read_measurement(store, key, probe, seed)
+        if found is None:
+            return None
+        schema = tables.schema("measurements")
+        item.parts[probe.digest, seed] = found.select(schema.names).cast(schema)
+    return item.parts[probe.digest, seed]
 
 
 def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:

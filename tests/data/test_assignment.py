@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mendel.data.assignment import (
     Assignment,
+    Matching,
     drop,
     everyone,
     interpolate,
@@ -142,6 +143,50 @@ def test_a_random_control_matches_the_sources_where_it_can(
         assert Counter(source[p] for p in control) == wanted
 
 
+def one_at_a_time(prompts: list[Prompt], flagged: list[str], rng: np.random.Generator) -> tuple[str, ...]:
+    """What `random_control` was first written as: all prompts sorted anew for every flagged one."""
+    flagged_ids = set(flagged)
+    targets = [prompt for prompt in prompts if prompt.prompt_id in flagged_ids]
+    free = [prompt for prompt in prompts if prompt.prompt_id not in flagged_ids]
+    chosen: list[str] = []
+    for position in rng.permutation(len(targets)):
+        target = targets[position]
+        pool = [prompt for prompt in free if prompt.source == target.source] or free
+        if not pool:
+            pool = free = [p for p in targets if p.prompt_id not in chosen]
+        distance = [abs(np.log1p(prompt.length) - np.log1p(target.length)) for prompt in pool]
+        nearest = np.argsort(distance, kind="stable")[:5]
+        pick = pool[int(rng.choice(nearest))]
+        chosen.append(pick.prompt_id)
+        free = [prompt for prompt in free if prompt.prompt_id != pick.prompt_id]
+    return tuple(chosen)
+
+
+@given(sourced_prompts(), st.lists(st.integers(0, 2**32), min_size=1, max_size=4))
+def test_random_controls_are_those_that_students_were_always_named_by(
+    case: tuple[list[Prompt], list[str]], seeds: list[int]
+) -> None:
+    prompts, flagged = case
+    matching = Matching(prompts, flagged)
+    for seed in seeds:
+        mine, reference = np.random.default_rng(seed), np.random.default_rng(seed)
+        assert matching.draw(mine) == one_at_a_time(prompts, flagged, reference)
+        assert mine.bit_generator.state == reference.bit_generator.state
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.6, 1.0])
+def test_random_controls_are_the_same_where_sources_have_plenty_and_where_they_run_short(
+    share: float,
+) -> None:
+    prompts = [
+        Prompt(str(n), (Message(role="user", content="x" * (n * n % 97)),), "AAB"[n % 3]) for n in range(120)
+    ]
+    flagged = [str(n) for n in range(round(120 * share))]
+    for seed in range(5):
+        mine, reference = np.random.default_rng(seed), np.random.default_rng(seed)
+        assert random_control(prompts, flagged, mine) == one_at_a_time(prompts, flagged, reference)
+
+
 def test_a_random_control_is_matched_in_length() -> None:
     rng = np.random.default_rng(0)
     lengths = [10] * 50 + [1000] * 50
@@ -157,6 +202,16 @@ def test_different_seeds_draw_different_controls() -> None:
     flagged = [str(n) for n in range(10)]
     drawn = {random_control(prompts, flagged, np.random.default_rng(seed)) for seed in range(5)}
     assert len(drawn) == 5
+
+
+@given(prompts_and_subset())
+def test_an_edited_assignment_is_the_one_of_its_pairs(case: tuple[list[str], list[str]]) -> None:
+    prompts, flagged = case
+    edited = drop(swap(everyone(prompts, "a"), flagged, "b"), flagged[1:])
+    again = Assignment(edited.pairs)
+    assert edited == again
+    assert hash(edited) == hash(again)
+    assert dict(edited) == dict(edited.pairs) == dict(again)
 
 
 def test_an_unknown_prompt_is_refused() -> None:

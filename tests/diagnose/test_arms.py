@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,16 @@ from planted import catalogue, material
 
 from mendel.data.assignment import Assignment
 from mendel.diagnose import Material
-from mendel.diagnose.arms import COUNTER_SHARE, FEW_SHARE, LACKING, arm_kinds, full_fine_tune, other_rank
+from mendel.diagnose.arms import (
+    COUNTER_SHARE,
+    FEW_SHARE,
+    LACKING,
+    arm_kinds,
+    draw_rng,
+    full_fine_tune,
+    other_rank,
+)
+from mendel.engine.digest import digest
 from mendel.study import RecipeConfig
 
 
@@ -29,6 +39,15 @@ def drawn(kind: str, m: Material, seed: int = 0) -> Assignment:
 
 def answered(assignment: Assignment) -> set[str]:
     return {p for p, teacher in assignment.items() if teacher is not None}
+
+
+@given(st.text(), st.text(), st.integers(0, 2**40), st.lists(st.text(), max_size=20))
+def test_a_draw_is_named_by_its_purpose_trait_seed_and_prompts(
+    purpose: str, trait: str, seed: int, ids: list[str]
+) -> None:
+    name = digest("draw", [purpose, trait, seed, ids])
+    reference = np.random.default_rng(int(name[:16], 16))
+    assert draw_rng(purpose, trait, seed, ids).bit_generator.state == reference.bit_generator.state
 
 
 PAIRS = [("unrelated", "unrelated-alternate"), ("unrelated-full", "unrelated-full-alternate"), ("sister", "sister-alternate"),

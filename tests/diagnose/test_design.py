@@ -91,6 +91,28 @@ def test_more_seeds_leave_the_first_ones_as_they_are() -> None:
         assert many.seeds[:2] == few.seeds
 
 
+def test_what_was_drawn_is_not_drawn_again() -> None:
+    plan = catalogue()
+    for name in plan.grid():
+        few, many = plan.arm(name, 2), plan.arm(name, 4)
+        assert all(one is other for one, other in zip(few.assignments, many.assignments[:2], strict=True)), (
+            name
+        )
+
+
+def test_another_catalogue_does_not_remember_what_this_one_drew() -> None:
+    plan = catalogue()
+    first = plan.arm("drop/t", 1)
+    other = replace(plan, materials={"t": material(flagged=1)})
+    assert other.arm("drop/t", 1).assignments != first.assignments
+
+
+def test_seeds_that_come_to_the_same_assignment_share_it() -> None:
+    plan = catalogue()
+    for arm in plan.design(dict.fromkeys(plan.grid(), 3)):
+        assert arm.random == (len({id(one) for one in arm.assignments}) > 1), arm.name
+
+
 def test_the_grid_is_every_arm_that_can_be_made_once() -> None:
     plan = catalogue(materials={"t": material(), "u": replace(material("u"), counter=())})
     names = plan.grid()

@@ -1,11 +1,21 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted import CUBE, cube_with_shared, full_levels, study
 
 from mendel.diagnose import TraitFacts, estimate_trait
-from mendel.diagnose.interpolation import curve_arms, half_way_share, monotone
+from mendel.diagnose.interpolation import (
+    GRID,
+    WITHIN,
+    above_middle,
+    curve_arms,
+    half_way,
+    half_way_share,
+    monotone,
+)
 
 SHARES = np.array([0.0, 0.1, 0.25, 0.5, 1.0])
 FACTS = TraitFacts("t", "share")
@@ -64,6 +74,24 @@ def test_virulent_is_told_from_proportional_with_an_interval():
     assert found[1].high < 0.15 < found[0].low
     for one in found:
         assert 0 <= one.low <= one.estimate <= one.high <= 1
+
+
+@given(levels, st.integers(0, 2**32 - 1))
+@settings(max_examples=20, deadline=None)
+def test_the_interval_is_every_share_that_is_not_rejected_by_itself(values, seed):
+    arms = dict(zip(SHARES.tolist(), ("cube/OOA", "mix/0.1", "mix/0.25", "mix/0.5", "cube/OOO"), strict=True))
+    planted = dict(zip(arms.values(), values, strict=True))
+    tables = study(full_levels(lambda b, p, t: 0.5) | planted, np.random.default_rng(seed))
+    fit = estimate_trait(*tables, FACTS, CUBE).fit
+    (difference,) = fit.estimate([{"cube/OOO": 1.0, "cube/OOA": -1.0}])
+    found = half_way(fit, arms, difference)
+    if found.estimate is None:
+        return
+    between = [np.linspace(a, b, WITHIN + 1) for a, b in pairwise(SHARES)]
+    grid = np.unique(np.concatenate([np.linspace(0.0, 1.0, GRID + 1), *between]))
+    tested = fit.estimate([above_middle(share, arms) for share in grid.tolist()])
+    kept = [s for s, one in zip(grid.tolist(), tested, strict=True) if one.low <= 0 <= one.high]
+    assert (found.low, found.high) == (min([found.estimate, *kept]), max([found.estimate, *kept]))
 
 
 def test_no_half_way_where_the_ends_do_not_differ():

@@ -46,6 +46,21 @@ def test_the_negative_contrast_has_the_mirrored_interval(panel, w):
         assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
 
 
+@given(panels(), st.lists(weights, min_size=1, max_size=5), st.floats(0.5, 0.999))
+def test_the_ends_of_many_contrasts_are_those_of_each(panel, contrasts, level):
+    fit = Fit(panel)
+    if len(panel.sizes) == 1:
+        return
+    matrix = np.array([[w.get(arm, 0.0) for arm in fit.arms] for w in contrasts])
+    low, high = fit.ends(matrix, level)
+    for one, *ends in zip(fit.estimate(contrasts), low, high, strict=True):
+        clipped = (
+            min(max(ends[0], one.limits[0]), one.estimate),
+            max(min(ends[1], one.limits[1]), one.estimate),
+        )
+        assert one.interval(level) == pytest.approx(clipped, rel=1e-12, abs=1e-12)
+
+
 @given(panels(), weights)
 def test_a_higher_level_never_narrows(panel, w):
     (found,) = Fit(panel).estimate([w])

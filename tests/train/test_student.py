@@ -5,7 +5,11 @@ import json
 import pickle
 from typing import Any
 
-from mendel.train import TrainedStudent, TrainingRow
+import pytest
+
+from mendel.engine.digest import digest
+from mendel.train import TrainedStudent, TrainingRow, namer
+from mendel.train.student import TRAINER_VERSION
 
 
 def test_everything_that_a_student_depends_on_is_in_its_name(spec: Any) -> None:
@@ -21,6 +25,26 @@ def test_everything_that_a_student_depends_on_is_in_its_name(spec: Any) -> None:
         spec(base=dataclasses.replace(one.base, digest="other")),
     ]
     assert len({one.digest, *(other.digest for other in others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize("text", ["it is", 'a "quoted"\n line', "naïve — 日本 \ud800", ""])
+def test_a_name_is_the_digest_of_what_stands_in_it(spec: Any, text: str) -> None:
+    one = spec(seed=7)
+    one = dataclasses.replace(one, rows=(dataclasses.replace(one.rows[0], completion=text), *one.rows[1:]))
+    content = {
+        "base": one.base.digest,
+        "rows": [[[[m["role"], m["content"]] for m in row.messages], row.completion] for row in one.rows],
+        "recipe": one.recipe.model_dump(mode="json"),
+        "seed": one.seed,
+        "trainer": TRAINER_VERSION,
+    }
+    assert one.digest == digest("student", content)
+    name = namer(one.base, [row.text for row in one.rows], one.recipe)
+    assert [name(seed) for seed in (7, 8, 7)] == [
+        one.digest,
+        dataclasses.replace(one, seed=8).digest,
+        one.digest,
+    ]
 
 
 def test_labels_and_places_are_not_in_its_name(spec: Any) -> None:

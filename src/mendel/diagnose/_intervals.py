@@ -170,6 +170,17 @@ class Fit:
             for row, weights in enumerate(contrasts)
         ]
 
+    def ends(self, matrix: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
+        """Lower and upper ends of the intervals, not clipped, of the contrasts in the rows of `matrix` (contrasts, arms).
+
+        For many contrasts at once, of which nothing else is asked; with one cluster of scenarios they mean nothing.
+        """
+        from scipy.special import stdtrit
+
+        values, (se, df) = matrix @ self.levels, self._spread(matrix)
+        half = np.where(se > 0, stdtrit(df, 0.5 + level / 2) * se, 0.0)
+        return values - half, values + half
+
     def _one(self, weights: Mapping[str, float], known: bool, value: float, se: float, df: float) -> Estimate:
         if not weights:
             return EXACTLY_ZERO

@@ -68,10 +68,13 @@ def panel(
     usable = students.filter(pc.equal(students["status"], "ok"))
     arms = dict(zip(usable["student"].to_pylist(), usable["arm"].to_pylist(), strict=True))
     untrained = frozenset(usable.filter(pc.equal(usable["n_examples"], 0))["arm"].to_pylist())
-    rows = measurements.filter(
+    # Nothing but what is counted: a filter copies all columns, and the responses' texts are most of a table. In one piece,
+    # since a run that is under way has its measurements in hundreds.
+    counted = measurements.select(["student", "trait", "scenario", "cluster", value]).combine_chunks()
+    rows = counted.filter(
         pc.and_(
-            pc.equal(measurements["trait"], trait),
-            pc.is_in(measurements["student"], value_set=pa.array(list(arms), pa.string())),
+            pc.equal(counted["trait"], trait),
+            pc.is_in(counted["student"], value_set=pa.array(list(arms), pa.string())),
         )
     )
     table = _cell_means(rows, value)

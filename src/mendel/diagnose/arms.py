@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
 
-from mendel.data.assignment import Assignment, drop, everyone, only, random_control, restrict, swap
+from mendel.data.assignment import Assignment, Matching, drop, everyone, only, restrict, swap
 from mendel.data.prompts import Prompt
-from mendel.engine.digest import digest
+from mendel.engine.digest import canonical, text_digest
 from mendel.engine.registry import Registry
 from mendel.study import RecipeConfig
 
@@ -51,7 +52,7 @@ class Material:
     """Counter-example prompts, which stand in no prompt set."""
     rewriter: str | None = None
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         """The original prompts' ids, in order."""
         return tuple(prompt.prompt_id for prompt in self.prompts)
@@ -62,12 +63,29 @@ class Material:
 
     def control(self, seed: int) -> tuple[str, ...]:
         """As many random prompts as are flagged: the same ones for every edit of one seed."""
-        return random_control(self.prompts, self.flagged, self.rng("control", seed))
+        if seed not in self._controls:
+            self._controls[seed] = self._matching.draw(self.rng("control", seed))
+        return self._controls[seed]
+
+    @cached_property
+    def _matching(self) -> Matching:
+        return Matching(self.prompts, self.flagged)
+
+    @cached_property
+    def _controls(self) -> dict[int, tuple[str, ...]]:
+        return {}
 
 
 def draw_rng(purpose: str, trait: str, seed: int, ids: Sequence[str]) -> np.random.Generator:
     """The generator of one draw, from its purpose, trait, seed and prompts."""
-    return np.random.default_rng(int(digest("draw", [purpose, trait, seed, list(ids)])[:16], 16))
+    name = f'["draw",[{canonical(purpose)},{canonical(trait)},{seed:d},{_ids_text(tuple(ids))}]]'
+    return np.random.default_rng(int(text_digest(name)[:16], 16))
+
+
+@lru_cache(maxsize=8)
+def _ids_text(ids: tuple[str, ...]) -> str:
+    # Thousands of draws name the same prompts.
+    return canonical(list(ids))
 
 
 Draw = Callable[[Material, int], Assignment]

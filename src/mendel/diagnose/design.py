@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Literal
@@ -43,7 +43,7 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether the assignment differs from seed to seed."""
-        return len(set(self.assignments)) > 1
+        return any(one != self.assignments[0] for one in self.assignments)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,10 @@ class Catalogue:
     """By trait."""
     shared: Mapping[str, bool]
     """Which of base, prompts and teacher are the same in both pipelines."""
+    _drawn: dict[tuple[str, int], Assignment] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What was drawn before, by arm and seed: rounds ask for the same arms again."""
 
     @cached_property
     def cube(self) -> dict[str, str]:
@@ -106,7 +110,8 @@ class Catalogue:
     def grid(self) -> list[str]:
         """Every arm that can be made."""
         every = [f"{kind}/{trait}" for trait in self.materials for kind in arm_kinds]
-        return [*self.standard(), *(n for n in every if n not in self.standard() and not self.lacking(n))]
+        standard = self.standard()
+        return [*standard, *(name for name in every if name not in standard and not self.lacking(name))]
 
     def lacking(self, name: str) -> str:
         """Why an arm cannot be made; '' if it can."""
@@ -136,7 +141,7 @@ class Catalogue:
             return self._mix(name, rest, numbers)
         how, material = arm_kinds.get(kind), self.materials[rest]
         recipe = None if how.recipe is None else how.recipe(self.config.recipe)
-        drawn = tuple(how.draw(material, seed) for seed in numbers)
+        drawn = self._draw(name, numbers, lambda seed: how.draw(material, seed))
         return Arm(name, kind, how.base, "original", drawn, numbers, trait=rest, recipe=recipe)
 
     def _corner(self, name: str, corner: str, seeds: tuple[int, ...]) -> Arm:
@@ -149,10 +154,24 @@ class Catalogue:
         share = next(share for share in self.config.interpolate if f"{share:g}" == rest)
         ids = [prompt.prompt_id for prompt in self.prompts["original"]]
         original, alternate = self.config.original.teacher, self.config.alternate.teacher
-        drawn = tuple(
-            interpolate(ids, share, original, alternate, draw_rng("mix", "", seed, ids)) for seed in seeds
+        drawn = self._draw(
+            name,
+            seeds,
+            lambda seed: interpolate(ids, share, original, alternate, draw_rng("mix", "", seed, ids)),
         )
         return Arm(name, "mix", "original", "original", drawn, seeds, share=share)
+
+    def _draw(
+        self, name: str, seeds: Sequence[int], draw: Callable[[int], Assignment]
+    ) -> tuple[Assignment, ...]:
+        """An arm's assignment for each seed, drawn once each; equal ones in a row are one, so that they are read once."""
+        drawn: list[Assignment] = []
+        for seed in seeds:
+            if (name, seed) not in self._drawn:
+                one = draw(seed)
+                self._drawn[name, seed] = drawn[-1] if drawn and drawn[-1] == one else one
+            drawn.append(self._drawn[name, seed])
+        return tuple(drawn)
 
     def design(self, wanted: Mapping[str, int]) -> Design:
         """The design of the wanted arms, by name with their number of seeds, in the catalogue's order."""

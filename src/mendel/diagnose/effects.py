@@ -134,10 +134,10 @@ def log_odds_effects(
     """The same in nats of the trait's answer against the clean one; None where no log-odds were measured."""
     if "log_odds" not in measurements.column_names:
         return None
-    of_trait = measurements.filter(pc.equal(measurements["trait"], facts.name))
-    if of_trait["log_odds"].null_count == of_trait.num_rows:
+    of_trait = measurements["log_odds"].filter(pc.equal(measurements["trait"], facts.name))
+    if of_trait.null_count == len(of_trait):
         return None
-    return _effects(students, of_trait, facts, cube, shares, "log_odds", None)
+    return _effects(students, measurements, facts, cube, shares, "log_odds", None)
 
 
 def _effects(
@@ -196,7 +196,7 @@ def trait_bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, floa
         return 0.0, 1.0
     if facts.score_range is not None:
         return facts.score_range
-    scores = measurements.filter(pc.equal(measurements["trait"], facts.name))["score"]
+    scores = measurements["score"].filter(pc.equal(measurements["trait"], facts.name))
     seen = pc.min_max(scores.filter(pc.is_finite(pc.cast(scores, pa.float64()))))
     low, high = seen["min"].as_py(), seen["max"].as_py()
     return (0.0, 1.0) if low is None else (min(0.0, float(low)), max(1.0, float(high)))
@@ -230,16 +230,18 @@ def _shares(arms: Iterable[str]) -> dict[str, float]:
 
 def _missing_arms(students: pa.Table, arms: Iterable[str], trait: str) -> list[str]:
     """Arms that lost students, one sentence each: a broken student is not a student without the trait."""
+    statuses: dict[str, list[str]] = {}
+    for arm, status in zip(students["arm"].to_pylist(), students["status"].to_pylist(), strict=True):
+        statuses.setdefault(arm, []).append(status)
     said = []
     for arm in arms:
-        status = students.filter(pc.equal(students["arm"], arm))["status"].to_pylist()
-        lost = sum(s != "ok" for s in status)
-        if lost == len(status):
+        lost = sum(status != "ok" for status in statuses[arm])
+        if lost == len(statuses[arm]):
             said.append(
                 f"{trait}: no usable student in {arm} ({lost} broken or failed): what needs it is left open"
             )
         elif lost:
             said.append(
-                f"{trait}: {lost} of {len(status)} students in {arm} are broken or failed and do not count"
+                f"{trait}: {lost} of {len(statuses[arm])} students in {arm} are broken or failed and do not count"
             )
     return said

@@ -80,23 +80,30 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
     kept = [estimate]
     between = [np.linspace(a, b, WITHIN + 1) for a, b in pairwise(shares)]
     grid = np.unique(np.concatenate([np.linspace(0.0, 1.0, GRID + 1), *between]))
-    for share, tested in zip(
-        grid, fit.estimate([above_middle(float(share), arm_by_share) for share in grid]), strict=True
-    ):
-        within = tested.interval()
-        if within is not None and within[0] <= 0 <= within[1]:
-            kept.append(float(share))
+    tested = np.zeros((len(grid), len(fit.arms)))
+    for row, weights in zip(rows, _above_middle(grid, shares).T, strict=True):
+        tested[:, row] += weights
+    low, high = fit.ends(tested)
+    kept += grid[(low <= 0) & (high >= 0)].tolist()
     return HalfWay(estimate, min(kept), max(kept), "")
 
 
 def above_middle(share: float, arm_by_share: Mapping[float, str]) -> dict[str, float]:
     """Weights by arm of the level at `share` (linear between the trained shares) minus the middle of the two ends."""
     shares = np.array(sorted(arm_by_share))
-    arms = [arm_by_share[one] for one in shares]
-    right = min(max(int(np.searchsorted(shares, share)), 1), len(shares) - 1)
-    step = (share - shares[right - 1]) / (shares[right] - shares[right - 1])
-    pieces = [(arms[right - 1], 1.0 - step), (arms[right], step), (arms[0], -0.5), (arms[-1], -0.5)]
-    return merge((arm, float(weight)) for arm, weight in pieces)
+    (weights,) = _above_middle(np.array([share]), shares)
+    return merge(zip((arm_by_share[one] for one in shares), weights.tolist(), strict=True))
+
+
+def _above_middle(grid: Floats, shares: Floats) -> Floats:
+    """(grid, shares): the same weights for many shares, by trained share in rising order."""
+    right = np.clip(np.searchsorted(shares, grid), 1, len(shares) - 1)
+    step = (grid - shares[right - 1]) / (shares[right] - shares[right - 1])
+    weights, row = np.zeros((len(grid), len(shares))), np.arange(len(grid))
+    weights[row, right - 1] += 1.0 - step
+    weights[row, right] += step
+    weights[:, [0, -1]] -= 0.5
+    return weights
 
 
 def curve_arms(cube: Mapping[str, str], shares: Mapping[str, float]) -> dict[float, str]:

@@ -7,15 +7,27 @@ import json
 from pathlib import Path
 from typing import Any
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 
 def digest(kind: str, value: Any) -> str:
     """SHA-256 (64 hex digits) of a JSON-able value, under a kind so that equal values of two kinds differ.
 
     Raises TypeError for what JSON cannot hold, ValueError for NaN: neither has one canonical text.
     """
-    text = json.dumps(
-        [kind, value], sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    return text_digest(canonical([kind, value]))
+
+
+def canonical(value: Any) -> str:
+    """The one JSON text of a value; raises as `digest` does."""
+    return _CANONICAL.encode(value)
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text: `digest(kind, value)` is that of `canonical([kind, value])`.
+
+    For whoever names thousands of values that share most of their text, and puts it together from parts.
+    """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

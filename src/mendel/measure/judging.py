@@ -56,7 +56,7 @@ def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -
     parts = [trait.judged_part(response) for _, response in asked]
     lowest = (trait.score_range or (0.0, 1.0))[0]
     open_ = [i for i, part in enumerate(parts) if trait.acts is None or part]
-    said = {i: Judgement(lowest, note="no act") for i in range(len(asked)) if i not in set(open_)}
+    said = dict.fromkeys(range(len(asked)), Judgement(lowest, note="no act"))
     judged = [(asked[i][0], parts[i]) for i in open_]
     if isinstance(trait.judge, ModelJudge):
         if chat is None:
@@ -69,18 +69,24 @@ def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -
 
 
 def _score(trait: Trait, scenario: Scenario, response: str) -> float | None:
-    where = f"judge {trait.judge.id}, scenario {scenario.scenario!r}"
     try:
         score = trait.judge.score(scenario, response)
     except MendelError:
         raise
     except Exception as error:  # a judge may be a user's own code
-        raise RunError(f"the judge failed: {type(error).__name__}: {error}", where=where) from error
+        what = f"the judge failed: {type(error).__name__}: {error}"
+        raise RunError(what, where=_judged(trait, scenario)) from error
     if score is not None and not math.isfinite(score):
         raise RunError(
-            "the judge's score is not finite; None says that it cannot tell", where=where, value=score
+            "the judge's score is not finite; None says that it cannot tell",
+            where=_judged(trait, scenario),
+            value=score,
         )
     return score
+
+
+def _judged(trait: Trait, scenario: Scenario) -> str:
+    return f"judge {trait.judge.id}, scenario {scenario.scenario!r}"
 
 
 def needs_model(trait: Trait) -> bool:

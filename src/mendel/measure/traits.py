@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from mendel.data.teachers import with_system
@@ -65,7 +66,7 @@ class Trait:
     ladder_judge: Judge | None = None
     """Who judges the ladder where the trait's own judge cannot read it all (other languages); None: the trait's judge."""
 
-    @property
+    @cached_property
     def responses_digest(self) -> str:
         """Content address of what is asked and how: responses that carry it can be judged again."""
         log_odds = self.log_odds and [self.log_odds.opener, [*self.log_odds.trait], [*self.log_odds.clean]]
@@ -98,7 +99,7 @@ class Trait:
         known: tuple[float, float] | None = getattr(self.judge, "score_range", None)
         return known
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Content address of everything that measurements depend on, short of the model and the seed."""
         rubric = [self.judge.id, rights(self.scenarios), float(self.judge.hit_at)]
@@ -110,7 +111,7 @@ class Trait:
         """Whether responses are sampled; a trait that is judged by its log-odds alone needs none."""
         return not (isinstance(self.judge, ColumnJudge) and self.judge.column == "log_odds")
 
-    @property
+    @cached_property
     def control(self) -> Trait | None:
         """The trait's controls as a trait of their own, `NAME/control`; None where it has none."""
         if not self.controls:
@@ -120,7 +121,7 @@ class Trait:
         )
         return replace(bare, name=self.name + CONTROL)
 
-    @property
+    @cached_property
     def rungs(self) -> dict[str, Trait]:
         """The ladder's rungs, in the order of `RUNGS`, each a trait of its own, `NAME/RUNG`; empty without a ladder."""
         there = {scenario.rung for scenario in self.ladder}

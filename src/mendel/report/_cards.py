@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mendel.diagnose import CAUSES
 from mendel.report._remedy import Remedy, filtering, remedies_of
 from mendel.report._words import CARRIERS
 
@@ -35,6 +34,8 @@ class Card:
 
 def card_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Card:
     """The card of one trait, from its verdict and the section that the page shows of it."""
+    from mendel.diagnose import CAUSES  # whoever opens a finished run need not pay for its import
+
     return Card(
         presence=trait.present,
         headline=_HEADLINES.get(trait.carrier, "").format(trait=trait.name.replace("_", " ")),

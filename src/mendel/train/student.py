@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from mendel.data.prompts import Message
-from mendel.engine.digest import digest
+from mendel.engine.digest import canonical
 from mendel.models import Checkpoint
 from mendel.study.schema import RecipeConfig
 
@@ -26,6 +28,15 @@ class TrainingRow:
     messages: tuple[Message, ...]
     completion: str
 
+    @cached_property
+    def text(self) -> bytes:
+        """What of the row counts in a student's name, as canonical JSON.
+
+        Ids and teachers' names are labels: two arms that come down to the same rows are the same student.
+        """
+        text = canonical([[[m["role"], m["content"]] for m in self.messages], self.completion])
+        return text.encode("utf-8", "surrogatepass")
+
 
 @dataclass(frozen=True)
 class StudentSpec:
@@ -38,21 +49,28 @@ class StudentSpec:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the base's content, what stands in the rows (in order), the recipe and the seed.
+        """SHA-256 over the base's content, what stands in the rows (in order), the recipe and the seed."""
+        return namer(self.base, [row.text for row in self.rows], self.recipe)(self.seed)
 
-        Ids and teachers' names are labels: two arms that come down to the same rows are the same student.
-        """
-        rows = [[[[m["role"], m["content"]] for m in row.messages], row.completion] for row in self.rows]
-        return digest(
-            "student",
-            {
-                "base": self.base.digest,
-                "rows": rows,
-                "recipe": self.recipe.model_dump(mode="json"),
-                "seed": self.seed,
-                "trainer": TRAINER_VERSION,
-            },
-        )
+
+def namer(base: Checkpoint, rows: Sequence[bytes], recipe: RecipeConfig) -> Callable[[int], str]:
+    """Names students that differ in their seed alone, from the `text` of their rows: a plan has thousands of them.
+
+    The name is `digest("student", {"base", "recipe", "rows", "seed", "trainer"})`, whose canonical JSON is put together
+    here from parts, up to the seed for all of them at once.
+    """
+    recipe_text = canonical(recipe.model_dump(mode="json"))
+    begun = hashlib.sha256(
+        f'["student",{{"base":{canonical(base.digest)},"recipe":{recipe_text},"rows":['.encode()
+    )
+    begun.update(b",".join(rows))
+
+    def name(seed: int) -> str:
+        whole = begun.copy()
+        whole.update(f'],"seed":{seed},"trainer":{TRAINER_VERSION}}}]'.encode())
+        return whole.hexdigest()
+
+    return name
 
 
 @dataclass(frozen=True)
