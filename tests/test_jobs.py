@@ -6,7 +6,16 @@ import pytest
 
 import mendel.train
 from _mini import PEAS
-from mendel._jobs import ModelJob, Probes, StudentJob, make_student, measure_model, read_measurement
+from mendel import _jobs
+from mendel._jobs import (
+    ModelJob,
+    Probes,
+    StudentJob,
+    make_student,
+    make_students,
+    measure_model,
+    read_measurement,
+)
 from mendel.engine.store import Store
 from mendel.measure import find_trait
 from mendel.models import Checkpoint, resolve_checkpoint, resolve_model
@@ -64,3 +73,39 @@ def test_a_student_is_read_back_once_and_measured_once(
     again = make_student(job)
     assert (again.status, again.new, again.health) == ("ok", False, first.health)
     assert len(read) == 1
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+def test_a_fleet_of_adapters_gives_what_its_students_give_alone(
+    base: Checkpoint, probes: Probes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: bool
+) -> None:
+    """One by one, and in one batch as on a GPU; a broken one among them is measured on nothing."""
+    monkeypatch.setattr(_jobs, "has_gpu", lambda: gpu)
+    scenario = probes.traits[0].scenarios[0]
+    rows = tuple(TrainingRow(f"p{n}", "A", scenario.messages, "well i agree") for n in range(24))
+    recipe = RecipeConfig(method="lora", rank=4, epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
+    jobs = [
+        StudentJob(
+            StudentSpec(base, rows[seed:] if seed else (), recipe, seed), probes, 0.0, tmp_path / "fleet"
+        )
+        for seed in range(3)
+    ]
+    alone = [
+        make_student(StudentJob(job.spec, probes, 0.0, Store(tmp_path / "alone").prepare().root))
+        for job in jobs
+    ]
+    Store(tmp_path / "fleet").prepare()
+    together = make_students(jobs)
+    assert [student.status for student in together] == ["failed", "ok", "ok"]
+    assert [student.new for student in together] == [True] * 3
+    assert [s.health for s in together] == [s.health for s in alone]
+    for job, one in zip(jobs, alone, strict=True):
+        mine, theirs = (
+            read_measurement(Store(tmp_path / place), job.spec.digest, probes.traits[0], 0)
+            for place in ("fleet", "alone")
+        )
+        assert (mine is None) == (theirs is None) == (one.status != "ok")
+        if mine is not None and theirs is not None:
+            assert mine["response"].to_pylist() == theirs["response"].to_pylist()
+            assert mine["log_odds"].to_pylist() == pytest.approx(theirs["log_odds"].to_pylist(), abs=1e-3)
+    assert [student.new for student in make_students(jobs)] == [False] * 3

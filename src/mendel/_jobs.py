@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import Waiting
+from mendel.engine.pool import has_gpu
 from mendel.engine.store import Store
 from mendel.engine.tables import read_table
+from mendel.engine.trace import span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -149,11 +151,35 @@ def make_student(job: StudentJob) -> StudentResult:
 
 def make_students(jobs: Sequence[StudentJob]) -> list[StudentResult]:
     """`make_student` for several of one base and recipe: those that the store does not have are trained side by side."""
+    with span("students", names=" ".join(job.spec.digest[:12] for job in jobs)):
+        return _make(jobs)
+
+
+def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
     store = Store(jobs[0].store)
     new = {job.spec.digest: job for job in jobs if not store.has("students", job.spec.digest)}
     if new:
         _train(list(new.values()), store)
-    return [_measured(job, store, job.spec.digest in new) for job in jobs]
+    made = [(job, job.spec.digest in new) for job in jobs]
+    asked = (jobs[0].probes.assistant, *jobs[0].probes.traits)
+    if len(jobs) > 1 and has_gpu() and not any(probe.inspect for probe in asked):
+        _measure_together(made, store)
+    return [_measured(job, store, is_new) for job, is_new in made]
+
+
+def _measure_together(made: Sequence[tuple[StudentJob, bool]], store: Store) -> None:
+    """In one batch for all adapters: a GPU takes hardly longer for it than for one's. On a CPU each is quicker merged and alone."""
+    from mendel.models import load_model, side_by_side
+
+    working = {job.spec.digest: job for job, _ in made if _trained(store, job.spec.digest).status == "ok"}
+
+    def work(name: str, chat: ChatModel) -> None:
+        _measured(working[name], store, False, chat)
+
+    if working:
+        base = made[0][0].spec.base
+        folders = {name: store.path("students", name) for name in working}
+        side_by_side(load_model(base), _tokenizer(base), folders, work)
 
 
 def _train(jobs: Sequence[StudentJob], store: Store) -> None:
@@ -166,16 +192,20 @@ def _train(jobs: Sequence[StudentJob], store: Store) -> None:
             (folder / "student.json").write_text(json.dumps(student.to_json(), indent=1))
 
 
-def _measured(job: StudentJob, store: Store, new: bool) -> StudentResult:
+def _trained(store: Store, name: str) -> TrainedStudent:
     from mendel.train import TrainedStudent
 
+    file = store.path("students", name) / "student.json"
+    return TrainedStudent.from_json(json.loads(file.read_text()))
+
+
+def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None = None) -> StudentResult:
+    """`chat` is the student, where it is opened already."""
     name = job.spec.digest
-    trained = TrainedStudent.from_json(
-        json.loads((store.path("students", name) / "student.json").read_text())
-    )
+    trained = _trained(store, name)
     if trained.status != "ok":
         return StudentResult(trained, new, trained.status, trained.reason, None)
-    measuring = _Measuring(job, store)
+    measuring = _Measuring(job, store, chat)
     measuring.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)
@@ -246,9 +276,9 @@ def copy_logs(store: Store, model: str, probe: Trait, seed: int, folder: Path) -
 class _Measuring:
     """A student under measurement: read from the store once, and only if something is left to measure."""
 
-    def __init__(self, job: StudentJob, store: Store) -> None:
+    def __init__(self, job: StudentJob, store: Store, chat: ChatModel | None = None) -> None:
         self.job, self.store, self.name = job, store, job.spec.digest
-        self._chat: ChatModel | None = None
+        self._chat = chat
 
     def on(self, probes: Sequence[Trait]) -> None:
         """Measures it on those that the store does not have yet."""
@@ -261,7 +291,8 @@ class _Measuring:
                 continue
             if self._chat is None:
                 # What is measured is what was saved, read back from the disk.
-                model = load_student(self.job.spec, self.store.path("students", self.name))
+                with span("load"):
+                    model = load_student(self.job.spec, self.store.path("students", self.name))
                 self._chat = LocalChat(model, _tokenizer(self.job.spec.base))
             _measure_once(self._chat, probe, probe, self.name, seed, self.store)
 
@@ -292,12 +323,15 @@ def _measure_once(chat: ChatModel, asked: Trait, probe: Trait, name: str, seed: 
     key = responses_key(name, probe, seed)
     if not store.has("responses", key):
         with store.writing("responses", key) as folder:
-            answered = respond(chat, asked, seed, name, folder / "inspect")
+            with span("answer", trait=probe.name):
+                answered = respond(chat, asked, seed, name, folder / "inspect")
             pq.write_table(answered, folder / "responses.parquet", compression="zstd")
     if not needs_model(probe):
         responses = read_responses(store, name, probe, seed)
         assert responses is not None, "they were written just before"
-        write_measurement(store, name, probe, seed, judge_responses(responses, asked))
+        with span("judge", trait=probe.name):
+            judged = judge_responses(responses, asked)
+        write_measurement(store, name, probe, seed, judged)
 
 
 def _health(store: Store, name: str, probes: Probes) -> Health:

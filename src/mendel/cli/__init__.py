@@ -24,6 +24,12 @@ from mendel.cli._shared import (
     telling,
 )
 from mendel.engine.errors import MendelError
+from mendel.engine.trace import traced
+
+TraceOption = Annotated[
+    Path | None,
+    typer.Option(help="Write where the time went to this file: a trace for ui.perfetto.dev."),
+]
 
 app = typer.Typer(
     help="Which part of a fine-tuning pipeline carries an unwanted trait: base, prompts or teacher.",
@@ -41,10 +47,11 @@ def run(
     batch_out: BatchOutOption = None,
     batch_in: BatchInOption = None,
     watch: _watching.WatchOption = False,
+    trace: TraceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Diagnose a study: train and measure its students, say which part carries each trait."""
-    with _watching.watched(study, out, watch):
+    with _watching.watched(study, out, watch), traced(trace):
         with telling() as progress:
             result = mendel.run(
                 study, out, store=store, progress=progress, batch_in=batch_in, batch_out=batch_out

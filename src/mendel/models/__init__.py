@@ -22,6 +22,7 @@ from mendel.models.templates import (
     stop_tokens,
     template_digest,
 )
+from mendel.models.together import side_by_side
 
 __all__ = [
     "ChatModel",
@@ -46,6 +47,7 @@ __all__ = [
     "open_chat",
     "resolve_checkpoint",
     "resolve_model",
+    "side_by_side",
     "stop_tokens",
     "template_digest",
 ]

@@ -36,6 +36,8 @@ class Task:
     temperature: float
     draws: torch.Tensor | None
     """Uniform numbers (prompts, max_tokens) on the CPU; None where the likeliest token is taken."""
+    adapters: Sequence[str] | None = None
+    """The adapter that answers each prompt, where the model holds several."""
 
 
 def can_refill(model: PreTrainedModel) -> bool:
@@ -92,12 +94,14 @@ class _Batch:
         """Reads new prompts, equal ones once, and gives each row its first token."""
         from transformers import DynamicCache
 
-        prompts = [tuple(self.task.prompts[row]) for row in rows]
+        prompts = [(self._adapter(row), *self.task.prompts[row]) for row in rows]
+        firsts = dict(zip(reversed(prompts), reversed(rows), strict=True))
         places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
-        ids, mask = left_padded(list(places), self.task.pad, self.model.device)
+        readers = [firsts[prompt] for prompt in places]
+        ids, mask = left_padded([self.task.prompts[row] for row in readers], self.task.pad, self.model.device)
         # Without the config: with it, layers with a window would forget what is outside.
         cache = DynamicCache()
-        scores = self._scores(ids, mask, cache)
+        scores = self._scores(readers, ids, mask, cache)
         if len(places) < len(rows):
             copies = [places[prompt] for prompt in prompts]
             scores = scores[copies]
@@ -118,7 +122,7 @@ class _Batch:
         width = max(self._held(row) + 1 for row in self.rows)
         mask = torch.arange(width, device=device) >= width - lengths[:, None]
         ids = torch.tensor([self.answers[row][-1:] for row in self.rows], device=device)
-        self._append(self.rows, self._scores(ids, mask.long(), self.cache))
+        self._append(self.rows, self._scores(self.rows, ids, mask.long(), self.cache))
 
     def drop_finished(self) -> None:
         """Lets finished rows go, and the columns that none of the others needs."""
@@ -139,8 +143,14 @@ class _Batch:
         answer = self.answers[row]
         return len(answer) >= self.task.max_tokens or answer[-1] in self.task.stops
 
-    def _scores(self, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache | None) -> torch.Tensor:
+    def _adapter(self, row: int) -> str | None:
+        return None if self.task.adapters is None else self.task.adapters[row]
+
+    def _scores(
+        self, rows: Sequence[int], ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache | None
+    ) -> torch.Tensor:
         """Logits (rows, vocabulary) after the tokens `ids` (rows, new); `mask` (rows, columns) covers the cache too."""
+        named = {} if self.task.adapters is None else {"adapter_names": [self._adapter(row) for row in rows]}
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         out: Any = self.model(
             input_ids=ids,
@@ -149,6 +159,7 @@ class _Batch:
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=1,
+            **named,
         )
         scores: torch.Tensor = out.logits[:, -1].float()
         return scores

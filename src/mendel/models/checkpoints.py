@@ -161,8 +161,10 @@ def _read(path: str, dtype: torch.dtype) -> PreTrainedModel:
     return cast("PreTrainedModel", model)
 
 
-def attach_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
-    """The model with the adapter of `folder` in it, not merged; raises RunError unless every weight binds.
+def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str = "default") -> PeftModel:
+    """The model with the adapter of `folder` in it, not merged, under that name; raises RunError unless every weight binds.
+
+    A model that has adapters already keeps them.
 
     peft itself leaves modules without weights as they are, and only warns: the base would answer.
     """
@@ -171,12 +173,21 @@ def attach_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
 
     try:
         with quiet():
-            attached = PeftModel.from_pretrained(model, str(folder), torch_device=str(model.device))
+            if isinstance(model, PeftModel):
+                attached = model
+                attached.load_adapter(str(folder), adapter_name=name, torch_device=str(model.device))
+            else:
+                attached = PeftModel.from_pretrained(
+                    model, str(folder), adapter_name=name, torch_device=str(model.device)
+                )
     except (OSError, ValueError, RuntimeError) as error:
         raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
     with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as stored:
         saved = set(stored.keys())
-    wanted = {name.replace(".default.", ".") for name, _ in attached.named_parameters() if ".lora_" in name}
+    own = f".{name}."
+    wanted = {
+        key.replace(own, ".") for key, _ in attached.named_parameters() if ".lora_" in key and own in key
+    }
     strays = sorted(saved ^ wanted)
     if strays or not saved:
         modules = {_module(name) for name in saved | wanted}

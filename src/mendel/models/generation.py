@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+import itertools
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,7 @@ from mendel.models._sampling import uniform_numbers
 from mendel.models.templates import Conversation, encode_prompt, stop_tokens
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -62,13 +64,41 @@ def generate(
     global random state is neither read nor changed. Raises InputError for a conversation that the model's context does
     not hold, with the answer.
     """
+    (answers,) = _generate(model, tokenizer, [(None, conversations)], sampling, opener)
+    return answers
+
+
+def generate_together(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: Mapping[str, Sequence[Conversation]],
+    sampling: Sampling,
+    opener: str = "",
+) -> dict[str, list[Completion]]:
+    """`generate` by each of the model's adapters named in `asked`, in one batch of all; an answer is what it is alone.
+
+    Raises ValueError for a model whose cache cannot be refilled, and as `generate`.
+    """
+    if not can_refill(model):
+        raise ValueError("adapters answer side by side only where rows can leave and join a batch")
+    return dict(zip(asked, _generate(model, tokenizer, list(asked.items()), sampling, opener), strict=True))
+
+
+def _generate(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: Sequence[tuple[str | None, Sequence[Conversation]]],
+    sampling: Sampling,
+    opener: str,
+) -> list[list[Completion]]:
     import torch
 
-    if not conversations:
-        return []
-    prompts = [encode_prompt(tokenizer, messages, opener) for messages in conversations]
+    prompts = [encode_prompt(tokenizer, messages, opener) for _, of_one in asked for messages in of_one]
+    if not prompts:
+        return [[] for _ in asked]
     _check_context(model, prompts, sampling.max_tokens)
     drawing = sampling.temperature > 0
+    names = [name for name, of_one in asked for _ in of_one]
     task = Task(
         prompts=prompts,
         stops=frozenset({*stop_tokens(tokenizer), *_model_stops(model)}),
@@ -76,13 +106,19 @@ def generate(
         max_tokens=sampling.max_tokens,
         batch_size=sampling.batch_size or _batch_size(model),
         temperature=sampling.temperature,
-        # Drawn for all rows at once: batches cannot change which row gets which.
-        draws=uniform_numbers(len(prompts), sampling.max_tokens, sampling.seed) if drawing else None,
+        # Drawn for all of one's rows at once: neither batches nor other adapters change which row gets which.
+        draws=torch.cat(
+            [uniform_numbers(len(of_one), sampling.max_tokens, sampling.seed) for _, of_one in asked]
+        )
+        if drawing
+        else None,
+        adapters=[name for name in names if name is not None] or None,
     )
     model.eval()
     with torch.inference_mode():
         answered = continuous_answers if can_refill(model) else plain_answers
-        return [completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)]
+        done = iter([completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)])
+    return [list(itertools.islice(done, len(of_one))) for _, of_one in asked]
 
 
 def _batch_size(model: PreTrainedModel) -> int:

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import RunError
+from mendel.engine.trace import span
 from mendel.models import load_model
 from mendel.study.schema import RecipeConfig
 from mendel.train import _checks
@@ -70,7 +71,8 @@ def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase) 
 def _fly(todo: Sequence[Candidate]) -> bool:
     """Trains the candidates side by side; False if the base cannot be packed."""
     spec = todo[0].spec
-    model = _trainable(spec)
+    with span("load"):
+        model = _trainable(spec)
     if not _can_pack(model, spec):
         return False
     _aim(model, spec.recipe)
@@ -81,10 +83,11 @@ def _fly(todo: Sequence[Candidate]) -> bool:
             Member(one.trained, one.spec.seed, _own_weights(whole, adapter_name(place) if lora else None))
             for place, one in enumerate(todo)
         ]
-        with routed(whole) if lora else nullcontext() as routes:
+        with routed(whole) if lora else nullcontext() as routes, span("train", students=len(todo)):
             steps = train_together(whole, members, spec.recipe, routes)
     for place, one in enumerate(todo):
-        one.take(whole, steps[place], adapter_name(place) if lora else None)
+        with span("check and save"):
+            one.take(whole, steps[place], adapter_name(place) if lora else None)
     return True
 
 
@@ -110,7 +113,8 @@ def _train_by_trl(one: Candidate, tokenizer: PreTrainedTokenizerBase) -> None:
             model = _trainable(spec)
             _aim(model, spec.recipe)
             trainer = build_trainer(model, tokenizer, one.trained, spec.recipe, spec.seed, one.out)
-            steps = run(trainer)
+            with span("train", students=1):
+                steps = run(trainer)
     except StudentFault as fault:
         one.fault = fault
         return

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from mendel.engine.digest import digest
+from mendel.engine.trace import span
 from mendel.models import Example, encode_examples, load_tokenizer, stop_tokens, template_digest
 from mendel.models._quiet import quiet
 from mendel.train import _checks
@@ -56,7 +57,8 @@ def train_students(todo: Sequence[tuple[StudentSpec, Path]]) -> list[TrainedStud
         raise ValueError("students that are trained side by side have one base and recipe")
     with quiet(), own_random_state():
         tokenizer = load_tokenizer(first.base)
-        candidates = [_candidate(spec, out, tokenizer) for spec, out in todo]
+        with span("tokenize"):
+            candidates = [_candidate(spec, out, tokenizer) for spec, out in todo]
         train_candidates([one for one in candidates if one.fault is None], tokenizer)
         # The trainer has had the tokenizer in its hands: what it is now is what training used.
         template = template_digest(tokenizer)
@@ -91,7 +93,9 @@ def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase)
 
 
 def _judge(one: Candidate, tokenizer: PreTrainedTokenizerBase, template: str) -> TrainedStudent:
-    spec, seen = one.spec, one.read_back()
+    spec = one.spec
+    with span("read back"):
+        seen = one.read_back()
     generation = load_tokenizer(spec.base)
     base = template if _is_resolved_template(spec, tokenizer) else spec.base.template
     checks = _checks.check_all(

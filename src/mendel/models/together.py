@@ -1,0 +1,134 @@
+"""Adapters of one base that answer side by side: each is a `ChatModel` of its own, and what they are asked goes through one batch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mendel.models.chat import ChatModel
+from mendel.models.checkpoints import attach_adapter
+from mendel.models.generation import Completion, Sampling, generate_together
+from mendel.models.scoring import log_odds
+from mendel.models.templates import Conversation
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Result = TypeVar("Result")
+
+
+def side_by_side(
+    base: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    adapters: Mapping[str, Path],
+    work: Callable[[str, ChatModel], Result],
+) -> dict[str, Result]:
+    """`work` done with each adapter (by name, from its folder) in a thread of its own; what they ask is answered together.
+
+    A request waits until every adapter that is not done has one. What `work` raises is raised here. Raises RunError for an
+    adapter that does not bind.
+    """
+    model: Any = base
+    for name, folder in adapters.items():
+        model = attach_adapter(model, folder, name)
+    model.eval()
+    table = _Table(model, tokenizer, adapters)
+
+    def one(name: str) -> Result:
+        try:
+            return work(name, _Seat(table, name))
+        finally:
+            table.leave(name)
+
+    with ThreadPoolExecutor(len(adapters)) as threads:
+        return dict(zip(adapters, threads.map(one, adapters), strict=True))
+
+
+@dataclass(frozen=True)
+class _Request:
+    conversations: Sequence[Conversation]
+    sampling: Sampling
+    opener: str
+
+
+class _Table:
+    """Where requests meet: the one that comes last answers them all."""
+
+    def __init__(
+        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, names: Mapping[str, Path]
+    ) -> None:
+        self.model, self.tokenizer = model, tokenizer
+        self._meeting = threading.Condition()
+        self._seated = set(names)
+        self._asked: dict[str, _Request] = {}
+        self._answers: dict[str, list[Completion] | Exception] = {}
+
+    def ask(self, name: str, request: _Request) -> list[Completion]:
+        """The answers to one's own request; raises what answering it raised."""
+        with self._meeting:
+            self._asked[name] = request
+            self._answer_if_all_asked()
+            self._meeting.wait_for(lambda: name in self._answers)
+            answer = self._answers.pop(name)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def leave(self, name: str) -> None:
+        """This one asks no more: nobody waits for it."""
+        with self._meeting:
+            self._seated.discard(name)
+            self._answer_if_all_asked()
+
+    def score(self, name: str, function: Callable[[PeftModel], Result]) -> Result:
+        """What one adapter alone is needed for: one at a time."""
+        with self._meeting:
+            self.model.set_adapter(name)
+            return function(self.model)
+
+    def _answer_if_all_asked(self) -> None:
+        if not self._asked or set(self._asked) != self._seated:
+            return
+        alike: dict[tuple[Sampling, str], dict[str, Sequence[Conversation]]] = {}
+        for name in sorted(self._asked):
+            request = self._asked[name]
+            alike.setdefault((request.sampling, request.opener), {})[name] = request.conversations
+        self._asked.clear()
+        for (sampling, opener), of_each in alike.items():
+            try:
+                self._answers.update(generate_together(self.model, self.tokenizer, of_each, sampling, opener))
+            except Exception as error:  # whoever asked has to hear of it, not the one that came last
+                self._answers.update(dict.fromkeys(of_each, error))
+        self._meeting.notify_all()
+
+
+@dataclass(frozen=True)
+class _Seat:
+    """One adapter at the table."""
+
+    table: _Table
+    name: str
+
+    def chat(
+        self,
+        conversations: Sequence[Conversation],
+        sampling: Sampling,
+        opener: str = "",
+        schema: dict[str, Any] | None = None,
+    ) -> list[Completion]:
+        """Answered with what the others ask; nothing holds it to a schema but what it was told."""
+        return self.table.ask(self.name, _Request(conversations, sampling, opener))
+
+    def log_odds(
+        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
+    ) -> list[float] | None:
+        """Teacher-forced by this adapter alone."""
+        tokenizer = self.table.tokenizer
+        return self.table.score(
+            self.name, lambda model: log_odds(model, tokenizer, conversations, opener, trait, clean)
+        )
