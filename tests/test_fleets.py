@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mendel import _fleets
-from mendel._fleets import SIDE_BY_SIDE, Queue, in_fleets
+from mendel._fleets import FULL_PASS, MOST, TOKEN, Queue, in_fleets
 from mendel.engine.board import Board
 from mendel.engine.store import Store
 from mendel.study import RecipeConfig
@@ -61,8 +61,14 @@ def test_a_whole_fleet_is_under_way_at_once() -> None:
     assert running() == {"b", "d", "e"}
 
 
-def job(number: int, recipe: RecipeConfig, store: Path, base: str = "base") -> Any:
-    spec = SimpleNamespace(digest=f"{number:064x}", recipe=recipe, base=SimpleNamespace(digest=base))
+def job(number: int, recipe: RecipeConfig, store: Path, base: str = "base", tokens: int = 8) -> Any:
+    row = SimpleNamespace(
+        messages=[{"role": "user", "content": "word" * (tokens - 1)}], completion="x" * TOKEN
+    )
+    rows = [row] * 20
+    spec = SimpleNamespace(
+        digest=f"{number:064x}", recipe=recipe, base=SimpleNamespace(digest=base), rows=rows
+    )
     return SimpleNamespace(spec=spec, store=store)
 
 
@@ -85,12 +91,27 @@ def test_a_fleet_has_one_base_and_one_recipe_of_adapters_and_nobody_is_left_out(
         assert len({(one.spec.base.digest, one.spec.recipe) for one in fleet}) == 1
         recipe = fleet[0].spec.recipe
         flies = recipe.method == "lora" and recipe.trainer == "fleet"
-        assert len(fleet) <= (SIDE_BY_SIDE["gpu" if gpu else "cpu"] if flies else 1)
+        assert len(fleet) <= (MOST if flies else 1)
     alike = sum(recipe == 0 and base == "one" for recipe, base in chosen)
     groups = sum(
         fleet[0].spec.recipe == RECIPES[0] and fleet[0].spec.base.digest == "one" for fleet in fleets
     )
     assert groups >= min(alike, workers) / 2  # no worker is idle for want of a group
+
+
+@pytest.mark.parametrize("where", ["cpu", "gpu"])
+def test_a_step_that_fills_a_pass_needs_no_company(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fleets, "has_gpu", lambda: where == "gpu")
+    recipe = RecipeConfig(method="lora", batch_size=8)
+
+    def size(tokens: int) -> int:
+        jobs = [job(number, recipe, Path("/nowhere"), tokens=tokens) for number in range(64)]
+        return len(in_fleets(jobs, 2)[0])
+
+    fitting = FULL_PASS[where] // 8
+    assert size(fitting) == size(fitting * 4) == 1
+    assert size(fitting // 2) == 2
+    assert size(max(1, fitting // 1000)) == min(MOST, FULL_PASS[where] // (8 * max(1, fitting // 1000)))
 
 
 def test_what_the_store_has_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

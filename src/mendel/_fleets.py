@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mendel._jobs import StudentJob, StudentResult, make_students
 from mendel.diagnose import Arm
@@ -12,9 +13,15 @@ from mendel.engine.pool import Pool, at_once, has_gpu
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store
 
-SIDE_BY_SIDE = {"cpu": 2, "gpu": 16}
-"""Adapters that one worker trains at once. A pass of a CPU is full with few rows already, and what is lost when a run is stopped
-grows with their number; on a GPU small students would leave it idle."""
+if TYPE_CHECKING:
+    from mendel.train import StudentSpec
+
+FULL_PASS = {"cpu": 512, "gpu": 32_768}
+"""Tokens of a pass from which on more of them take as much longer: a step of so many needs no company."""
+MOST = 16
+"""Adapters that one worker trains at once: what is lost when a run is stopped grows with their number."""
+TOKEN = 4
+"""Characters of a token, roughly."""
 
 
 def made_students(
@@ -37,7 +44,7 @@ def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]
 
     What the store has needs no training, so it stands alone; and no group is so large that a worker has none.
     """
-    most = SIDE_BY_SIDE["gpu" if has_gpu() else "cpu"]
+    full = FULL_PASS["gpu" if has_gpu() else "cpu"]
     together: dict[object, list[StudentJob]] = {}
     for job in jobs:
         spec = job.spec
@@ -46,10 +53,18 @@ def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]
         together.setdefault((spec.base.digest, spec.recipe) if new else spec.digest, []).append(job)
     fleets = []
     for group in together.values():
-        size = max(1, min(most, -(-len(group) // workers)))
+        size = max(1, min(MOST, full // _step_tokens(group[0].spec), -(-len(group) // workers)))
         fleets += [group[start : start + size] for start in range(0, len(group), size)]
     place = {job.spec.digest: number for number, job in enumerate(jobs)}
     return sorted(fleets, key=lambda fleet: place[fleet[0].spec.digest])
+
+
+def _step_tokens(spec: StudentSpec) -> int:
+    """Tokens of one of its steps, roughly."""
+    texts = [[*(message["content"] for message in row.messages), row.completion] for row in spec.rows]
+    characters = sum(len(text) for of_row in texts for text in of_row)
+    rows = min(len(texts), spec.recipe.batch_size)
+    return max(1, characters * rows // (TOKEN * max(1, len(texts))))
 
 
 class Queue:
