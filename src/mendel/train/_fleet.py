@@ -104,15 +104,17 @@ def train_together(
         wanted = [(number, courses[number].data, courses[number].next_rows()) for number in live]
         totals = {number: int(data.trained[rows].sum()) for number, data, rows in wanted}
         tokens = {number: int(data.lengths[rows].sum()) for number, data, rows in wanted}
-        losses = dict.fromkeys(live, 0.0)
+        losses, left = dict.fromkeys(live, 0.0), {number: len(rows) for number, _, rows in wanted}
         data = [course.data for course in courses]
         for packed in passes_of(wanted, data, most, logits, model.device):
             if routes is not None:
                 routes.set([(adapter_name(share.student), share.tokens) for share in packed.shares])
             for share, loss in zip(packed.shares, _backward(model, packed, totals), strict=True):
                 losses[share.student] += loss
-        for number in live:
-            courses[number].step(losses[number])
+                left[share.student] -= len(share.rows)
+                if not left[share.student]:
+                    # At once, not after all passes: the gradients of few students are there at a time.
+                    courses[share.student].step(losses[share.student])
         taken = (time.perf_counter() - began) / sum(tokens.values())
         for number in live:
             courses[number].seconds += taken * tokens[number]

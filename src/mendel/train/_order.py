@@ -12,7 +12,7 @@ from mendel.study.schema import RecipeConfig
 
 GIVEN_BLOCK = 4
 """Optimizer steps within which rows of a given order change places."""
-PASS_VALUES = {"cpu": 2**24, "cuda": 2**31}
+PASS_VALUES = {"cpu": 2**23, "cuda": 2**31}
 """Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
 PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
 """Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
