@@ -27,8 +27,9 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from mendel import _jobs
 from mendel._inputs import Inputs, load_inputs
-from mendel._jobs import Probes, StudentJob, make_student
+from mendel._jobs import Probes, StudentJob
 from mendel.data.prompts import Message
 from mendel.engine.store import Store
 from mendel.engine.tables import read_table
@@ -258,7 +259,7 @@ class Made:
 
 def make(jobs: Sequence[StudentJob]) -> None:
     """Trains, checks, saves, reads back and measures students, as a worker of `mendel run` does."""
-    for result in map(make_student, jobs):
+    for result in _jobs.make_students(jobs):
         if result.status != "ok" or not result.new:
             sys.exit(f"a student is {result.status}: {result.reason}")
 

@@ -1,9 +1,10 @@
 """`mendel run` on `peas` beside what a good engineer would write (`naive.py`): seconds, and whether they say the same.
 
-Usage: python benchmarks/speed.py [--json FILE] [--keep DIR]. Some twenty minutes, on a machine that does nothing else.
+Usage: python benchmarks/speed.py [--json FILE] [--keep DIR]. Some seven minutes, on a machine that does nothing else.
 
-One after another, in one go: mendel with an empty store, naive.py, mendel once more with another empty store, so that a machine
-that gets slower or faster meanwhile shows. The ratio is taken to the mean of mendel's two. Ends with 1 if a verdict differs.
+One after another, in one go: mendel with an empty store, naive.py, mendel on the same study with `design: adaptive` (nothing but
+what can change a verdict), mendel as at first, so that a machine that gets slower or faster meanwhile shows. Each has an empty
+store. Ratios are to the mean of the first and the last. Ends with 1 if a verdict differs.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ from typing import Any
 
 import psutil
 
+import mendel
+
+PEAS = Path(mendel.__file__).parent / "organisms" / "peas"
 COMPARED = ("present", "carrier", "cause")
 IDLE = 0.05
 """Share of the machine that others may have: beside them, naive.py's threads wait for each other, and it takes many times longer."""
@@ -52,8 +57,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         runs = measure(arguments.keep or Path(scratch))
-    first, naive, last = runs
-    differ = [line for other in (naive, last) for line in differences(first, other)]
+    first, naive, adaptive, last = runs
+    differ = [line for other in runs[1:] for line in differences(first, other)]
     own = fmean([first.seconds, last.seconds])
     print(f"{'':16}{'seconds':>9}{'CPU s':>9}{'students':>10}{'s/student':>11}{'others':>8}")
     for run in runs:
@@ -64,6 +69,9 @@ def main() -> None:
     print(
         f"naive / mendel  {naive.seconds / own:9.2f}{naive.cpu_seconds / fmean([first.cpu_seconds, last.cpu_seconds]):9.2f}"
     )
+    print(
+        f"naive / adaptive{naive.seconds / adaptive.seconds:9.2f}{naive.cpu_seconds / adaptive.cpu_seconds:9.2f}"
+    )
     print("naive's stages  " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in naive.stages.items()))
     if max(run.others for run in runs) > IDLE:
         print("The machine did other things as well: these figures say little.")
@@ -73,6 +81,7 @@ def main() -> None:
             "cores": len(os.sched_getaffinity(0)),
             "runs": [asdict(run) for run in runs],
             "ratio": naive.seconds / own,
+            "ratio_adaptive": naive.seconds / adaptive.seconds,
             "differences": differ,
         }
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -80,15 +89,20 @@ def main() -> None:
 
 
 def measure(folder: Path) -> list[Timed]:
-    """mendel, naive.py, mendel: each into a folder of its own."""
-    mendel = [str(Path(sys.executable).with_name("mendel")), "run"]
+    """mendel, naive.py, mendel's adaptive design, mendel: each into a folder of its own."""
+    run = [str(Path(sys.executable).with_name("mendel")), "run"]
     naive = [sys.executable, str(Path(__file__).with_name("naive.py"))]
     # The store is not kept, wherever the folders are: it is only a run's other half.
     with tempfile.TemporaryDirectory() as stores:
+        study = Path(stores, "peas", "study.yaml")
+        shutil.copytree(PEAS, study.parent)
+        with study.open("a") as file:
+            file.write("design: adaptive\n")
         return [
-            timed("mendel", [*mendel, "--store", f"{stores}/1"], folder / "mendel-1"),
+            timed("mendel", [*run, "--store", f"{stores}/1"], folder / "mendel-1"),
             timed("naive", naive, folder / "naive"),
-            timed("mendel again", [*mendel, "--store", f"{stores}/2"], folder / "mendel-2"),
+            timed("adaptive", [*run, str(study), "--store", f"{stores}/2"], folder / "adaptive"),
+            timed("mendel again", [*run, "--store", f"{stores}/3"], folder / "mendel-2"),
         ]
 
 

@@ -18,7 +18,7 @@ from mendel.train.student import StudentSpec
 if TYPE_CHECKING:
     import torch
 
-PROBE_ROWS = 128
+PROBE_ROWS = 64
 """Rows of the sample of a student's own rows, at most."""
 
 
