@@ -217,8 +217,15 @@ def test_plan_counts_what_a_run_then_does(tmp_path: Path) -> None:
     before = json.loads(done.stdout)
     assert (before["rollouts"], before["rollouts_in_store"], before["students_in_store"]) == (60, 0, None)
     assert before["seconds"] > 0
-    run = mendel.run(study, tmp_path / "run", store=tmp_path / "store")
-    assert before["students"] == run.verdicts["students_trained"]
+    trace = tmp_path / "trace.json"
+    done = command(
+        *("run", str(study), "--out", str(tmp_path / "run"), "--store", str(tmp_path / "store")),
+        *("--trace", str(trace), "--json"),
+    )
+    assert before["students"] == json.loads(done.stdout)["students_trained"]
+    names = [event["name"] for event in json.loads(trace.read_text())["traceEvents"]]
+    assert names.count("students") == names.count("train") == before["students"]
+    assert {"run", "load", "check and save", "read back", "answer", "judge"} <= set(names)
     after = mendel.plan(study, store=tmp_path / "store")
     assert after.students_in_store == after.students == before["students"]
     assert (after.train_tokens, after.generate_tokens) == (0, 0)
