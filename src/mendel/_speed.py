@@ -77,8 +77,11 @@ def time_student(job: SpeedJob) -> Speed:
     from mendel.models import Sampling, device, encode_prompt, generate, load_tokenizer
     from mendel.train import StudentSpec, TrainingRow, load_student, train_student
 
-    # SFTTrainer's own module is imported at first use, and takes longer than all the rest.
-    importlib.import_module("trl.trainer.sft_trainer")
+    # What is imported at first use takes longer than a small student.
+    for module in ("torch", "transformers.models.auto.modeling_auto"):
+        importlib.import_module(module)
+    if job.recipe.trainer == "trl":
+        importlib.import_module("trl.trainer.sft_trainer")
     imported = time.perf_counter()
     answer = "one two three four " * (ANSWER_TOKENS // 4)
     rows = tuple(TrainingRow(p.prompt_id, "speed", p.messages, answer.strip()) for p in job.prompts)

@@ -162,6 +162,35 @@ def test_the_other_rows_change_no_answer(model: Any, tokenizer: Any, talks: Any)
     assert generate(model, tokenizer, talks[:20], sampling) == first[:20]
 
 
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("rows", [3, 20])
+def test_a_beginning_that_all_share_is_read_once_and_changes_no_answer(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, temperature: float, rows: int
+) -> None:
+    from mendel.models import _continuous
+
+    long = "the pea is " + "not sure " * 20
+    texts = [
+        long + tail for tail in ("what", "who is it", "where", "what is it now", "green pea", "what")
+    ] * 2
+    asked, sampling = [ask(text) for text in texts], Sampling(9, temperature, 5, rows)
+    read: list[int] = []
+    scores = _continuous._Batch._scores
+
+    def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
+        read.append(ids.numel())
+        return scores(self, of, ids, *more)
+
+    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
+    shared, first = generate(model, tokenizer, asked, sampling), read[:2]
+    monkeypatch.setattr(_continuous, "WORTH", 10**6)
+    read.clear()
+    assert shared == generate(model, tokenizer, asked, sampling)
+    assert 40 < first[0] < 50
+    assert first[1] < 5 * 8
+    assert read[0] > sum(first)
+
+
 def test_a_batch_stays_full_while_prompts_wait(model: Any, tokenizer: Any, talks: Any) -> None:
     sampling, rows = Sampling(30, 1.0, 3, batch_size=8), []
     forward = model.forward

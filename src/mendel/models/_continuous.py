@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache, PreTrainedModel
 
+WORTH = 16
+"""Tokens that prompts must share to be read apart from the rest: it takes a pass of its own."""
 REFILL = 4
 """One row in so many must be free before prompts are read: a few at a time are read faster than one by one."""
 
@@ -91,27 +93,59 @@ class _Batch:
         self.cache: DynamicCache | None = None
 
     def read(self, rows: list[int]) -> None:
-        """Reads new prompts, equal ones once, and gives each row its first token."""
-        from transformers import DynamicCache
-
+        """Reads new prompts, equal ones and a beginning that all share once, and gives each row its first token."""
         prompts = [(self._adapter(row), *self.task.prompts[row]) for row in rows]
         firsts = dict(zip(reversed(prompts), reversed(rows), strict=True))
         places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
         readers = [firsts[prompt] for prompt in places]
-        ids, mask = left_padded([self.task.prompts[row] for row in readers], self.task.pad, self.model.device)
-        # Without the config: with it, layers with a window would forget what is outside.
-        cache = DynamicCache()
-        scores = self._scores(readers, ids, mask, cache)
+        scores, cache = self._read(readers)
         if len(places) < len(rows):
             copies = [places[prompt] for prompt in prompts]
             scores = scores[copies]
-            _cut(cache, copies, ids.shape[1])
+            _cut(cache, copies, cache.layers[0].keys.shape[-2])
         self._append(rows, scores)
         if self.cache is None:
             self.cache = cache
         else:
             _join(self.cache, cache)
         self.rows += rows
+
+    def _read(self, rows: Sequence[int]) -> tuple[torch.Tensor, DynamicCache]:
+        """Logits after each row's prompt, and what was read, each row's in the last columns."""
+        import torch
+        from transformers import DynamicCache
+
+        prompts, device = [self.task.prompts[row] for row in rows], self.model.device
+        # Without the config: with it, layers with a window would forget what is outside.
+        cache = DynamicCache()
+        shared = self._shared(prompts)
+        ids, mask = left_padded([prompt[shared:] for prompt in prompts], self.task.pad, device)
+        if shared:
+            begun = torch.tensor([list(prompts[0][:shared])], device=device)
+            self._scores(rows[:1], begun, torch.ones_like(begun), cache)
+            _cut(cache, [0] * len(rows), shared)
+            padding = ids.shape[1] - mask.sum(dim=1)
+            mask = torch.cat([torch.ones((len(rows), shared), dtype=mask.dtype, device=device), mask], dim=1)
+            scores = self._scores(rows, ids, mask, cache)
+            _close_up(cache, padding, shared)
+            return scores, cache
+        return self._scores(rows, ids, mask, cache), cache
+
+    def _shared(self, prompts: Sequence[Sequence[int]]) -> int:
+        """Tokens with which all prompts begin, where it is worth it to read them once.
+
+        Not where layers look back over a window, which counts columns: padding stands between beginning and rest. Nor by
+        several adapters, which read differently.
+        """
+        config: Any = self.model.config.get_text_config()
+        windowed = getattr(config, "sliding_window", None) or "sliding_attention" in (
+            getattr(config, "layer_types", None) or ()
+        )
+        if windowed or self.task.adapters is not None or len(prompts) < 2:
+            return 0
+        first, shortest = prompts[0], min(len(prompt) for prompt in prompts) - 1
+        shared = next((i for i in range(shortest) if any(p[i] != first[i] for p in prompts)), shortest)
+        return shared if shared >= WORTH else 0
 
     def step(self) -> None:
         """Gives each row its next token."""
@@ -184,6 +218,19 @@ def _join(cache: DynamicCache, newcomers: DynamicCache) -> None:
         width = max(layer.keys.shape[-2], new.keys.shape[-2])
         layer.keys = torch.cat([_widened(layer.keys, width), _widened(new.keys, width)])
         layer.values = torch.cat([_widened(layer.values, width), _widened(new.values, width)])
+
+
+def _close_up(cache: DynamicCache, padding: torch.Tensor, shared: int) -> None:
+    """Moves each row's first `shared` columns over the `padding` (rows,) behind them, which then stands before them."""
+    import torch
+
+    columns = torch.arange(cache.layers[0].keys.shape[-2], device=padding.device)
+    behind = columns - padding[:, None]
+    source = torch.where((behind >= 0) & (behind < shared), behind, columns)
+    for layer in cache.layers:
+        index = source[:, None, :, None].to(layer.keys.device)
+        layer.keys = layer.keys.gather(2, index.expand_as(layer.keys))
+        layer.values = layer.values.gather(2, index.expand_as(layer.values))
 
 
 def _widened(states: torch.Tensor, width: int) -> torch.Tensor:
