@@ -26,17 +26,19 @@ TOKEN = 4
 
 def made_students(
     jobs: Mapping[str, StudentJob], places: Mapping[str, tuple[Arm, int]], pool: Pool, told: Progress
-) -> Iterator[tuple[StudentJob, StudentResult]]:
+) -> Iterator[tuple[StudentJob, StudentResult, bool]]:
     """Trains and measures the students (by their digests), and gives each with its result as it is done.
+
+    Last comes whether all of its fleet were given: who stops before that loses students that are done.
 
     `places` says which arm and seed each stands for, to those who watch.
     """
     fleets = in_fleets(list(jobs.values()), at_once(pool))
     queue = Queue(told, places, [[job.spec.digest for job in fleet] for fleet in fleets], at_once(pool))
     for fleet, results in pool.map(make_students, fleets):
-        for job, result in zip(fleet, results, strict=True):
+        for place, (job, result) in enumerate(zip(fleet, results, strict=True), 1):
             queue.done(job.spec.digest, result.status, result.reason)
-            yield job, result
+            yield job, result, place == len(fleet)
 
 
 def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]]:

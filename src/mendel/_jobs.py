@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -31,6 +32,7 @@ RESPONSES_VERSION = 1
 """Counts up when the same model, trait and seed would give other responses."""
 MEASUREMENT_VERSION = 2
 """Counts up when the same responses would be scored differently, or stand in other columns."""
+_judging = threading.Lock()
 LEAST_RIGHT = 0.5
 """A student must answer at least this share of what its base answers rightly: below, it is damaged, not cured."""
 LEAST_WELL_FORMED = 0.5
@@ -329,7 +331,8 @@ def _measure_once(chat: ChatModel, asked: Trait, probe: Trait, name: str, seed: 
     if not needs_model(probe):
         responses = read_responses(store, name, probe, seed)
         assert responses is not None, "they were written just before"
-        with span("judge", trait=probe.name):
+        # A user's own judge need not bear to be asked by several students at once.
+        with span("judge", trait=probe.name), _judging:
             judged = judge_responses(responses, asked)
         write_measurement(store, name, probe, seed, judged)
 

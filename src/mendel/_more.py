@@ -124,7 +124,7 @@ class MoreStudents:
         done: dict[str, StudentResult] = {}
         self.told.stage("students", len(jobs))
         places = {name: where[name][0] for name in jobs}
-        for job, result in made_students(jobs, places, self.pool, self.told):
+        for job, result, _ in made_students(jobs, places, self.pool, self.told):
             done[job.spec.digest] = result
             if result.status == "ok":
                 for trait in self.traits:

@@ -153,7 +153,8 @@ class Rounds:
         self._next_look = max(self._next_look, time.monotonic() + LOOK_EVERY)
         hours = self.inputs.study.config.budget.hours
         places = {name: placed[name][0] for name in jobs}
-        for done, (job, result) in enumerate(made_students(jobs, places, self.pool, self.told), 1):
+        broke = False
+        for done, (job, result, last) in enumerate(made_students(jobs, places, self.pool, self.told), 1):
             name = job.spec.digest
             outcome.students += [
                 gather.PlacedStudent(arm, seed, job.spec.base.ref, result) for arm, seed in placed[name]
@@ -163,7 +164,10 @@ class Rounds:
                 said = (name[:12], arm.name, seed, result.status, result.reason)
                 log.warning("student %s (%s, seed %d) is %s: %s", *said)
             self.told.step(cost[name], f"{done} of {len(jobs)}")
-            if result.status == "ok" and not self._judge(name):
+            broke = broke or (result.status == "ok" and not self._judge(name))
+            if not last:
+                continue
+            if broke:
                 self.pool.stop()
                 break
             if done < len(jobs) and time.monotonic() > self._next_look:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mendel.engine.errors import MendelError
 from mendel.engine.pool import LocalPool
-from mendel.engine.trace import FOLDER, own_seconds, span, traced
+from mendel.engine.trace import FOLDER, own_seconds, read_spans, span, traced
 
 
 def nap(seconds: float) -> int:
@@ -53,6 +54,17 @@ def test_what_fails_is_traced_too(tmp_path: Path) -> None:
         raise RuntimeError
     names = [event["name"] for event in json.loads((tmp_path / "t.json").read_text())["traceEvents"]]
     assert sorted(names) == ["failing", "run"]
+
+
+def test_a_line_that_a_killed_process_left_half_written_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "1.jsonl").write_text('{"name": "a", "ts": 2, "dur": 1}\n{"name": "b", "ts": 3, "d')
+    assert [event["name"] for event in read_spans(tmp_path)] == ["a"]
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MendelError), traced(tmp_path / "file" / "trace.json"):
+        pytest.fail("it was begun")
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 5)), min_size=1, max_size=20))

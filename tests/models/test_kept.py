@@ -76,6 +76,14 @@ def test_a_students_weights_stand_in_the_bases_place(own: Checkpoint, tmp_path: 
     assert not same(load_model(own), student)
 
 
+def test_a_damaged_file_of_a_student_is_an_error_of_the_run(own: Checkpoint, tmp_path: Path) -> None:
+    load_model(own).save_pretrained(tmp_path / "student")
+    file = tmp_path / "student" / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(RunError, match="damaged"):
+        load_model(own, weights=tmp_path / "student")
+
+
 @pytest.mark.parametrize("damage", ["missing", "unexpected", "shape"])
 def test_a_students_weights_that_do_not_bind_are_refused(
     own: Checkpoint, tmp_path: Path, damage: str

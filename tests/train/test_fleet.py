@@ -178,6 +178,26 @@ def test_a_base_that_cannot_be_packed_is_trained_by_trl(
     assert "cannot be trained in packed passes" in caplog.text
 
 
+def test_students_with_weights_of_their_own_are_trained_apart(spec: Any, tmp_path: Path) -> None:
+    first = spec("full")
+    specs = [first, dataclasses.replace(first, seed=1, rows=first.rows[9:])]
+    students = trained(specs, tmp_path)
+    assert [student.status for student in students] == ["ok", "ok"]
+    for number, one in enumerate(specs):
+        train_student(one, tmp_path / f"alone{number}")
+        mine, alone = weights(tmp_path / str(number)), weights(tmp_path / f"alone{number}")
+        assert all(torch.equal(mine[name], alone[name]) for name in alone)
+
+
+def test_an_adapter_on_something_else_than_a_linear_layer_is_said_once(spec: Any, tmp_path: Path) -> None:
+    students = trained(
+        [spec("lora", target_modules=("embed_tokens",), seed=seed) for seed in (0, 1)], tmp_path
+    )
+    assert [student.status for student in students] == ["failed", "failed"]
+    assert "LoRA adapts linear layers alone" in students[0].reason
+    assert "embed_tokens" in students[0].reason
+
+
 def test_students_of_several_recipes_are_no_fleet(spec: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one base and recipe"):
         trained([spec("lora"), spec("lora", rank=8)], tmp_path)

@@ -121,7 +121,14 @@ def test_models_of_many_kinds_can_be_packed(model_type: str, more: dict[str, Any
 
 @pytest.mark.parametrize(
     ("model_type", "more"),
-    [("gemma2", {**WINDOWED, "attn_logit_softcapping": 5.0}), ("mamba", {"state_size": 4})],
+    [
+        ("gemma2", {**WINDOWED, "attn_logit_softcapping": 5.0}),  # a cap on scores
+        ("mamba", {"state_size": 4}),  # a state that goes from row to row
+        ("llama", {"attention_dropout": 0.1}),  # what is drawn depends on the company
+        ("gpt2", {"n_embd": 24, "n_head": 4, "n_layer": 2, "n_positions": 64}),
+        ("opt", {"word_embed_proj_dim": 24, "ffn_dim": 32}),
+        ("qwen2_moe", {"num_experts": 4, "moe_intermediate_size": 16, "shared_expert_intermediate_size": 16}),
+    ],
 )
 def test_what_cannot_be_packed_is_known_beforehand(model_type: str, more: dict[str, Any]) -> None:
     assert not can_pack(made(model_type, **more))

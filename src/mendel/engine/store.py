@@ -135,7 +135,8 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = True) -> None
     except OSError as error:
         raise disk_error(error, path.parent) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def disk_error(error: Exception, place: Path) -> MendelError:

@@ -50,6 +50,9 @@ def traced(file: Path | None) -> Iterator[None]:
     if file is None:
         yield
         return
+    write_atomic(
+        file, json.dumps({"traceEvents": []})
+    )  # where that is not possible, it is said before anything is done
     with tempfile.TemporaryDirectory(prefix="mendel-trace-") as folder:
         before = os.environ.get(FOLDER)
         os.environ[FOLDER] = folder
@@ -66,11 +69,11 @@ def traced(file: Path | None) -> Iterator[None]:
 
 def read_spans(folder: Path) -> list[dict[str, Any]]:
     """What the processes left there, in the order in which the spans began."""
-    events = [
-        json.loads(line)
-        for file in sorted(folder.glob("*.jsonl"))
-        for line in file.read_text(encoding="utf-8").splitlines()
-    ]
+    events = []
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):  # the last one of a process that was killed
+                events.append(json.loads(line))
     return sorted(events, key=lambda event: event["ts"])
 
 

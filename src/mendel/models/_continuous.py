@@ -138,9 +138,9 @@ class _Batch:
         several adapters, which read differently.
         """
         config: Any = self.model.config.get_text_config()
-        windowed = getattr(config, "sliding_window", None) or "sliding_attention" in (
+        windowed = getattr(config, "sliding_window", None) or set(
             getattr(config, "layer_types", None) or ()
-        )
+        ) - {"full_attention"}
         if windowed or self.task.adapters is not None or len(prompts) < 2:
             return 0
         first, shortest = prompts[0], min(len(prompt) for prompt in prompts) - 1

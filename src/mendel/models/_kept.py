@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KEPT_BYTES = 2**26
 """Weights on the disk of a model that is kept; two models are."""
 KEPT = 2
+CONFIGS = ("config.json", "generation_config.json")
 
 
 class Unbound(Exception):
@@ -54,14 +55,15 @@ def student_model(path: str, weights: Path, dtype: torch.dtype, read: Read) -> P
 
 
 @lru_cache(maxsize=KEPT)
-def _kept(path: str, dtype: torch.dtype, key: tuple[int, int], read: Read) -> PreTrainedModel:
+def _kept(path: str, dtype: torch.dtype, key: tuple[int, ...], read: Read) -> PreTrainedModel:
     return read(path, dtype)
 
 
-def _weights_key(folder: Path) -> tuple[int, int] | None:
+def _weights_key(folder: Path) -> tuple[int, ...] | None:
     """What changes when a small model's weights do; None for one that is not kept."""
     try:
         status = (folder / "model.safetensors").stat()
+        configs = [(folder / name).stat().st_mtime_ns for name in CONFIGS if (folder / name).exists()]
     except OSError:
         return None
-    return (status.st_size, status.st_mtime_ns) if status.st_size <= KEPT_BYTES else None
+    return (status.st_size, status.st_mtime_ns, *configs) if status.st_size <= KEPT_BYTES else None

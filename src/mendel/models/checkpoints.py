@@ -127,6 +127,7 @@ def load_model(
     base would be served in its place).
     """
     import torch
+    from safetensors import SafetensorError
 
     on_gpu = device() == "cuda"
     kind = dtype or (torch.bfloat16 if on_gpu else torch.float32)
@@ -138,6 +139,11 @@ def load_model(
     except Unbound as error:
         where = str(weights or checkpoint.ref)
         raise (RunError if weights is not None else InputError)(str(error), where=where) from None
+    except SafetensorError as error:
+        where = str(weights or checkpoint.ref)
+        raise (RunError if weights is not None else InputError)(
+            f"the weights are damaged: {_line(error)}", where=where
+        ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"the model cannot be loaded: {_line(error)}", where=checkpoint.ref) from error
     model = model.to(device())

@@ -74,8 +74,10 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, messages: Conversation, op
 
     What a tokenizer has encoded once it remembers: all students of a worker are asked the same.
     """
-    known = _prompts.setdefault(tokenizer, {})
-    key = (template_of(tokenizer), opener, tuple((str(m["role"]), str(m["content"])) for m in messages))
+    template = template_of(tokenizer)
+    # One that writes today's date is another one tomorrow.
+    known = {} if "strftime_now" in template else _prompts.setdefault(tokenizer, {})
+    key = (template, opener, tuple((str(m["role"]), str(m["content"])) for m in messages))
     if key not in known:
         if len(known) >= KEPT_PROMPTS:
             known.clear()

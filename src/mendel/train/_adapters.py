@@ -75,19 +75,25 @@ class Routes:
         self.tokens = [tokens for _, tokens in stretches]
 
 
+def strangers(model: Any) -> list[str]:
+    """Adapted modules that are no linear layers, by name: their inputs are no tokens that could be routed."""
+    from peft.tuners.lora import Linear
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    adapted = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
+    return [name for name, module in adapted if type(module) is not Linear]
+
+
 @contextmanager
 def routed(model: Any) -> Iterator[Routes]:
     """For a while, every adapted layer takes a packed pass (1, tokens, width) whose stretches are routed.
 
-    Raises ValueError where an adapter sits on something else than a linear layer.
+    All of its adapters sit on linear layers (`strangers` names those that do not).
     """
-    from peft.tuners.lora import Linear
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     routes = Routes()
     layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    if not all(type(layer) is Linear for layer in layers):
-        raise ValueError("an adapter sits on something else than a linear layer")
     for layer in layers:
         layer.forward = _routed_forward(layer, routes)
     try:

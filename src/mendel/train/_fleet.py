@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
 from mendel.train._adapters import Routes, adapter_name
-from mendel.train._order import PASS_LOGITS, StepOrder, Steps, pass_tokens, step_count, warmup, weight_decay
+from mendel.train._order import (
+    GPU_LOGITS,
+    PASS_LOGITS,
+    StepOrder,
+    Steps,
+    pass_tokens,
+    step_count,
+    warmup,
+    weight_decay,
+)
 from mendel.train._packing import Pass, Rows, packed_logits, passes_of
 
 if TYPE_CHECKING:
@@ -97,7 +106,8 @@ def train_together(
     """
     courses = [_Course(model, member, recipe) for member in members]
     most = pass_tokens(model)
-    logits = max(1, PASS_LOGITS // int(model.get_input_embeddings().weight.shape[0]))
+    limit = GPU_LOGITS if device() == "cuda" else PASS_LOGITS
+    logits = max(1, limit // int(model.get_input_embeddings().weight.shape[0]))
     model.train()
     while live := [number for number, course in enumerate(courses) if not course.over]:
         began = time.perf_counter()

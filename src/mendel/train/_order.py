@@ -16,6 +16,8 @@ PASS_VALUES = {"cpu": 2**23, "cuda": 2**31}
 """Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
 PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
 """Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
+GPU_LOGITS = 2**29
+"""Logits of one forward pass of the fleet on a GPU at most: 2 GB in float32 (chosen, not measured)."""
 PASS_LOGITS = 2**25
 """Logits of one forward pass at most, where they are built: 128 MB in float32, three times over on the way back."""
 

@@ -21,6 +21,8 @@ ATTENTION = "mendel_packed"
 """Its name in transformers' attention interface."""
 WASTE = 0.5
 """Rows shorter than this share of a frame's longest row get a frame of their own."""
+LONGEST_WINDOW = 1024
+"""A window of more tokens is not tried: the trial would take longer than a small student."""
 SAME = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 2e-2}
 """Relative difference of logits, packed against padded, that rounding explains."""
 
@@ -197,16 +199,27 @@ class PackedAttention:
 def can_pack(model: PreTrainedModel) -> bool:
     """Whether the model gives packed rows the logits that it gives them padded: tried on three short rows.
 
-    It does not where rows need more than attention to be kept apart (a recurrent state, routing with a capacity), or
-    where attention is more than scaled dot products over a causal window.
+    It does not where rows need more than attention to be kept apart (a recurrent state), or where attention is more than
+    scaled dot products over a causal window. Nor may a base draw (dropout), since a student is what its seed and rows
+    make of it, nor have a loss beside its answers' (the balance of experts).
     """
     import torch
 
+    config = model.config.get_text_config()
+    if (
+        hasattr(config, "output_router_logits")
+        or getattr(config, "attention_chunk_size", None)
+        or _draws(model)
+    ):
+        return False
     vocabulary = int(model.get_input_embeddings().weight.shape[0])
-    drawn = torch.randint(0, vocabulary, (24,), generator=torch.Generator().manual_seed(0)).tolist()
+    # One row is longer than a window, where there is one that a row of common size would meet.
+    window = getattr(config, "sliding_window", None) or 0
+    long = window + 8 if window <= LONGEST_WINDOW else 11
+    drawn = torch.randint(0, vocabulary, (13 + long,), generator=torch.Generator().manual_seed(0)).tolist()
     texts = [tuple(drawn[:3]), tuple(drawn[3:13]), tuple(drawn[13:])]
     rows = Rows([Example(text, (0, *(1 for _ in text[1:])), cut=False) for text in texts])
-    (shares,) = split_passes([(0, rows, (0, 1, 2))], 24, 24)
+    (shares,) = split_passes([(0, rows, (0, 1, 2))], len(drawn), len(drawn))
     training = model.training
     model.eval()
     try:
@@ -216,14 +229,31 @@ def can_pack(model: PreTrainedModel) -> bool:
             alone = [
                 model(input_ids=torch.tensor([text], device=model.device)).logits[0, :-1] for text in texts
             ]
+    except torch.OutOfMemoryError:
+        raise
     except (TypeError, ValueError, RuntimeError, KeyError, AttributeError):
         return False
     finally:
         model.train(training)
     expected = torch.cat(alone).float()
+    if got.shape != expected.shape:
+        return False
     scale = float(expected.abs().max())
     return bool(
         (got - expected).abs().max() <= SAME[str(model.dtype).removeprefix("torch.")] * max(scale, 1e-6)
+    )
+
+
+def _draws(model: Any) -> bool:
+    """Whether it has dropout: as a layer, or by its config alone."""
+    import torch
+
+    layers = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
+    named = {**model.config.to_dict(), **model.config.get_text_config().to_dict()}
+    return layers or any(
+        isinstance(value, float) and value > 0
+        for name, value in named.items()
+        if ("dropout" in name or name.endswith("pdrop")) and not name.startswith(("classifier", "summary"))
     )
 
 

@@ -12,7 +12,7 @@ from mendel.engine.trace import span
 from mendel.models import load_model
 from mendel.study.schema import RecipeConfig
 from mendel.train import _checks
-from mendel.train._adapters import adapter_name, adapter_parameters, add_adapters, routed
+from mendel.train._adapters import adapter_name, adapter_parameters, add_adapters, routed, strangers
 from mendel.train._candidate import Candidate, StudentFault
 from mendel.train._fleet import Member, train_together
 from mendel.train._layers import freeze_all_but_norms, norm_layers
@@ -37,8 +37,12 @@ def train_candidates(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBa
     """
     if not todo:
         return
-    if todo[0].spec.recipe.trainer == "fleet":
+    recipe = todo[0].spec.recipe
+    if recipe.trainer == "fleet" and recipe.method == "lora":
         _train_fleet(todo, tokenizer)
+    elif recipe.trainer == "fleet":
+        for one in todo:  # each with weights of its own
+            _train_fleet([one], tokenizer)
     else:
         for one in todo:
             _train_by_trl(one, tokenizer)
@@ -79,6 +83,8 @@ def _fly(todo: Sequence[Candidate]) -> bool:
     lora = spec.recipe.method == "lora"
     with PackedAttention(model):
         whole: Any = add_adapters(model, spec.recipe, [one.spec.seed for one in todo]) if lora else model
+        if lora and (others := strangers(whole)):
+            raise StudentFault("adapters_bound", f"LoRA adapts linear layers alone, and {others[0]} is none")
         members = [
             Member(one.trained, one.spec.seed, _own_weights(whole, adapter_name(place) if lora else None))
             for place, one in enumerate(todo)
