@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mendel import _fleets
 from mendel._fleets import FULL_PASS, MOST, TOKEN, Queue, in_fleets
 from mendel.engine.board import Board
+from mendel.engine.pool import InlinePool
 from mendel.engine.store import Store
 from mendel.study import RecipeConfig
 
@@ -120,3 +121,19 @@ def test_what_the_store_has_stands_alone(tmp_path: Path, monkeypatch: pytest.Mon
     with Store(tmp_path).prepare().writing("students", jobs[2].spec.digest):
         pass
     assert [[one.spec.digest[-1] for one in fleet] for fleet in in_fleets(jobs, 1)] == [list("0134"), ["2"]]
+
+
+def test_who_stops_at_a_fleets_end_has_all_students_that_are_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = SimpleNamespace(status="ok", reason="")
+    monkeypatch.setattr(_fleets, "make_students", lambda fleet: [done] * len(fleet))
+    monkeypatch.setattr(_fleets, "has_gpu", lambda: True)
+    jobs = [job(number, RECIPES[number % 2], tmp_path) for number in range(7)]
+    places: Any = {one.spec.digest: (SimpleNamespace(name="arm"), 0) for one in jobs}
+    made = _fleets.made_students({one.spec.digest: one for one in jobs}, places, InlinePool(), Board())
+    seen = [(one.spec.digest[-1], last) for one, _, last in made]
+    assert seen == [
+        *(("0", False), ("2", False), ("4", False), ("6", True)),
+        *(("1", False), ("3", False), ("5", True)),
+    ]

@@ -27,7 +27,7 @@ from mendel.train._order import (
     warmup,
     weight_decay,
 )
-from mendel.train._packing import Pass, Rows, packed_logits, passes_of
+from mendel.train._packing import Pass, Rows, pack, packed_logits, split_passes
 
 if TYPE_CHECKING:
     import torch
@@ -116,10 +116,11 @@ def train_together(
         tokens = {number: int(data.lengths[rows].sum()) for number, data, rows in wanted}
         losses, left = dict.fromkeys(live, 0.0), {number: len(rows) for number, _, rows in wanted}
         data = [course.data for course in courses]
-        for packed in passes_of(wanted, data, most, logits, model.device):
+        for shares in split_passes(wanted, most, logits):
+            packed = pack(shares, data, model.device)
             if routes is not None:
-                routes.set([(adapter_name(share.student), share.tokens) for share in packed.shares])
-            for share, loss in zip(packed.shares, _backward(model, packed, totals), strict=True):
+                routes.set([(adapter_name(share.student), share.tokens) for share in shares])
+            for share, loss in zip(shares, _backward(model, packed, totals), strict=True):
                 losses[share.student] += loss
                 left[share.student] -= len(share.rows)
                 if not left[share.student]:

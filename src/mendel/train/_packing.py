@@ -6,7 +6,7 @@ rows of like length are framed together for the time of it, through transformers
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -316,15 +316,3 @@ def _window(width: int, window: int | None, device: torch.device) -> torch.Tenso
     places = torch.arange(width, device=device)
     behind = places[:, None] - places[None]
     return (behind >= 0) & (behind < window)
-
-
-def passes_of(
-    wanted: Sequence[tuple[int, Rows, Sequence[int]]],
-    data: Sequence[Rows],
-    tokens: int,
-    logits: int,
-    device: torch.device,
-) -> Iterator[Pass]:
-    """The passes of a step, each packed when it is its turn."""
-    for shares in split_passes(wanted, tokens, logits):
-        yield pack(shares, data, device)

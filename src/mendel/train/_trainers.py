@@ -38,14 +38,13 @@ def train_candidates(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBa
     if not todo:
         return
     recipe = todo[0].spec.recipe
-    if recipe.trainer == "fleet" and recipe.method == "lora":
-        _train_fleet(todo, tokenizer)
-    elif recipe.trainer == "fleet":
-        for one in todo:  # each with weights of its own
-            _train_fleet([one], tokenizer)
-    else:
+    if recipe.trainer == "trl":
         for one in todo:
             _train_by_trl(one, tokenizer)
+        return
+    # Adapters share their base; weights of one's own are nobody else's.
+    for fleet in [todo] if recipe.method == "lora" else [[one] for one in todo]:
+        _train_fleet(fleet, tokenizer)
 
 
 def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase) -> None:
