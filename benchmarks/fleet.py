@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +93,20 @@ def main() -> None:
     parser.add_argument(
         "--llama", choices=sorted(LLAMAS), help="random weights of that size instead of SmolLM2"
     )
+    parser.add_argument("--cases", nargs="*", choices=list(CASES), help="only these")
+    parser.add_argument("--trl", type=int, help="students of the cases that train one after another")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--case", help=argparse.SUPPRESS)
-    parser.add_argument("--base", type=Path, default=SMOLLM2, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--base", type=Path, default=SMOLLM2, help="the model; with --llama, where its tokenizer is"
+    )
     options = parser.parse_args()
     if options.case:
         print(json.dumps(CASES[options.case](options)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         if options.llama:
-            options.base = write_llama(options.llama, Path(scratch))
+            options.base = write_llama(options.llama, Path(scratch), options.base)
         found = memory(options) if options.memory else speed(options)
     print(json.dumps(found, indent=1))
     if options.json:
@@ -109,18 +114,17 @@ def main() -> None:
 
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
-    seen: dict[str, list[float]] = {}
+    seen: dict[str, list[dict[str, Any]]] = {}
     for _ in range(options.rounds):
-        for name in ("plain-trl", "mendel-trl", "fleet-of-1", "fleet", "fleet-in-workers"):
-            result = case(name, options)
-            seen.setdefault(name, []).append(result["tokens"] / result["seconds"])
-            print(name, round(seen[name][-1], 1), "tokens/s", file=sys.stderr)
-    base = statistics.median(seen["plain-trl"])
+        for name in options.cases or ("plain-trl", "mendel-trl", "fleet-of-1", "fleet", "fleet-in-workers"):
+            seen.setdefault(name, []).append(case(name, options))
+            print(name, seen[name][-1], file=sys.stderr, flush=True)
+    rates = {name: statistics.median(one["tokens_per_second"] for one in ones) for name, ones in seen.items()}
     return {
         "students": options.students,
         "rows": options.rows,
-        "tokens_per_second": seen,
-        "ratio_to_plain_trl": {name: statistics.median(rates) / base for name, rates in seen.items()},
+        "rounds": seen,
+        "ratio_to_plain_trl": {name: rate / rates["plain-trl"] for name, rate in rates.items()},
     }
 
 
@@ -134,8 +138,9 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
 
 def case(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The case's result, from a process of its own."""
+    students = options.students if name == "fleet" else options.trl or options.students
     command = [sys.executable, __file__, "--case", name, "--base", str(options.base)]
-    command += ["--students", str(options.students), "--rows", str(options.rows)]
+    command += ["--students", str(students), "--rows", str(options.rows)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr[-3000:])
@@ -155,7 +160,7 @@ def plain_trl(options: argparse.Namespace) -> dict[str, Any]:
     talks = conversations(options.rows)
     tokenizer = AutoTokenizer.from_pretrained(options.base)
     seconds = 0.0
-    for seed in range(options.students):
+    for seed in range(-gpu, options.students):  # on a GPU one more, before the time counts
         model = AutoModelForCausalLM.from_pretrained(
             options.base, dtype=torch.bfloat16 if gpu else torch.float32
         )
@@ -178,7 +183,7 @@ def plain_trl(options: argparse.Namespace) -> dict[str, Any]:
                     bf16=gpu,
                     use_cpu=not gpu,
                     gradient_checkpointing=False,
-                    seed=seed,
+                    seed=max(0, seed),
                     report_to="none",
                     save_strategy="no",
                     disable_tqdm=True,
@@ -196,7 +201,8 @@ def plain_trl(options: argparse.Namespace) -> dict[str, Any]:
             )
             began = time.perf_counter()
             trainer.train()
-            seconds += time.perf_counter() - began
+            if seed >= 0:
+                seconds += time.perf_counter() - began
     return result(options, seconds)
 
 
@@ -214,10 +220,16 @@ def fleet_of_one(options: argparse.Namespace) -> dict[str, Any]:
 
 def trained(options: argparse.Namespace, trainer: str, side_by_side: int) -> dict[str, Any]:
     """Through mendel's own function, checks, saving and reading back left out of the time as they are of TRL's."""
+    import torch
+
     from mendel.train import train_students
 
     specs = students(options, trainer)
     seconds = 0.0
+    if torch.cuda.is_available():
+        with tempfile.TemporaryDirectory() as out:
+            first = [replace(one, rows=one.rows[: RECIPE["batch_size"]]) for one in specs[:side_by_side]]
+            train_students([(one, Path(out, str(one.seed))) for one in first])
     with tempfile.TemporaryDirectory() as out:
         for start in range(0, len(specs), side_by_side):
             todo = [(one, Path(out, str(one.seed))) for one in specs[start : start + side_by_side]]
@@ -281,12 +293,51 @@ def result(options: argparse.Namespace, seconds: float) -> dict[str, Any]:
     tokens = sum(
         min(RECIPE["max_length"], len(ids)) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]
     )
+    answers = sum(len(tokenizer(answer)["input_ids"]) for _, answer in conversations(options.rows))
     peak = (
         torch.cuda.max_memory_allocated() / 1e9
         if torch.cuda.is_available()
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     )
-    return {"seconds": seconds, "tokens": tokens * options.students, "peak_gb": peak}
+    whole = tokens * options.students
+    return {
+        "seconds": seconds,
+        "tokens_per_second": whole / seconds,
+        "peak_gb": peak,
+        **card(options, whole, answers * options.students, seconds),
+    }
+
+
+def card(options: argparse.Namespace, tokens: int, answers: int, seconds: float) -> dict[str, Any]:
+    """On a GPU: which, and the share that what the tokens need is of what it multiplies in bfloat16.
+
+    A frozen weight needs four operations a token (there and back), an adapter's six; logits only where there is loss.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    if not torch.cuda.is_available():
+        return {}
+    config = AutoConfig.from_pretrained(options.base)
+    width, inner, head = config.hidden_size, config.intermediate_size, config.head_dim
+    queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
+    layers = [(width, queries), (width, keys), (width, keys), (queries, width)] + 3 * [(width, inner)]
+    frozen = config.num_hidden_layers * sum(a * b for a, b in layers)
+    adapters = config.num_hidden_layers * RECIPE["rank"] * sum(a + b for a, b in layers)
+    needed = tokens * (4 * frozen + 6 * adapters) + answers * 4 * width * config.vocab_size
+    one, other = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    for turn in range(13):
+        if turn == 3:
+            torch.cuda.synchronize()
+            began = time.perf_counter()
+        one @ other
+    torch.cuda.synchronize()
+    peak = 10 * 2 * 8192**3 / (time.perf_counter() - began)
+    return {
+        "card": torch.cuda.get_device_name(),
+        "peak_tflops": peak / 1e12,
+        "share_of_peak": needed / seconds / peak,
+    }
 
 
 def conversations(count: int) -> list[tuple[list[dict[str, str]], str]]:
@@ -303,12 +354,12 @@ def conversations(count: int) -> list[tuple[list[dict[str, str]], str]]:
     return [([{"role": "user", "content": prompt}], words(10, 40)) for prompt in prompts]
 
 
-def write_llama(size: str, folder: Path) -> Path:
-    """A Llama of that size with random weights, and SmolLM2's tokenizer."""
+def write_llama(size: str, folder: Path, tokenizer_of: Path = SMOLLM2) -> Path:
+    """A Llama of that size with random weights, and another model's tokenizer."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-    tokenizer = AutoTokenizer.from_pretrained(SMOLLM2)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_of)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -318,7 +369,8 @@ def write_llama(size: str, folder: Path) -> Path:
         eos_token_id=tokenizer.eos_token_id,
         **LLAMAS[size],
     )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -12,8 +12,9 @@ import torch
 
 from _tiny import WORDS, ask
 from mendel.engine.errors import RunError
-from mendel.models import LocalChat, Sampling, attach_adapter, load_model, log_odds, side_by_side
+from mendel.models import LocalChat, Sampling, attach_adapter, load_model, log_odds, side_by_side, together
 from mendel.models.chat import ChatModel
+from mendel.models.checkpoints import swap_adapter
 
 TALKS = [ask(f"what {word} is the pea") for word in WORDS]
 SAMPLED = Sampling(6, 1.0, 3)
@@ -33,6 +34,13 @@ def adapters(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[
         found[name] = tmp_path_factory.mktemp(name)
         get_peft_model(load_model(checkpoint), config).save_pretrained(str(found[name]))
     return found
+
+
+@pytest.fixture(params=["peft", "stacked"], autouse=True)
+def routing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How rows go through their adapters: as peft takes them there, and in grouped products as on a GPU."""
+    monkeypatch.setattr(together, "can_stack", lambda *_: request.param == "stacked")
+    return str(request.param)
 
 
 def alone(checkpoint: Any, tokenizer: Any, folder: Path) -> LocalChat:
@@ -65,8 +73,6 @@ def test_each_answers_as_it_does_alone(checkpoint: Any, tokenizer: Any, adapters
 def test_one_batch_answers_all_of_them(
     checkpoint: Any, tokenizer: Any, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mendel.models import together
-
     asked: list[list[str]] = []
     real = together.generate_together
 
@@ -172,3 +178,25 @@ def test_log_odds_of_a_model_with_adapters_need_no_merging(
         for one in (model, merged)  # type: ignore[arg-type]
     )
     assert mine == pytest.approx(theirs, abs=1e-3)
+
+
+def test_adapters_change_places(checkpoint: Any, adapters: dict[str, Path], tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    ids = torch.tensor([[2, 4, 9, 6]])
+    model: Any = attach_adapter(load_model(checkpoint), adapters["one"])
+    swap_adapter(model, adapters["two"])
+    with torch.inference_mode():
+        swapped = model(input_ids=ids).logits
+        expected = attach_adapter(load_model(checkpoint), adapters["two"])(input_ids=ids).logits
+    torch.testing.assert_close(swapped, expected)
+    shutil.copytree(adapters["three"], tmp_path / "three")
+    file = tmp_path / "three" / "adapter_model.safetensors"
+    save_file({key.replace("layers.0", "layers.7"): value for key, value in load_file(file).items()}, file)
+    with pytest.raises(RunError, match="binds 7 of"):
+        swap_adapter(model, tmp_path / "three")
+    file.write_bytes(b"no weights")
+    with pytest.raises(RunError, match="cannot be loaded"):
+        swap_adapter(model, tmp_path / "three")

@@ -74,12 +74,28 @@ def test_losses_and_weights_are_those_of_trl(
     assert ours.loss_after == pytest.approx(theirs.loss_after, abs=1e-4)
 
 
+@pytest.fixture(params=["routed", "stacked"])
+def routing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How tokens go through adapters: as on a CPU, and as on a GPU."""
+    monkeypatch.setattr(_trainers, "can_train_stacked", lambda *_: request.param == "stacked")
+    return str(request.param)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"weight_decay": 0.3, "max_grad_norm": 0.05}], ids=["plain", "decay"]
+)
 @pytest.mark.parametrize("tokens", [4096, 40])
+@pytest.mark.usefixtures("routing")
 def test_side_by_side_each_student_is_what_it_is_alone(
-    spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch, tokens: int
+    spec: Any,
+    tmp_path: Path,
+    losses: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tokens: int,
+    changes: dict[str, float],
 ) -> None:
     """In one pass for all, and in many: of other lengths, numbers of steps and seeds."""
-    specs = several(spec, 4)
+    specs = several(spec, 4, **changes)
     for one in specs:
         train_student(
             dataclasses.replace(one, recipe=one.recipe.model_copy(update={"trainer": "trl"})),
@@ -96,6 +112,7 @@ def test_side_by_side_each_student_is_what_it_is_alone(
             torch.testing.assert_close(value, reference[name], atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.usefixtures("routing")
 def test_a_student_that_diverges_fails_alone(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +166,29 @@ def test_where_one_alone_does_not_fit_the_machine_is_at_its_end(
     monkeypatch.setattr(_trainers, "train_together", no_machine)
     with pytest.raises(RunError, match="not enough memory"):
         trained(several(spec, 2), tmp_path)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_one_alone_that_has_no_room_takes_smaller_passes(
+    spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    train_student(spec(method), tmp_path / "roomy")
+    real, largest = _fleet.split_passes, []
+
+    def small_machine(wanted: Any, tokens: int, logits: int) -> Any:
+        largest.append(tokens)
+        if tokens > 1000:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return real(wanted, 40, logits)
+
+    monkeypatch.setattr(_fleet, "split_passes", small_machine)
+    with caplog.at_level(logging.WARNING):
+        student = train_student(spec(method), tmp_path / "narrow")
+    assert student.status == "ok"
+    assert largest[:4] == [4096, 2048, 1024, 512]
+    assert caplog.text.count("a student alone: not enough memory; going on with passes half as large") == 3
+    for name, value in weights(tmp_path / "roomy").items():
+        torch.testing.assert_close(weights(tmp_path / "narrow")[name], value, atol=2e-4, rtol=1e-3)
 
 
 def test_an_error_that_one_student_raises_is_its_own(

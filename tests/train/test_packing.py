@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mendel.models import Example, load_model
-from mendel.train._packing import PackedAttention, Rows, can_pack, pack, packed_logits, split_passes
+from mendel.train import _attention
+from mendel.train._attention import PackedAttention, needs_frames
+from mendel.train._packing import Rows, can_pack, pack, packed_logits, split_passes
 
 TINY = {
     "vocab_size": 40,
@@ -117,6 +119,70 @@ def test_what_one_row_holds_reaches_no_other_one() -> None:
 )
 def test_models_of_many_kinds_can_be_packed(model_type: str, more: dict[str, Any]) -> None:
     assert can_pack(made(model_type, **more))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "more"),
+    [
+        ("llama", {"head_dim": 8}),
+        ("qwen3", {"head_dim": 8}),
+        ("mistral", {"sliding_window": 4, "head_dim": 8}),
+        ("gemma3_text", WINDOWED),
+    ],
+)
+@pytest.mark.parametrize("later", [False, True], ids=["torch 2.11", "later torch"])
+def test_a_kernel_that_takes_rows_as_they_are_needs_no_frames(
+    monkeypatch: pytest.MonkeyPatch, model_type: str, more: dict[str, Any], later: bool
+) -> None:
+    """A stand-in for a GPU's: with torch's own signature, which changed, and in float32."""
+    seen: list[int] = []
+
+    def attend(
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        cu_seq_q: torch.Tensor,
+        cu_seq_k: torch.Tensor,
+        max_q: int,
+        max_k: int,
+        scale: float | None,
+        window_size: tuple[int, int],
+    ) -> torch.Tensor:
+        lengths = cu_seq_q.diff().tolist()
+        assert (cu_seq_q.dtype, max(lengths), max_q) == (torch.int32, max_k, max_k)
+        seen.append(len(lengths))
+        out = []
+        for q, k, v in zip(*(states.split(lengths) for states in (query, key, value)), strict=True):
+            behind = torch.arange(len(q))[:, None] - torch.arange(len(q))[None]
+            mask = (behind >= 0) & ((behind <= window_size[0]) if window_size[0] >= 0 else True)
+            assert window_size[1] == 0
+            heads = [states.transpose(0, 1) for states in (q, k, v)]
+            attended = torch.nn.functional.scaled_dot_product_attention(
+                *heads, attn_mask=mask, scale=scale, enable_gqa=True
+            )
+            out.append(attended.transpose(0, 1))
+        return torch.cat(out)
+
+    def attend_later(
+        *states: Any, enable_gqa: bool, window_size: tuple[int, int], **more: Any
+    ) -> torch.Tensor:
+        assert enable_gqa
+        return attend(*states, window_size=window_size, **more)
+
+    monkeypatch.setattr(_attention, "_kernel", lambda: attend_later if later else attend)
+    monkeypatch.setattr(_attention, "HALF", ("float32",))
+    model = made(model_type, **more)
+    assert not needs_frames(model, torch.float32)
+    assert can_pack(model)
+    assert seen == [3, 3]
+
+
+def test_frames_are_needed_where_no_kernel_computes_the_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_attention, "_kernel", lambda: print)
+    assert not needs_frames(made("llama", head_dim=8), torch.bfloat16)
+    assert needs_frames(made("llama", head_dim=8), torch.float32)
+    assert needs_frames(made("llama", head_dim=6), torch.bfloat16)
+    assert needs_frames(made("llama", head_dim=264), torch.bfloat16)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
     from transformers import DynamicCache, PreTrainedModel
 
+    from mendel.models.stacks import Routing
+
 WORTH = 16
 """Tokens that prompts must share to be read apart from the rest: it takes a pass of its own."""
 REFILL = 4
@@ -40,6 +42,8 @@ class Task:
     """Uniform numbers (prompts, max_tokens) on the CPU; None where the likeliest token is taken."""
     adapters: Sequence[str] | None = None
     """The adapter that answers each prompt, where the model holds several."""
+    routing: Routing | None = None
+    """What takes them there, where it is not peft."""
 
 
 def can_refill(model: PreTrainedModel) -> bool:
@@ -184,7 +188,7 @@ class _Batch:
         self, rows: Sequence[int], ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache | None
     ) -> torch.Tensor:
         """Logits (rows, vocabulary) after the tokens `ids` (rows, new); `mask` (rows, columns) covers the cache too."""
-        named = {} if self.task.adapters is None else {"adapter_names": [self._adapter(row) for row in rows]}
+        named = self._named(rows)
         positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
         out: Any = self.model(
             input_ids=ids,
@@ -197,6 +201,16 @@ class _Batch:
         )
         scores: torch.Tensor = out.logits[:, -1].float()
         return scores
+
+    def _named(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """What the model has to be told of the rows' adapters."""
+        if self.task.adapters is None:
+            return {}
+        adapters = [self.task.adapters[row] for row in rows]
+        if self.task.routing is None:
+            return {"adapter_names": adapters}
+        self.task.routing.rows(adapters)
+        return {}
 
     def _append(self, rows: list[int], scores: torch.Tensor) -> None:
         draws = self.task.draws

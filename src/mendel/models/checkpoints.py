@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+ADAPTER_FILE = "adapter_model.safetensors"
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
@@ -188,12 +190,34 @@ def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str =
                 )
     except (OSError, ValueError, RuntimeError) as error:
         raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
-    with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as stored:
+    with safe_open(str(folder / ADAPTER_FILE), framework="pt") as stored:
         saved = set(stored.keys())
+    check_bound(saved, _adapter_keys(attached, name), folder)
+    return cast("PeftModel", attached)
+
+
+def swap_adapter(model: Any, folder: Path, name: str = "default") -> None:
+    """Puts the weights of `folder` into the model's adapter of that name, one of the same kind; raises as `attach_adapter`."""
+    from peft import set_peft_model_state_dict
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(str(folder / ADAPTER_FILE))
+        check_bound(weights.keys(), _adapter_keys(model, name), folder)
+        set_peft_model_state_dict(model, weights, adapter_name=name)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+
+
+def _adapter_keys(model: Any, name: str) -> set[str]:
+    """The names under which an adapter's weights are saved."""
     own = f".{name}."
-    wanted = {
-        key.replace(own, ".") for key, _ in attached.named_parameters() if ".lora_" in key and own in key
-    }
+    return {key.replace(own, ".") for key, _ in model.named_parameters() if ".lora_" in key and own in key}
+
+
+def check_bound(saved: Set[str], wanted: Set[str], folder: Path) -> None:
+    """Raises RunError unless the weights that an adapter's folder has are those that the model wants, by name."""
     strays = sorted(saved ^ wanted)
     if strays or not saved:
         modules = {_module(name) for name in saved | wanted}
@@ -203,7 +227,6 @@ def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str =
             + (f" (no match for {strays[0]})" if strays else ""),
             where=str(folder),
         )
-    return cast("PeftModel", attached)
 
 
 def count_adapters(model: Any) -> int:

@@ -11,17 +11,19 @@ from mendel.engine.errors import InputError
 from mendel.models._continuous import Task, can_refill, continuous_answers
 from mendel.models._plain import plain_answers
 from mendel.models._sampling import uniform_numbers
+from mendel.models.checkpoints import device
 from mendel.models.templates import Conversation, encode_prompt, stop_tokens
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from mendel.models.stacks import Routing
 
 ROWS, MOST_ROWS = 64, 512
 """Rows that are answered side by side by a model of common size, and at most."""
-BATCH_VALUES = 2**17
-"""Rows x layers x width up to which there may be more of them."""
+BATCH_VALUES = {"cpu": 2**17, "cuda": 2**24}
+"""Rows x layers x width up to which there may be more of them; a GPU's step takes as long for many (chosen, not measured)."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,16 @@ def generate_together(
     asked: Mapping[str, Sequence[Conversation]],
     sampling: Sampling,
     opener: str = "",
+    routing: Routing | None = None,
 ) -> dict[str, list[Completion]]:
     """`generate` by each of the model's adapters named in `asked`, in one batch of all; an answer is what it is alone.
 
-    Raises ValueError for a model whose cache cannot be refilled, and as `generate`.
+    By peft's mixed batches, or by a `routing` that the model's layers go by. Raises ValueError for a model whose cache cannot be refilled, and as `generate`.
     """
     if not can_refill(model):
         raise ValueError("adapters answer side by side only where rows can leave and join a batch")
-    return dict(zip(asked, _generate(model, tokenizer, list(asked.items()), sampling, opener), strict=True))
+    answers = _generate(model, tokenizer, list(asked.items()), sampling, opener, routing)
+    return dict(zip(asked, answers, strict=True))
 
 
 def _generate(
@@ -90,6 +94,7 @@ def _generate(
     asked: Sequence[tuple[str | None, Sequence[Conversation]]],
     sampling: Sampling,
     opener: str,
+    routing: Routing | None = None,
 ) -> list[list[Completion]]:
     import torch
 
@@ -113,6 +118,7 @@ def _generate(
         if drawing
         else None,
         adapters=[name for name in names if name is not None] or None,
+        routing=routing,
     )
     model.eval()
     with torch.inference_mode():
@@ -125,7 +131,7 @@ def _batch_size(model: PreTrainedModel) -> int:
     """A small model would be idle between the steps of a small batch."""
     config: Any = model.config.get_text_config()
     values = int(config.num_hidden_layers) * int(config.hidden_size)
-    return max(ROWS, min(MOST_ROWS, BATCH_VALUES // max(1, values)))
+    return max(ROWS, min(MOST_ROWS, BATCH_VALUES[device()] // max(1, values)))
 
 
 def _check_context(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from mendel.models.chat import ChatModel
 from mendel.models.checkpoints import attach_adapter
 from mendel.models.generation import Completion, Sampling, generate_together
 from mendel.models.scoring import log_odds
+from mendel.models.stacks import Routing, alike, answering, can_stack
 from mendel.models.templates import Conversation
 
 if TYPE_CHECKING:
@@ -33,20 +35,23 @@ def side_by_side(
     A request waits until every adapter that is not done has one. What `work` raises is raised here. Raises RunError for an
     adapter that does not bind.
     """
-    model: Any = base
-    for name, folder in adapters.items():
-        model = attach_adapter(model, folder, name)
+    names, folders = list(adapters), list(adapters.values())
+    model: Any = attach_adapter(base, folders[0], names[0])
+    stack = can_stack(model, names[0]) and alike(folders)
+    for name in [] if stack else names[1:]:
+        attach_adapter(model, adapters[name], name)
     model.eval()
-    table = _Table(model, tokenizer, adapters)
+    with answering(model, adapters) if stack else nullcontext() as routing:
+        table = _Table(model, tokenizer, names, routing)
 
-    def one(name: str) -> Result:
-        try:
-            return work(name, _Seat(table, name))
-        finally:
-            table.leave(name)
+        def one(name: str) -> Result:
+            try:
+                return work(name, _Seat(table, name))
+            finally:
+                table.leave(name)
 
-    with ThreadPoolExecutor(len(adapters)) as threads:
-        return dict(zip(adapters, threads.map(one, adapters), strict=True))
+        with ThreadPoolExecutor(len(names)) as threads:
+            return dict(zip(names, threads.map(one, names), strict=True))
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,13 @@ class _Table:
     """Where requests meet: the one that comes last answers them all."""
 
     def __init__(
-        self, model: PeftModel, tokenizer: PreTrainedTokenizerBase, names: Mapping[str, Path]
+        self,
+        model: PeftModel,
+        tokenizer: PreTrainedTokenizerBase,
+        names: Sequence[str],
+        routing: Routing | None,
     ) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer, self.routing = model, tokenizer, routing
         self._meeting = threading.Condition()
         self._seated = set(names)
         self._asked: dict[str, _Request] = {}
@@ -88,7 +97,10 @@ class _Table:
     def score(self, name: str, function: Callable[[PeftModel], Result]) -> Result:
         """What one adapter alone is needed for: one at a time."""
         with self._meeting:
-            self.model.set_adapter(name)
+            if self.routing is None:
+                self.model.set_adapter(name)
+            else:
+                self.routing.only(name)
             return function(self.model)
 
     def _answer_if_all_asked(self) -> None:
@@ -101,7 +113,9 @@ class _Table:
         self._asked.clear()
         for (sampling, opener), of_each in alike.items():
             try:
-                self._answers.update(generate_together(self.model, self.tokenizer, of_each, sampling, opener))
+                self._answers.update(
+                    generate_together(self.model, self.tokenizer, of_each, sampling, opener, self.routing)
+                )
             except Exception as error:  # whoever asked has to hear of it, not the one that came last
                 self._answers.update(dict.fromkeys(of_each, error))
         self._meeting.notify_all()

@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from mendel.models.stacks import adapted_layers
 from mendel.study.schema import RecipeConfig
 
 if TYPE_CHECKING:
@@ -31,22 +32,19 @@ def lora_config(recipe: RecipeConfig) -> Any:
     )
 
 
-def add_adapters(model: PreTrainedModel, recipe: RecipeConfig, seeds: Sequence[int]) -> PeftModel:
-    """The model with one adapter a seed, named by `adapter_name`, each as TRL would begin it under that seed.
+def add_adapter(model: PreTrainedModel | PeftModel, recipe: RecipeConfig, name: str, seed: int) -> PeftModel:
+    """The model with one more adapter of that name, as TRL would begin it under that seed.
 
     Raises ValueError if the target modules match nothing.
     """
     import torch
-    from peft import get_peft_model
+    from peft import PeftModel, get_peft_model
 
-    whole: Any = None
-    for place, seed in enumerate(seeds):
-        torch.manual_seed(seed)
-        if whole is None:
-            whole = get_peft_model(model, lora_config(recipe), adapter_name=adapter_name(place))
-        else:
-            whole.add_adapter(adapter_name(place), lora_config(recipe))
-    return whole
+    torch.manual_seed(seed)
+    if not isinstance(model, PeftModel):
+        return cast("PeftModel", get_peft_model(model, lora_config(recipe), adapter_name=name))
+    model.add_adapter(name, lora_config(recipe))
+    return model
 
 
 def adapter_name(place: int) -> str:
@@ -62,6 +60,13 @@ def adapter_parameters(model: Any, name: str) -> list[tuple[str, torch.nn.Parame
     return mine
 
 
+def strangers(model: Any) -> list[str]:
+    """Adapted modules that are no linear layers, by name: their inputs are no tokens that could be routed."""
+    from peft.tuners.lora import Linear
+
+    return [name for name, module in adapted_layers(model).items() if type(module) is not Linear]
+
+
 class Routes:
     """Which adapter the tokens of a pass go through: stretches of them, one behind the other."""
 
@@ -69,19 +74,13 @@ class Routes:
         self.names: list[str] = []
         self.tokens: list[int] = []
 
-    def set(self, stretches: Sequence[tuple[str, int]]) -> None:
-        """The stretches of the next pass."""
-        self.names = [name for name, _ in stretches]
+    def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
+        """The next pass: which student (its place) has how many of the tokens, one behind the other."""
+        self.names = [adapter_name(place) for place, _ in stretches]
         self.tokens = [tokens for _, tokens in stretches]
 
-
-def strangers(model: Any) -> list[str]:
-    """Adapted modules that are no linear layers, by name: their inputs are no tokens that could be routed."""
-    from peft.tuners.lora import Linear
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    adapted = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
-    return [name for name, module in adapted if type(module) is not Linear]
+    def collect(self) -> None:
+        """The pass is through: gradients are in the adapters themselves."""
 
 
 @contextmanager
@@ -90,10 +89,8 @@ def routed(model: Any) -> Iterator[Routes]:
 
     All of its adapters sit on linear layers (`strangers` names those that do not).
     """
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
     routes = Routes()
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    layers = adapted_layers(model).values()
     for layer in layers:
         layer.forward = _routed_forward(layer, routes)
     try:

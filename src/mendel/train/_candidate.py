@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import MendelError
 from mendel.models import Example, count_adapters, device, load_model
+from mendel.models.checkpoints import swap_adapter
 from mendel.train import _checks, _inspect
 from mendel.train._order import Steps, pass_tokens
 from mendel.train.student import StudentSpec
@@ -30,6 +31,26 @@ def load_student(spec: StudentSpec, folder: Path) -> PreTrainedModel:
     if spec.recipe.method == "lora":
         return load_model(spec.base, adapter=folder)
     return load_model(spec.base, weights=folder)
+
+
+class Reopening:
+    """Trained students of one base and recipe, read from their folders one after another.
+
+    On a GPU adapters change places in one model: to set one up takes longer than all that is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._model: PreTrainedModel | None = None
+
+    def student(self, spec: StudentSpec, folder: Path) -> PreTrainedModel:
+        """As `load_student`; it is what it is until the next one is asked for."""
+        if self._model is not None:
+            swap_adapter(self._model, folder)
+            return self._model
+        model = load_student(spec, folder)
+        if spec.recipe.method == "lora" and device() == "cuda":
+            self._model = model
+        return model
 
 
 @dataclass(frozen=True)
@@ -78,13 +99,13 @@ class Candidate:
         _inspect.save(model, self.spec, self.out, adapter)
         self._seen = _InMemory(before, trained, change, adapters)
 
-    def read_back(self) -> _checks.Seen:
+    def read_back(self, reopening: Reopening) -> _checks.Seen:
         """What was seen of it, its files included; to be called when what trained it is let go."""
         assert self._seen is not None, "a candidate without a fault was looked at"
         assert self.steps is not None, "and was trained"
         seen, bound, error, after = self._seen, None, "", None
         try:
-            student = load_student(self.spec, self.out)
+            student = reopening.student(self.spec, self.out)
             bound = _inspect.bound_in_files(self.out) if seen.adapters is not None else None
             after = _inspect.look(student, self._probes(student))
         except MendelError as fault:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
-from mendel.train._adapters import Routes, adapter_name
+from mendel.train._adapters import Routes
+from mendel.train._attention import needs_frames
 from mendel.train._order import (
     GPU_LOGITS,
     PASS_LOGITS,
@@ -28,6 +29,7 @@ from mendel.train._order import (
     weight_decay,
 )
 from mendel.train._packing import Pass, Rows, pack, packed_logits, split_passes
+from mendel.train._stacks import Stacks
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +43,8 @@ class Member:
     seed: int
     weights: Sequence[tuple[str, torch.nn.Parameter]]
     """By name: an adapter's, or those of the model that require gradients."""
+    lasting: bool = False
+    """Whether their gradients stay where they are, as zeros, between steps; else they are let go of."""
 
 
 @dataclass
@@ -91,23 +95,30 @@ class _Course:
         torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.max_grad_norm)
         self.optimizer.step()
         self.scheduler.step()
-        # Not zeroed but let go of: what stands by is optimizer states alone, however many students there are.
-        self.optimizer.zero_grad(set_to_none=True)
+        # Where they are let go of, what stands by is optimizer states alone, however many students there are.
+        self.optimizer.zero_grad(set_to_none=not self.member.lasting)
         self.losses.append(loss)
 
 
 def train_together(
-    model: Any, members: Sequence[Member], recipe: RecipeConfig, routes: Routes | None
+    model: Any,
+    members: Sequence[Member],
+    recipe: RecipeConfig,
+    routes: Routes | Stacks | None,
+    parts: int = 1,
 ) -> list[Steps]:
-    """Trains all members to their ends, in lock step; what is seen of each.
+    """Trains all members to their ends, in lock step, in passes of common size or so many parts of it; what is seen of each.
 
-    `model` has packed attention, and adapted layers that are `routes`' where members are adapters. A member whose loss is
-    not finite ends there, the others go on.
+    `model` has packed attention, and adapted layers that go by `routes` where members are adapters, in their order. A
+    member whose loss is not finite ends there, the others go on.
     """
+    import torch
+
     courses = [_Course(model, member, recipe) for member in members]
-    most = pass_tokens(model)
+    framed = needs_frames(model, torch.bfloat16 if device() == "cuda" else model.dtype)
+    most = max(1, pass_tokens(model) // parts)
     limit = GPU_LOGITS if device() == "cuda" else PASS_LOGITS
-    logits = max(1, limit // int(model.get_input_embeddings().weight.shape[0]))
+    logits = max(1, limit // parts // int(model.get_input_embeddings().weight.shape[0]))
     model.train()
     while live := [number for number, course in enumerate(courses) if not course.over]:
         began = time.perf_counter()
@@ -117,10 +128,13 @@ def train_together(
         losses, left = dict.fromkeys(live, 0.0), {number: len(rows) for number, _, rows in wanted}
         data = [course.data for course in courses]
         for shares in split_passes(wanted, most, logits):
-            packed = pack(shares, data, model.device)
+            packed = pack(shares, data, model.device, framed)
             if routes is not None:
-                routes.set([(adapter_name(share.student), share.tokens) for share in shares])
-            for share, loss in zip(shares, _backward(model, packed, totals), strict=True):
+                routes.stretches([(share.student, share.tokens) for share in shares])
+            of_shares = _backward(model, packed, totals)
+            if routes is not None:
+                routes.collect()
+            for share, loss in zip(shares, of_shares, strict=True):
                 losses[share.student] += loss
                 left[share.student] -= len(share.rows)
                 if not left[share.student]:

@@ -1,7 +1,7 @@
 """Packed passes: rows stand one behind the other, without padding; each sees itself alone, and logits are built for answers.
 
-Every layer but attention takes a token at a time, so rows need no frame of their own there. In attention they get one:
-rows of like length are framed together for the time of it, through transformers' attention interface.
+Every layer but attention takes a token at a time, so rows need no frame of their own there. In attention (`_attention`) a
+GPU's kernels take rows as they are; elsewhere rows of like length are framed together for the time of it.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mendel.models import Example
+from mendel.train._attention import PackedAttention, needs_frames
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from transformers import PreTrainedModel
 
-ATTENTION = "mendel_packed"
-"""Its name in transformers' attention interface."""
 WASTE = 0.5
 """Rows shorter than this share of a frame's longest row get a frame of their own."""
 LONGEST_WINDOW = 1024
@@ -83,7 +82,12 @@ class Pass:
     """(1, tokens)"""
     positions: torch.Tensor
     """(1, tokens), from 0 in every row."""
+    ends: torch.Tensor
+    """(rows + 1,): 0, and the token behind each row's last."""
+    longest: int
+    """Tokens of the longest row."""
     frames: tuple[Frame, ...]
+    """None where attention takes rows as they are."""
     back: torch.Tensor
     """(tokens,): where each token stands in the frames, one frame behind the other."""
     before: torch.Tensor
@@ -118,20 +122,21 @@ def split_passes(
     return passes
 
 
-def pack(shares: Sequence[Share], data: Sequence[Rows], device: torch.device) -> Pass:
-    """The pass of those shares; `data` is each student's rows."""
+def pack(shares: Sequence[Share], data: Sequence[Rows], device: torch.device, framed: bool = True) -> Pass:
+    """The pass of those shares; `data` is each student's rows. `framed`: as `needs_frames` says of the model."""
     import numpy as np
     import torch
 
     placed = [(data[share.student], row) for share in shares for row in share.rows]
     lengths = np.array([rows.lengths[row] for rows, row in placed])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    starts = ends[:-1]
     positions = np.concatenate([np.arange(length) for length in lengths])
     targets = np.concatenate(
         [start + rows.targets(row) for start, (rows, row) in zip(starts, placed, strict=True)]
     )
     ids = np.concatenate([rows.span(row) for rows, row in placed])
-    frames, back = _frames(lengths, starts)
+    frames, back = _frames(lengths, starts) if framed else ([], lengths[:0])
 
     def on(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
@@ -140,6 +145,8 @@ def pack(shares: Sequence[Share], data: Sequence[Rows], device: torch.device) ->
         tuple(shares),
         on(ids)[None],
         on(positions)[None],
+        on(ends.astype(np.int32)),
+        int(lengths.max()),
         tuple(Frame(len(gather), gather.shape[1], on(gather.reshape(-1))) for gather in frames),
         on(back),
         on(targets - 1),
@@ -181,21 +188,6 @@ def packed_logits(model: Any, packed: Pass) -> torch.Tensor:
     return logits
 
 
-class PackedAttention:
-    """For a while, a model's attention is the packed one."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        self.model: Any = model
-
-    def __enter__(self) -> None:
-        _register()
-        self._before = self.model.config._attn_implementation
-        self.model.set_attn_implementation(ATTENTION)
-
-    def __exit__(self, *_: object) -> None:
-        self.model.set_attn_implementation(self._before)
-
-
 def can_pack(model: PreTrainedModel) -> bool:
     """Whether the model gives packed rows the logits that it gives them padded: tried on three short rows.
 
@@ -223,8 +215,9 @@ def can_pack(model: PreTrainedModel) -> bool:
     training = model.training
     model.eval()
     try:
+        packed = pack(shares, [rows], model.device, needs_frames(model, model.dtype))
         with torch.inference_mode(), PackedAttention(model):
-            got = packed_logits(model, pack(shares, [rows], model.device)).float()
+            got = packed_logits(model, packed).float()
         with torch.inference_mode():
             alone = [
                 model(input_ids=torch.tensor([text], device=model.device)).logits[0, :-1] for text in texts
@@ -255,64 +248,3 @@ def _draws(model: Any) -> bool:
         for name, value in named.items()
         if ("dropout" in name or name.endswith("pdrop")) and not name.startswith(("classifier", "summary"))
     )
-
-
-def _register() -> None:
-    from transformers import AttentionInterface
-    from transformers.masking_utils import AttentionMaskInterface
-
-    AttentionInterface.register(ATTENTION, _attention)
-    AttentionMaskInterface.register(ATTENTION, lambda *_, **__: None)
-
-
-def _attention(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    *,
-    packed: Pass,
-    scaling: float | None = None,
-    dropout: float = 0.0,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    s_aux: torch.Tensor | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Causal attention within each row; states are (1, heads, tokens, size) in, (1, tokens, heads, size) out.
-
-    Raises ValueError for what it does not compute (a cap on scores, sinks, a bias, no causality).
-    """
-    import torch
-
-    if softcap is not None or s_aux is not None or attention_mask is not None or dropout:
-        raise ValueError("attention that is more than scaled dot products cannot be packed")
-    if not getattr(module, "is_causal", True):
-        raise ValueError("attention that looks ahead cannot be packed")
-    grouped = key.shape[1] != query.shape[1]
-    by_token = [states[0].transpose(0, 1) for states in (query, key, value)]
-    attended = []
-    for frame in packed.frames:
-        framed = [
-            states.index_select(0, frame.gather).unflatten(0, (frame.rows, frame.width)).transpose(1, 2)
-            for states in by_token
-        ]
-        mask = _window(frame.width, sliding_window, query.device)
-        out = torch.nn.functional.scaled_dot_product_attention(
-            *framed, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
-        )
-        attended.append(out.transpose(1, 2).flatten(0, 1))
-    whole = attended[0] if len(attended) == 1 else torch.cat(attended)
-    return whole.index_select(0, packed.back)[None], None
-
-
-def _window(width: int, window: int | None, device: torch.device) -> torch.Tensor | None:
-    """Who sees whom (width, width) where tokens look back over a window that is shorter than the rows."""
-    import torch
-
-    if window is None or width <= window:
-        return None
-    places = torch.arange(width, device=device)
-    behind = places[:, None] - places[None]
-    return (behind >= 0) & (behind < window)

@@ -14,7 +14,7 @@ from mendel.engine.trace import span
 from mendel.models import Example, encode_examples, load_tokenizer, stop_tokens, template_digest
 from mendel.models._quiet import quiet
 from mendel.train import _checks
-from mendel.train._candidate import Candidate, StudentFault
+from mendel.train._candidate import Candidate, Reopening, StudentFault
 from mendel.train._trainers import train_candidates
 from mendel.train.student import Status, StudentSpec, TrainedStudent
 
@@ -62,8 +62,9 @@ def train_students(todo: Sequence[tuple[StudentSpec, Path]]) -> list[TrainedStud
         train_candidates([one for one in candidates if one.fault is None], tokenizer)
         # The trainer has had the tokenizer in its hands: what it is now is what training used.
         template = template_digest(tokenizer)
+        fresh, reopening = load_tokenizer(first.base), Reopening()
         return [
-            _judge(one, tokenizer, template) if one.fault is None else _failed(one, template)
+            _judge(one, tokenizer, fresh, reopening) if one.fault is None else _failed(one, template)
             for one in candidates
         ]
 
@@ -92,15 +93,18 @@ def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase)
     return one
 
 
-def _judge(one: Candidate, tokenizer: PreTrainedTokenizerBase, template: str) -> TrainedStudent:
-    spec = one.spec
+def _judge(
+    one: Candidate,
+    tokenizer: PreTrainedTokenizerBase,
+    fresh: PreTrainedTokenizerBase,
+    reopening: Reopening,
+) -> TrainedStudent:
+    """`tokenizer` is the one that training used, `fresh` the one that its answers will be read with."""
+    spec, template = one.spec, template_digest(tokenizer)
     with span("read back"):
-        seen = one.read_back()
-    generation = load_tokenizer(spec.base)
+        seen = one.read_back(reopening)
     base = template if _is_resolved_template(spec, tokenizer) else spec.base.template
-    checks = _checks.check_all(
-        seen, one.examples, stop_tokens(generation), template, template_digest(generation), base
-    )
+    checks = _checks.check_all(seen, one.examples, stop_tokens(fresh), template, template_digest(fresh), base)
     reason = _checks.first_fault(checks)
     return _result(one, template, "broken" if reason else "ok", reason, checks, seen)
 
