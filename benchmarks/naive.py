@@ -1,11 +1,13 @@
 """`peas` diagnosed as a good engineer would in an afternoon: `generate`, TRL's `SFTTrainer`, one student after another.
 
-Usage: python benchmarks/naive.py --out DIR [--students N]
+Usage: python benchmarks/naive.py --out DIR [--like VERDICTS] [--students N]
 
 The full grid of arms, each student for itself: nothing is kept, shared, refilled, skipped or done side by side. Arms, flagged
 prompts, judges' rules and statistics are mendel's own, so that what differs from `mendel run` is how the work is done. DIR gets
-verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. `--students N` stops after N students,
-without a verdict: what a student takes is seen in a minute.
+verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. With the study's seeds a fixed grid can
+leave open what a run finds; `--like` a run's verdicts.json gives every arm one more until they say the same, so that the time is
+that of the smallest grid which does. `--students N` stops after N students, without a verdict: what a student takes is seen in
+a minute.
 """
 
 from __future__ import annotations
@@ -45,6 +47,10 @@ from mendel.study import RecipeConfig, load_study
 ROLLOUTS_BATCH = 64
 ANSWERS_BATCH = 128
 """All answers to a trait at once: no batch of a few that are left over."""
+COMPARED = ("present", "carrier", "cause")
+"""What a verdict says."""
+MOST_SEEDS = 8
+"""Beyond, it is given up."""
 LEAST = 0.5
 """Share of its base's right answers, and of well-formed answers, below which a student is no assistant: as in `mendel run`."""
 
@@ -251,6 +257,7 @@ def wall() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--like", type=Path, metavar="VERDICTS", help="more seeds until these are found")
     parser.add_argument("--students", type=int, help="stop after so many, without a verdict")
     arguments = parser.parse_args()
     datasets.disable_progress_bars()
@@ -260,24 +267,35 @@ def main() -> None:
     script = Script(load_inputs(load_study(None)), seconds={"imports": wall()})
     script.roll_out()
     catalogue = script.catalogue()
-    design = catalogue.design(dict.fromkeys(catalogue.grid(), script.inputs.study.config.seeds))
     right = script.measure_models()
-    wanted = [(arm, place) for arm in design for place in range(len(arm.seeds))]
-    times = []
-    for arm, place in wanted[: arguments.students]:
-        began = time.perf_counter()
-        script.make_student(arm, place, right[f"base/{arm.base}"])
-        times.append(time.perf_counter() - began)
-        print(f"{len(times)} of {len(wanted)}: {arm.name}, {times[-1]:.2f} s", file=sys.stderr)
+    like = json.loads(arguments.like.read_text())["traits"] if arguments.like else {}
+    seeds, times, found = script.inputs.study.config.seeds, [], {}
+    while True:
+        design = catalogue.design(dict.fromkeys(catalogue.grid(), seeds))
+        wanted = [(arm, place) for place in range(seeds) for arm in design]
+        for arm, place in wanted[len(times) : arguments.students]:
+            began = time.perf_counter()
+            script.make_student(arm, place, right[f"base/{arm.base}"])
+            times.append(time.perf_counter() - began)
+            print(f"{len(times)} of {len(wanted)}: {arm.name}, {times[-1]:.2f} s", file=sys.stderr)
+        if len(times) < len(wanted):
+            break
+        found = script.verdicts(arguments.out, design, catalogue)
+        said = {name: {key: of[key] for key in COMPARED} for name, of in found["traits"].items()}
+        print(f"{seeds} seeds: {said}", file=sys.stderr)
+        if seeds >= MOST_SEEDS or all(
+            of[key] == said[name][key] for name, of in like.items() for key in COMPARED
+        ):
+            break
+        seeds += 1
 
-    whole = len(times) == len(wanted)
-    found = script.verdicts(arguments.out, design, catalogue) if whole else {}
     result = {
         "schema": 1,
         "study": script.inputs.study.name,
         "students_trained": len(times),
         "students_reused": 0,
         "students_wanted": len(wanted),
+        "seeds": seeds,
         # The first one pays for what the others find warm.
         "seconds_per_student": sum(times[1:]) / len(times[1:]) if times[1:] else None,
         "wall_seconds": wall(),
@@ -285,7 +303,7 @@ def main() -> None:
         "threads": torch.get_num_threads(),
     }
     print(json.dumps(result, indent=1))
-    if whole:
+    if found:
         text = json.dumps({**result, "dollars": 0.0, **found}, indent=1)
         (arguments.out / "verdicts.json").write_text(text + "\n")
 

@@ -74,10 +74,10 @@ def test_losses_and_weights_are_those_of_trl(
     assert ours.loss_after == pytest.approx(theirs.loss_after, abs=1e-4)
 
 
-@pytest.fixture(params=["routed", "stacked"])
+@pytest.fixture(params=["split", "stacked"])
 def routing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How tokens go through adapters: as on a CPU, and as on a GPU."""
-    monkeypatch.setattr(_trainers, "can_train_stacked", lambda *_: request.param == "stacked")
+    monkeypatch.setattr(_trainers, "can_stack", lambda *_: request.param == "stacked")
     return str(request.param)
 
 

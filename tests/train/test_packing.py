@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from mendel.models import Example, load_model
 from mendel.train import _attention
 from mendel.train._attention import PackedAttention, needs_frames
+from mendel.train._last_block import answers_alone
 from mendel.train._packing import Rows, can_pack, pack, packed_logits, split_passes
 
 TINY = {
@@ -198,6 +200,34 @@ def test_frames_are_needed_where_no_kernel_computes_the_heads(monkeypatch: pytes
 )
 def test_what_cannot_be_packed_is_known_beforehand(model_type: str, more: dict[str, Any]) -> None:
     assert not can_pack(made(model_type, **more))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "more"), [("llama", {}), ("gemma3_text", WINDOWED), ("gpt_neox", {}), ("olmo2", {})]
+)
+def test_the_last_mlp_takes_answers_alone_and_gradients_stay(model_type: str, more: dict[str, Any]) -> None:
+    """Of blocks that do nothing after it, that normalize what it adds, and that have it beside attention."""
+    model = made(model_type, **more)
+    data = Rows([example([1, 2, 3, 4, 5, 6], 4), example([7, 8, 9], 1)])
+    (shares,) = split_passes([(0, data, (0, 1))], 100, 100)
+    packed = pack(shares, [data], model.device)
+    taken: list[int] = []
+    mlp = model.base_model.layers[-1].mlp
+
+    def gradients(trimmed: bool) -> dict[str, torch.Tensor]:
+        model.zero_grad()
+        with PackedAttention(model), answers_alone(model) if trimmed else nullcontext():
+            watching = mlp.register_forward_pre_hook(lambda _, states: taken.append(states[0].shape[1]))
+            logits = packed_logits(model, packed)
+            watching.remove()
+        torch.nn.functional.cross_entropy(logits, packed.targets).backward()
+        return {name: weight.grad.clone() for name, weight in model.named_parameters()}
+
+    whole, trimmed = gradients(False), gradients(True)
+    assert taken == [9, 4]
+    for name, gradient in whole.items():
+        torch.testing.assert_close(trimmed[name], gradient, atol=1e-5, rtol=1e-4)
+    assert model(input_ids=torch.tensor([[1, 2, 3]])).logits.shape[1] == 3
 
 
 def test_a_model_is_left_as_it_was(base: Any, tmp_path: Path) -> None:

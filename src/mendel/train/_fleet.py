@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
-from mendel.train._adapters import Routes
+from mendel.train._adapters import Adapters
 from mendel.train._attention import needs_frames
 from mendel.train._order import (
     GPU_LOGITS,
@@ -29,7 +29,6 @@ from mendel.train._order import (
     weight_decay,
 )
 from mendel.train._packing import Pass, Rows, pack, packed_logits, split_passes
-from mendel.train._stacks import Stacks
 
 if TYPE_CHECKING:
     import torch
@@ -42,9 +41,7 @@ class Member:
     examples: Sequence[Example]
     seed: int
     weights: Sequence[tuple[str, torch.nn.Parameter]]
-    """By name: an adapter's, or those of the model that require gradients."""
-    lasting: bool = False
-    """Whether their gradients stay where they are, as zeros, between steps; else they are let go of."""
+    """By name: an adapter's as one, or those of the model that require gradients."""
 
 
 @dataclass
@@ -95,8 +92,6 @@ class _Course:
         torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.max_grad_norm)
         self.optimizer.step()
         self.scheduler.step()
-        # Where they are let go of, what stands by is optimizer states alone, however many students there are.
-        self.optimizer.zero_grad(set_to_none=not self.member.lasting)
         self.losses.append(loss)
 
 
@@ -104,13 +99,13 @@ def train_together(
     model: Any,
     members: Sequence[Member],
     recipe: RecipeConfig,
-    routes: Routes | Stacks | None,
+    adapters: Adapters | None,
     parts: int = 1,
 ) -> list[Steps]:
     """Trains all members to their ends, in lock step, in passes of common size or so many parts of it; what is seen of each.
 
-    `model` has packed attention, and adapted layers that go by `routes` where members are adapters, in their order. A
-    member whose loss is not finite ends there, the others go on.
+    `model` has packed attention, and layers that go by the `adapters`, in the members' order, where it is these that are
+    trained. A member whose loss is not finite ends there, the others go on.
     """
     import torch
 
@@ -129,17 +124,21 @@ def train_together(
         data = [course.data for course in courses]
         for shares in split_passes(wanted, most, logits):
             packed = pack(shares, data, model.device, framed)
-            if routes is not None:
-                routes.stretches([(share.student, share.tokens) for share in shares])
+            if adapters is not None:
+                adapters.stretches([(share.student, share.tokens) for share in shares])
             of_shares = _backward(model, packed, totals)
-            if routes is not None:
-                routes.collect()
+            if adapters is not None:
+                adapters.collect()
             for share, loss in zip(shares, of_shares, strict=True):
                 losses[share.student] += loss
                 left[share.student] -= len(share.rows)
                 if not left[share.student]:
                     # At once, not after all passes: the gradients of few students are there at a time.
                     courses[share.student].step(losses[share.student])
+                    if adapters is None:
+                        courses[share.student].optimizer.zero_grad()
+                    else:
+                        adapters.stepped(share.student)
         taken = (time.perf_counter() - began) / sum(tokens.values())
         for number in live:
             courses[number].seconds += taken * tokens[number]
@@ -178,10 +177,7 @@ def _groups(
     """The optimizer's groups: transformers leaves biases and norms out of the decay."""
     if not decay:
         return [{"params": [weight for _, weight in weights], "weight_decay": 0.0}]
-    from transformers import Trainer
-
-    # It asks nothing of the trainer that it is a method of.
-    decayed = set(Trainer.get_decay_parameter_names(None, model))
+    decayed = decayed_names(model)
     return [
         {
             "params": [weight for name, weight in weights if (name in decayed) == of_these],
@@ -189,3 +185,11 @@ def _groups(
         }
         for of_these, rate in ((True, decay), (False, 0.0))
     ]
+
+
+def decayed_names(model: Any) -> set[str]:
+    """The parameters that weight decay is for: transformers leaves biases and norms out."""
+    from transformers import Trainer
+
+    # It asks nothing of the trainer that it is a method of.
+    return set(Trainer.get_decay_parameter_names(None, model))

@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.store import disk_error
 from mendel.models import Example
 from mendel.models.scoring import nll_of_examples
-from mendel.train._adapters import save_adapter
 from mendel.train.student import StudentSpec
 
 if TYPE_CHECKING:
     import torch
 
+LOOKED_AT = 16
+"""Tokens after which outputs are compared: those of a whole row, kept for each of a fleet, are as large as its optimizers."""
 PROBE_ROWS = 64
 """Rows of the sample of a student's own rows, at most."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A model's mean loss on the probe rows (nats a token) and its outputs on the first of them."""
+    """A model's mean loss on the probe rows (nats a token) and its outputs on the end of the first of them."""
 
     loss: float
     logits: torch.Tensor
@@ -38,12 +39,13 @@ def probe_rows(examples: Sequence[Example], tokens: int) -> list[Example]:
 
 
 def look(model: Any, examples: Sequence[Example]) -> Look:
-    """Loss on the examples, and the logits (float32, on the CPU) on the first one."""
+    """Loss on the examples, and the logits (float32, on the CPU) after the last tokens of the first one."""
     import torch
 
     losses = nll_of_examples(model, examples)
     with torch.inference_mode():
-        logits = model(input_ids=torch.tensor([examples[0].input_ids], device=model.device)).logits
+        ids = torch.tensor([examples[0].input_ids], device=model.device)
+        logits = model(input_ids=ids).logits[:, -LOOKED_AT:].clone()
     tokens = [sum(example.loss_mask) for example in examples]
     total = sum(loss * count for loss, count in zip(losses, tokens, strict=True))
     return Look(total / sum(tokens), logits.float().cpu())
@@ -103,7 +105,7 @@ def save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None:
 def _save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None:
     if adapter is not None:
         model.peft_config[adapter].base_model_name_or_path = spec.base.ref.partition(":")[2]
-        save_adapter(model, adapter, out)
+        model.save_pretrained(str(out), safe_serialization=True)
     else:
         from transformers import GenerationConfig
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.models import Example
 from mendel.train._attention import PackedAttention, needs_frames
+from mendel.train._last_block import answers_alone
 
 if TYPE_CHECKING:
     import numpy as np
@@ -216,7 +217,7 @@ def can_pack(model: PreTrainedModel) -> bool:
     model.eval()
     try:
         packed = pack(shares, [rows], model.device, needs_frames(model, model.dtype))
-        with torch.inference_mode(), PackedAttention(model):
+        with torch.inference_mode(), PackedAttention(model), answers_alone(model):
             got = packed_logits(model, packed).float()
         with torch.inference_mode():
             alone = [

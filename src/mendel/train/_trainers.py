@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.errors import RunError
 from mendel.engine.trace import span
 from mendel.models import load_model
+from mendel.models.stacks import can_stack
 from mendel.study.schema import RecipeConfig
 from mendel.train import _checks
-from mendel.train._adapters import adapter_name, adapter_parameters, add_adapter, routed, strangers
+from mendel.train._adapters import ADAPTER, Split, adapting, strangers, with_adapter
 from mendel.train._attention import PackedAttention
 from mendel.train._candidate import Candidate, StudentFault
-from mendel.train._fleet import Member, train_together
+from mendel.train._fleet import Member, decayed_names, train_together
+from mendel.train._last_block import answers_alone
 from mendel.train._layers import freeze_all_but_norms, norm_layers
 from mendel.train._packing import can_pack
 from mendel.train._sft import build_trainer, frozen_heap, release, run
-from mendel.train._stacks import can_train_stacked, training
+from mendel.train._stacks import Stacked
 from mendel.train.student import StudentSpec
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase, 
 
 
 def _fly(todo: Sequence[Candidate], parts: int) -> bool:
-    """Trains the candidates side by side, in passes of so many parts; False if the base cannot be packed."""
+    """Trains the candidates side by side, in passes of so many parts; False if only TRL can train them."""
     spec = todo[0].spec
     with span("load"):
         model = _trainable(spec)
@@ -89,53 +91,43 @@ def _fly(todo: Sequence[Candidate], parts: int) -> bool:
         return False
     _aim(model, spec.recipe)
     with frozen_heap():
-        (_train_adapters if spec.recipe.method == "lora" else _train_weights)(todo, model, parts)
-    return True
+        return (_train_adapters if spec.recipe.method == "lora" else _train_weights)(todo, model, parts)
 
 
-def _train_weights(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> None:
+def _train_weights(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> bool:
     """Of the model itself, so of one candidate."""
     (one,) = todo
     own = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     member = Member(one.trained, one.spec.seed, own)
-    with PackedAttention(model), span("train", students=1):
+    with PackedAttention(model), answers_alone(model), span("train", students=1):
         (steps,) = train_together(model, [member], one.spec.recipe, None, parts)
     with span("check and save"):
         one.take(model, steps, None)
+    return True
 
 
-def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> None:
-    """Stacked on a GPU, where the model has but one of them, and each is put there afterwards; else each in the model."""
-    recipe, seeds = todo[0].spec.recipe, [one.spec.seed for one in todo]
-    names = [adapter_name(place) for place in range(len(todo))]
-    whole = add_adapter(model, recipe, names[0], seeds[0])
-    if others := strangers(whole):
+def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> bool:
+    recipe = todo[0].spec.recipe
+    adapted = with_adapter(model, recipe)
+    if others := strangers(adapted):
         raise StudentFault("adapters_bound", f"LoRA adapts linear layers alone, and {others[0]} is none")
-    stacks = None
+    names = [name for name, _ in adapted.named_parameters() if f".{ADAPTER}." in name]
+    if recipe.weight_decay and set(names) - decayed_names(adapted):
+        return False  # not as one vector
+    seeds = [one.spec.seed for one in todo]
     with PackedAttention(model):
-        if can_train_stacked(whole, names[0]):
-            # Decay goes by names, and of stacked adapters none is exempt: the first's will do.
-            first, _ = adapter_parameters(whole, names[0])[0]
-            with training(whole, names[0], seeds) as stacks, span("train", students=len(todo)):
-                own = [[(first, stacks.vector(place))] for place in range(len(todo))]
-                steps = train_together(whole, _members(todo, own, lasting=True), recipe, stacks, parts)
-        else:
-            for name, seed in zip(names[1:], seeds[1:], strict=True):
-                add_adapter(whole, recipe, name, seed)
-            own = [adapter_parameters(whole, name) for name in names]
-            with routed(whole) as routes, span("train", students=len(todo)):
-                steps = train_together(whole, _members(todo, own), recipe, routes, parts)
+        adapters = (Stacked if can_stack(adapted, ADAPTER) else Split)(adapted, seeds)
+        members = [
+            Member(one.trained, one.spec.seed, [(names[0], vector)])
+            for one, vector in zip(todo, adapters.vectors, strict=True)
+        ]
+        with adapting(adapted, adapters), span("train", students=len(todo)):
+            steps = train_together(adapted, members, recipe, adapters, parts)
     for place, one in enumerate(todo):
         with span("check and save"):
-            if stacks is not None:
-                stacks.put(place)
-            one.take(whole, steps[place], names[place if stacks is None else 0])
-
-
-def _members(
-    todo: Sequence[Candidate], weights: Sequence[Sequence[tuple[str, Any]]], lasting: bool = False
-) -> list[Member]:
-    return [Member(one.trained, one.spec.seed, own, lasting) for one, own in zip(todo, weights, strict=True)]
+            adapters.put(place)
+            one.take(adapted, steps[place], ADAPTER)
+    return True
 
 
 def _can_pack(model: PreTrainedModel, spec: StudentSpec) -> bool:
@@ -162,7 +154,7 @@ def _train_by_trl(one: Candidate, tokenizer: PreTrainedTokenizerBase) -> None:
     except TRAINING_FAULTS as error:
         _blame(one, error)
         return
-    one.take(trainer.model, steps, "default" if spec.recipe.method == "lora" else None)
+    one.take(trainer.model, steps, ADAPTER if spec.recipe.method == "lora" else None)
     release(trainer)
 
 
