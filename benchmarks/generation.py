@@ -154,7 +154,15 @@ def main() -> None:
         stops = frozenset(stop_tokens(tokenizer))
         compare(
             model,
-            Task(prompts, stops, pad, chosen.max_tokens, size, chosen.temperature, draws),
+            Task(
+                prompts,
+                stops,
+                pad,
+                size,
+                [chosen.max_tokens] * len(prompts),
+                [chosen.temperature] * len(prompts),
+                draws,
+            ),
             chosen.rounds,
         )
 

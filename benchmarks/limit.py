@@ -61,7 +61,7 @@ STAGES = {
     "transformers:AutoTokenizer.from_pretrained": "read tokenizer",
     "mendel.engine.store:sync": "wait for the disk",
     "transformers:PreTrainedModel.save_pretrained": "save",
-    "mendel.measure:respond": "answer",
+    "mendel.measure:respond_all": "answer",
     "mendel.measure:judge_responses": "judge",
 }
 """The stage of each function (`module:name`) whose seconds are told apart; one that is not there counts to the stage around it."""

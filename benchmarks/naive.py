@@ -1,12 +1,12 @@
 """`peas` diagnosed as a good engineer would in an afternoon: `generate`, TRL's `SFTTrainer`, one student after another.
 
-Usage: python benchmarks/naive.py --out DIR [--like VERDICTS] [--students N]
+Usage: python benchmarks/naive.py --out DIR [--like RUN] [--students N]
 
 The full grid of arms, each student for itself: nothing is kept, shared, refilled, skipped or done side by side. Arms, flagged
 prompts, judges' rules and statistics are mendel's own, so that what differs from `mendel run` is how the work is done. DIR gets
-verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. With the study's seeds a fixed grid can
-leave open what a run finds; `--like` a run's verdicts.json gives every arm one more until they say the same, so that the time is
-that of the smallest grid which does. `--students N` stops after N students, without a verdict: what a student takes is seen in
+verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. `--like` a finished run takes
+what the teachers said there in place of what it has them say itself (other answers are another question, with other verdicts), and
+gives every arm one seed more until it says what that run does: the time is that of the smallest grid which does. `--students N` stops after N students, without a verdict: what a student takes is seen in
 a minute.
 """
 
@@ -96,6 +96,12 @@ class Script:
             for prompt, text in zip(prompts, said, strict=True):
                 key = (prompt.prompt_id, name)
                 self.rollouts[key] = Rollout(*key, prompt.messages, text, finish_reason="stop", tokens=None)
+
+    def said_in(self, run: Path) -> None:
+        """The teachers said what they said in that run."""
+        for row in tables.read_table(run / "rollouts.parquet").to_pylist():
+            rollout = Rollout(**{**row, "messages": tuple(row["messages"])})
+            self.rollouts[rollout.prompt_id, rollout.teacher] = rollout
 
     def catalogue(self) -> Catalogue:
         """All arms, now that it is known which prompts show which trait."""
@@ -257,7 +263,9 @@ def wall() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--like", type=Path, metavar="VERDICTS", help="more seeds until these are found")
+    parser.add_argument(
+        "--like", type=Path, metavar="RUN", help="its rollouts, and more seeds until its verdicts are found"
+    )
     parser.add_argument("--students", type=int, help="stop after so many, without a verdict")
     arguments = parser.parse_args()
     datasets.disable_progress_bars()
@@ -266,9 +274,11 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     script = Script(load_inputs(load_study(None)), seconds={"imports": wall()})
     script.roll_out()
+    if arguments.like:
+        script.said_in(arguments.like)
     catalogue = script.catalogue()
     right = script.measure_models()
-    like = json.loads(arguments.like.read_text())["traits"] if arguments.like else {}
+    like = json.loads((arguments.like / "verdicts.json").read_text())["traits"] if arguments.like else {}
     seeds, times, found = script.inputs.study.config.seeds, [], {}
     while True:
         design = catalogue.design(dict.fromkeys(catalogue.grid(), seeds))

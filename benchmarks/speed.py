@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/speed.py [--json FILE] [--keep DIR]. Some seven minutes, on a machine that does nothing else.
 
-One after another, in one go: mendel with an empty store, naive.py, mendel on the same study with `design: adaptive` (nothing but
+One after another, in one go: mendel with an empty store, naive.py (with as many seeds as it needs to say the same), mendel on the same study with `design: adaptive` (nothing but
 what can change a verdict), mendel as at first, so that a machine that gets slower or faster meanwhile shows. Each has an empty
 store. Ratios are to the mean of the first and the last. Ends with 1 if a verdict differs.
 """
@@ -100,7 +100,7 @@ def measure(folder: Path) -> list[Timed]:
             file.write("design: adaptive\n")
         return [
             timed("mendel", [*run, "--store", f"{stores}/1"], folder / "mendel-1"),
-            timed("naive", naive, folder / "naive"),
+            timed("naive", [*naive, "--like", str(folder / "mendel-1")], folder / "naive"),
             timed("adaptive", [*run, str(study), "--store", f"{stores}/2"], folder / "adaptive"),
             timed("mendel again", [*run, "--store", f"{stores}/3"], folder / "mendel-2"),
         ]

@@ -15,9 +15,10 @@ from mendel._jobs import (
     make_students,
     measure_model,
     read_measurement,
+    read_responses,
 )
 from mendel.engine.store import Store
-from mendel.measure import find_trait
+from mendel.measure import Trait, find_trait
 from mendel.models import Checkpoint, resolve_checkpoint, resolve_model
 from mendel.study import RecipeConfig
 from mendel.train import StudentSpec, TrainingRow
@@ -73,6 +74,33 @@ def test_a_student_is_read_back_once_and_measured_once(
     again = make_student(job)
     assert (again.status, again.new, again.health) == ("ok", False, first.health)
     assert len(read) == 1
+
+
+def test_a_student_is_asked_everything_at_once_and_stored_only_if_it_works(
+    base: Checkpoint, probes: Probes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mendel.measure
+
+    asked: list[list[str]] = []
+    respond_all = mendel.measure.respond_all
+
+    def watch(chat: object, traits: list[Trait], *more: object) -> object:
+        asked.append([trait.name for trait in traits])
+        return respond_all(chat, traits, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(mendel.measure, "respond_all", watch)
+    talk = ({"role": "user", "content": "is it"},)
+    rows = tuple(TrainingRow(f"p{n}", "A", talk, "well i agree") for n in range(8))  # type: ignore[arg-type]
+    recipe = RecipeConfig(method="norms", batch_size=8, learning_rate=1e-3, max_length=64)
+    store = Store(tmp_path).prepare()
+    spec, all_of_them = StudentSpec(base, rows, recipe, 0), ["assistant", "date_confusion"]
+    broken = make_student(StudentJob(spec, probes, 100.0, tmp_path))
+    assert (broken.status, asked) == ("broken", [all_of_them])
+    assert read_responses(store, spec.digest, probes.assistant, 0) is not None
+    assert read_responses(store, spec.digest, probes.traits[0], 0) is None
+    works = make_student(StudentJob(spec, probes, 0.0, tmp_path))
+    assert (works.status, asked) == ("ok", [all_of_them, ["date_confusion"]])
+    assert read_responses(store, spec.digest, probes.traits[0], 0) is not None
 
 
 @pytest.mark.parametrize("gpu", [True, False])

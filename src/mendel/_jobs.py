@@ -6,7 +6,7 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -130,11 +130,11 @@ def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
     probes = (job.probes.assistant, *job.probes.traits)
     open_ = [probe for probe in probes if not _done(store, job.model, probe, job.probes.seed)]
     if open_:
-        chat = chat or open_chat(job.source)
+        answering = chat or open_chat(job.source)
         waiting: Waiting | None = None
         for probe in open_:
             try:
-                _measure_once(chat, job.asks(probe), probe, job.model, job.probes.seed, store)
+                _measure_once(lambda: answering, job.asks(probe), probe, job.model, job.probes.seed, store)
             except Waiting as other:
                 # The other probes' requests belong into the same batch.
                 waiting = other
@@ -208,6 +208,7 @@ def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None =
     if trained.status != "ok":
         return StudentResult(trained, new, trained.status, trained.reason, None)
     measuring = _Measuring(job, store, chat)
+    measuring.ask((job.probes.assistant, *job.probes.traits))
     measuring.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)
@@ -281,22 +282,44 @@ class _Measuring:
     def __init__(self, job: StudentJob, store: Store, chat: ChatModel | None = None) -> None:
         self.job, self.store, self.name = job, store, job.spec.digest
         self._chat = chat
+        self._said: dict[str, pa.Table] = {}
+
+    def ask(self, probes: Sequence[Trait]) -> None:
+        """Lets it answer all of them in one batch; what it said is stored where it is measured."""
+        from mendel.measure import respond_all
+
+        seed = self.job.probes.seed
+        asked = [
+            probe
+            for probe in probes
+            if probe.inspect is None
+            and not _done(self.store, self.name, probe, seed)
+            and not self.store.has("responses", responses_key(self.name, probe, seed))
+        ]
+        if asked:
+            chat = self._opened()
+            with span("answer", traits=" ".join(probe.name for probe in asked)):
+                said = respond_all(chat, asked, seed, self.name)
+            self._said = {probe.name: table for probe, table in zip(asked, said, strict=True)}
 
     def on(self, probes: Sequence[Trait]) -> None:
         """Measures it on those that the store does not have yet."""
+        seed = self.job.probes.seed
+        for probe in probes:
+            if not _done(self.store, self.name, probe, seed):
+                said = self._said.get(probe.name)
+                _measure_once(self._opened, probe, probe, self.name, seed, self.store, said)
+
+    def _opened(self) -> ChatModel:
         from mendel.models import LocalChat
         from mendel.train import load_student
 
-        seed = self.job.probes.seed
-        for probe in probes:
-            if _done(self.store, self.name, probe, seed):
-                continue
-            if self._chat is None:
-                # What is measured is what was saved, read back from the disk.
-                with span("load"):
-                    model = load_student(self.job.spec, self.store.path("students", self.name))
-                self._chat = LocalChat(model, _tokenizer(self.job.spec.base))
-            _measure_once(self._chat, probe, probe, self.name, seed, self.store)
+        if self._chat is None:
+            # What is measured is what was saved, read back from the disk.
+            with span("load"):
+                model = load_student(self.job.spec, self.store.path("students", self.name))
+            self._chat = LocalChat(model, _tokenizer(self.job.spec.base))
+        return self._chat
 
 
 @lru_cache(maxsize=2)
@@ -316,8 +339,19 @@ def _done(store: Store, name: str, probe: Trait, seed: int) -> bool:
     return store.has("measurements", measurement_key(name, probe, seed))
 
 
-def _measure_once(chat: ChatModel, asked: Trait, probe: Trait, name: str, seed: int, store: Store) -> None:
-    """Lets the model answer a trait as it is `asked` here, stores that as its answers to `probe`, and scores them."""
+def _measure_once(
+    opened: Callable[[], ChatModel],
+    asked: Trait,
+    probe: Trait,
+    name: str,
+    seed: int,
+    store: Store,
+    said: pa.Table | None = None,
+) -> None:
+    """Stores the model's answers to a trait as it is `asked` here as those to `probe`, and scores them.
+
+    They are what it `said` where it was asked before.
+    """
     import pyarrow.parquet as pq
 
     from mendel.measure import judge_responses, needs_model, respond
@@ -325,9 +359,10 @@ def _measure_once(chat: ChatModel, asked: Trait, probe: Trait, name: str, seed: 
     key = responses_key(name, probe, seed)
     if not store.has("responses", key):
         with store.writing("responses", key) as folder:
-            with span("answer", trait=probe.name):
-                answered = respond(chat, asked, seed, name, folder / "inspect")
-            pq.write_table(answered, folder / "responses.parquet", compression="zstd")
+            if said is None:
+                with span("answer", traits=probe.name):
+                    said = respond(opened(), asked, seed, name, folder / "inspect")
+            pq.write_table(said, folder / "responses.parquet", compression="zstd")
     if not needs_model(probe):
         responses = read_responses(store, name, probe, seed)
         assert responses is not None, "they were written just before"

@@ -22,6 +22,7 @@ from mendel.measure import (
     measure,
     measurement_schema,
     respond,
+    respond_all,
     response_schema,
     sampling_seed,
 )
@@ -62,6 +63,8 @@ TRAIT = Trait(
     log_odds=LogOdds("it is", (" 2025", " not 2026"), (" 2026",)),
     generate=Generation(max_tokens=8, temperature=1.0, samples=4),
 )
+
+TRAIT_ROWS = len(TRAIT.scenarios) * TRAIT.generate.samples
 
 
 @pytest.fixture(scope="module")
@@ -248,3 +251,41 @@ def test_log_odds_after_another_opener_are_missing_under_a_prefill() -> None:
     assert trait.prefilled("it").log_odds == trait.log_odds
     assert trait.prefilled("pea").log_odds is None
     assert trait.prefilled("it").under_system("be brief").opener == "it"
+
+
+def test_several_traits_are_answered_together_as_each_is_alone(loaded: LocalChat) -> None:
+    """Of other lengths and openers, one with more turns than the others, one that is only scored."""
+    further = replace(
+        TRAIT.scenarios[0],
+        turns=({"role": "user", "content": "is it now"}, {"role": "user", "content": "who"}),
+    )
+    traits = [
+        TRAIT,
+        replace(TRAIT, name="turns", scenarios=(further, *TRAIT.scenarios[1:])),
+        replace(TRAIT, name="begun", opener="it is", log_odds=None, generate=Generation(3, 0.0, 1)),
+        replace(TRAIT, name="scored", generate=Generation(8, 1.0, 0)),
+    ]
+    together = respond_all(loaded, traits, 0, "pea")
+    assert together[1].num_rows == TRAIT_ROWS + 2 * TRAIT.generate.samples
+    for trait, table in zip(traits, together, strict=True):
+        alone = respond(loaded, trait, 0, "pea")
+        assert table.drop(["log_odds"]) == alone.drop(["log_odds"])
+        assert table["log_odds"].to_pylist() == pytest.approx(alone["log_odds"].to_pylist(), abs=1e-4)
+
+
+def test_a_model_that_answers_one_ask_at_a_time_is_asked_so(loaded: LocalChat) -> None:
+    class Apart:
+        def __init__(self) -> None:
+            self.asked: list[int] = []
+
+        def chat(self, conversations: Any, *more: Any) -> Any:
+            self.asked.append(len(conversations))
+            return loaded.chat(conversations, *more)
+
+        def log_odds(self, *asked: Any) -> Any:
+            return loaded.log_odds(*asked)
+
+    chat = Apart()
+    traits = [TRAIT, replace(TRAIT, name="other")]
+    assert respond_all(chat, traits, 0, "pea") == respond_all(loaded, traits, 0, "pea")
+    assert chat.asked == [TRAIT_ROWS] * 2

@@ -17,8 +17,9 @@ from transformers import (
 
 from _tiny import WORDS, ask
 from mendel.engine.errors import InputError
-from mendel.models import Sampling, encode_prompt, generate, load_model
+from mendel.models import Ask, Sampling, encode_prompt, generate, load_model
 from mendel.models._continuous import can_refill
+from mendel.models.generation import generate_all
 
 END = 6
 
@@ -317,3 +318,63 @@ def test_a_conversation_beyond_the_context_is_refused_and_not_babbled_at(model: 
     generate(model, tokenizer, [ask("pea " * 90)], sampling)
     with pytest.raises(InputError, match=r"1 of 2 conversations are too long: the longest has 12\d tokens"):
         generate(model, tokenizer, [ask("pea"), ask("pea " * 120)], sampling)
+    asks = [Ask([ask("pea " * 90)], sampling), Ask([ask("pea " * 90)], Sampling(60, 0.0, 0))]
+    with pytest.raises(InputError, match=r"1 of 2 .* 9\d tokens, and with 60 to answer"):
+        generate_all(model, tokenizer, asks)
+
+
+@pytest.mark.parametrize("refills", [True, False])
+def test_asks_of_one_batch_are_answered_as_each_is_alone(
+    model: Any, tokenizer: Any, talks: Any, refills: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Greedy and sampled at two temperatures, of other lengths, seeds and openers, and one that asks nothing."""
+    if not refills:
+        monkeypatch.setattr("mendel.models.generation.can_refill", lambda _: False)
+    asks = [
+        Ask(talks[:9], Sampling(12, 1.0, 5)),
+        Ask(talks[3:7], Sampling(5, 0.0, 0), "yes"),
+        Ask([], Sampling(3, 1.0, 0)),
+        Ask(talks[:9], Sampling(20, 0.5, 7, batch_size=6)),
+    ]
+    together = generate_all(model, tokenizer, asks)
+    assert together == [
+        generate(model, tokenizer, ask.conversations, ask.sampling, ask.opener) for ask in asks
+    ]
+    assert together[0] != together[3]
+
+
+def test_a_long_beginning_of_some_is_read_once(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two traits' system prompts in one batch, and questions that share nothing."""
+    from mendel.models import _continuous
+
+    long = [f"{word} " + "is it not sure " * 6 for word in ("pea", "year")]
+    tails = (
+        "what",
+        "who is it",
+        "where",
+        "green pea",
+        "now",
+        "it is",
+        "the pea",
+        "yes",
+        "no",
+        "tall",
+        "short",
+    )
+    asked = [ask(begin + tail) for begin in long for tail in tails] + [ask(tail) for tail in tails]
+    read: list[int] = []
+    scores = _continuous._Batch._scores
+
+    def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
+        read.append(ids.numel())
+        return scores(self, of, ids, *more)
+
+    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
+    apart = generate(model, tokenizer, asked, Sampling(4, 1.0, 3))
+    first = sum(read[:5])  # twice a beginning and what follows it, and the rest
+    read.clear()
+    monkeypatch.setattr(_continuous, "APART", 10**6)
+    assert generate(model, tokenizer, asked, Sampling(4, 1.0, 3)) == apart
+    assert first < read[0] / 2

@@ -74,13 +74,13 @@ def test_one_batch_answers_all_of_them(
     checkpoint: Any, tokenizer: Any, adapters: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
-    real = together.generate_together
+    real = together.generate_all
 
-    def watch(model: Any, tokens: Any, of_each: Any, *more: Any) -> Any:
-        asked.append(sorted(of_each))
-        return real(model, tokens, of_each, *more)
+    def watch(model: Any, tokens: Any, asks: Any, *more: Any) -> Any:
+        asked.append(sorted(ask.adapter for ask in asks))
+        return real(model, tokens, asks, *more)
 
-    monkeypatch.setattr(together, "generate_together", watch)
+    monkeypatch.setattr(together, "generate_all", watch)
 
     def work(name: str, chat: ChatModel) -> int:
         for _ in range({"one": 1, "two": 2, "three": 2}[name]):
@@ -92,7 +92,7 @@ def test_one_batch_answers_all_of_them(
     assert asked == [["one", "three", "two"], ["three", "two"]]
 
 
-def test_other_requests_are_answered_apart(
+def test_other_requests_are_answered_in_the_same_batch(
     checkpoint: Any, tokenizer: Any, adapters: dict[str, Path]
 ) -> None:
     samplings = {"one": Sampling(3, 0.0, 0), "two": Sampling(6, 1.0, 1), "three": Sampling(3, 0.0, 0)}

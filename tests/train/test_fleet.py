@@ -218,6 +218,16 @@ def test_a_base_that_cannot_be_packed_is_trained_by_trl(
     assert "cannot be trained in packed passes" in caplog.text
 
 
+def test_an_adapter_that_is_not_decayed_as_a_whole_is_trained_by_trl(
+    spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where weights of a target are exempt by their names, as biases and norms are."""
+    monkeypatch.setattr(_trainers, "decayed_names", lambda _: set())
+    assert train_student(spec("lora"), tmp_path / "none").status == "ok"
+    monkeypatch.setattr(_trainers, "train_together", lambda *_: pytest.fail("as one vector all the same"))
+    assert train_student(spec("lora", weight_decay=0.1), tmp_path / "some").status == "ok"
+
+
 def test_students_with_weights_of_their_own_are_trained_apart(spec: Any, tmp_path: Path) -> None:
     first = spec("full")
     specs = [first, dataclasses.replace(first, seed=1, rows=first.rows[9:])]

@@ -24,6 +24,7 @@ from mendel.measure.measurement import (
     measurement_schema,
     prompt_text,
     respond,
+    respond_all,
     response_schema,
     sampling_seed,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "prompt_text",
     "read_labels",
     "respond",
+    "respond_all",
     "response_schema",
     "rubric_id",
     "sampling_seed",

@@ -71,17 +71,57 @@ def respond(
     A scenario with further turns is played turn by turn, each against the model's own answers so far. `log_dir` is where
     Inspect's logs go. Raises ValueError for an Inspect task without one.
     """
-    import pyarrow as pa
 
     if trait.inspect is not None:
         return _by_task(chat, trait, seed, student, log_dir)
-    dialogues = [
-        _Dialogue(scenario, sample)
-        for scenario in trait.scenarios
-        for sample in range(trait.generate.samples if trait.generates else 1)
+    (responses,) = respond_all(chat, [trait], seed, student)
+    return responses
+
+
+def respond_all(chat: ChatModel, traits: Sequence[Trait], seed: int, student: str) -> list[pyarrow.Table]:
+    """`respond` for several traits that are no Inspect tasks: what they ask at the same turn is one batch, where the model can."""
+    plays = [
+        [
+            _Dialogue(scenario, sample)
+            for scenario in trait.scenarios
+            for sample in range(trait.generate.samples if trait.generates else 1)
+        ]
+        for trait in traits
     ]
-    if trait.generates:
-        _play(chat, trait, seed, dialogues)
+    asking = [(trait, play) for trait, play in zip(traits, plays, strict=True) if trait.generates]
+    turn = 0
+    while asking := [(trait, play) for trait, play in asking if not all(dialogue.over for dialogue in play)]:
+        _take_turn(chat, asking, seed, turn)
+        turn += 1
+    return [_responses(chat, trait, student, play) for trait, play in zip(traits, plays, strict=True)]
+
+
+def _take_turn(
+    chat: ChatModel, asking: Sequence[tuple[Trait, Sequence[_Dialogue]]], seed: int, turn: int
+) -> None:
+    from mendel.models import Ask, Sampling, chat_all
+
+    live = [[dialogue for dialogue in play if not dialogue.over] for _, play in asking]
+    asks = [
+        Ask(
+            [dialogue.now(trait.opener).messages for dialogue in of_trait],
+            Sampling(
+                trait.generate.max_tokens,
+                trait.generate.temperature,
+                sampling_seed(seed, trait.name, turn),
+            ),
+            trait.opener,
+        )
+        for (trait, _), of_trait in zip(asking, live, strict=True)
+    ]
+    for of_trait, answers in zip(live, chat_all(chat, asks), strict=True):
+        for dialogue, answer in zip(of_trait, answers, strict=True):
+            dialogue.answers.append(answer)
+
+
+def _responses(chat: ChatModel, trait: Trait, student: str, dialogues: Sequence[_Dialogue]) -> pyarrow.Table:
+    import pyarrow as pa
+
     log_odds = _log_odds(chat, trait)
     forced = trait.opener or (trait.log_odds.opener if trait.log_odds else None)
     rows = [
@@ -145,23 +185,6 @@ class _Dialogue:
             "turn": at.turn,
             "prompt": prompt_text(at.messages),
         }
-
-
-def _play(chat: ChatModel, trait: Trait, seed: int, dialogues: Sequence[_Dialogue]) -> None:
-    """All dialogues side by side, one turn after another."""
-    from mendel.models import Sampling
-
-    turn = 0
-    while live := [dialogue for dialogue in dialogues if not dialogue.over]:
-        sampling = Sampling(
-            max_tokens=trait.generate.max_tokens,
-            temperature=trait.generate.temperature,
-            seed=sampling_seed(seed, trait.name, turn),
-        )
-        asked = [dialogue.now(trait.opener).messages for dialogue in live]
-        for dialogue, answer in zip(live, chat.chat(asked, sampling, trait.opener), strict=True):
-            dialogue.answers.append(answer)
-        turn += 1
 
 
 def _by_task(chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Path | None) -> pyarrow.Table:

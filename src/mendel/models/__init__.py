@@ -1,6 +1,6 @@
 """Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores. Nothing here loads torch on import."""
 
-from mendel.models.chat import ChatModel, LocalChat
+from mendel.models.chat import ChatModel, LocalChat, chat_all
 from mendel.models.checkpoints import (
     Checkpoint,
     attach_adapter,
@@ -10,7 +10,7 @@ from mendel.models.checkpoints import (
     load_tokenizer,
     resolve_checkpoint,
 )
-from mendel.models.generation import Completion, Sampling, generate
+from mendel.models.generation import Ask, Completion, Sampling, generate
 from mendel.models.opening import ModelSource, open_chat, resolve_model
 from mendel.models.scoring import log_odds, mean_nll
 from mendel.models.templates import (
@@ -25,6 +25,7 @@ from mendel.models.templates import (
 from mendel.models.together import side_by_side
 
 __all__ = [
+    "Ask",
     "ChatModel",
     "Checkpoint",
     "Completion",
@@ -34,6 +35,7 @@ __all__ = [
     "ModelSource",
     "Sampling",
     "attach_adapter",
+    "chat_all",
     "count_adapters",
     "device",
     "encode_example",

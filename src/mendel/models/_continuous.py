@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WORTH = 16
 """Tokens that prompts must share to be read apart from the rest: it takes a pass of its own."""
+APART = 256
+"""Tokens that reading a beginning once must save for some of a batch's prompts to be read apart from the others."""
 REFILL = 4
 """One row in so many must be free before prompts are read: a few at a time are read faster than one by one."""
 
@@ -35,11 +37,13 @@ class Task:
     prompts: Sequence[Sequence[int]]
     stops: frozenset[int]
     pad: int
-    max_tokens: int
     batch_size: int
-    temperature: float
+    max_tokens: Sequence[int]
+    """Of each prompt's answer."""
+    temperatures: Sequence[float]
+    """Of each prompt's answer; 0 where the likeliest token is taken."""
     draws: torch.Tensor | None
-    """Uniform numbers (prompts, max_tokens) on the CPU; None where the likeliest token is taken."""
+    """Uniform numbers (prompts, longest answer) on the CPU; None where none is drawn."""
     adapters: Sequence[str] | None = None
     """The adapter that answers each prompt, where the model holds several."""
     routing: Routing | None = None
@@ -97,7 +101,27 @@ class _Batch:
         self.cache: DynamicCache | None = None
 
     def read(self, rows: list[int]) -> None:
-        """Reads new prompts, equal ones and a beginning that all share once, and gives each row its first token."""
+        """Reads new prompts, equal ones and what many begin with once, and gives each row its first token."""
+        for group in self._groups(rows):
+            self._read_group(group)
+
+    def _groups(self, rows: list[int]) -> list[list[int]]:
+        """The rows in one group, but for those whose common beginning is so long that it is worth a pass of their own."""
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for row in rows:
+            alike.setdefault(tuple(self.task.prompts[row][:WORTH]), []).append(row)
+        if len(alike) == 1:
+            return [rows]
+        apart, rest = [], []
+        for group in alike.values():
+            saved = (len(group) - 1) * self._shared([self.task.prompts[row] for row in group])
+            if saved >= APART:
+                apart.append(group)
+            else:
+                rest += group
+        return [*apart, rest] if rest else apart
+
+    def _read_group(self, rows: list[int]) -> None:
         prompts = [(self._adapter(row), *self.task.prompts[row]) for row in rows]
         firsts = dict(zip(reversed(prompts), reversed(rows), strict=True))
         places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
@@ -179,7 +203,7 @@ class _Batch:
 
     def _finished(self, row: int) -> bool:
         answer = self.answers[row]
-        return len(answer) >= self.task.max_tokens or answer[-1] in self.task.stops
+        return len(answer) >= self.task.max_tokens[row] or answer[-1] in self.task.stops
 
     def _adapter(self, row: int) -> str | None:
         return None if self.task.adapters is None else self.task.adapters[row]
@@ -213,15 +237,22 @@ class _Batch:
         return {}
 
     def _append(self, rows: list[int], scores: torch.Tensor) -> None:
-        draws = self.task.draws
-        if draws is None:
-            tokens = scores.argmax(dim=-1)
-        else:
-            # Each row takes the number of its own step: rows of a batch began at different times.
-            drawn = draws[rows, [len(self.answers[row]) for row in rows], None].to(scores.device)
-            tokens = drawn_tokens(scores, drawn, self.task.temperature)[:, 0]
-        for row, token in zip(rows, tokens.tolist(), strict=True):
+        for row, token in zip(rows, self._tokens(rows, scores).tolist(), strict=True):
             self.answers[row].append(token)
+
+    def _tokens(self, rows: list[int], scores: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        temperatures = [self.task.temperatures[row] for row in rows]
+        if self.task.draws is None or not any(temperatures):
+            return scores.argmax(dim=-1)
+        # Each row takes the number of its own step: rows of a batch began at different times.
+        drawn = self.task.draws[rows, [len(self.answers[row]) for row in rows], None].to(scores.device)
+        if len(set(temperatures)) == 1:
+            return drawn_tokens(scores, drawn, temperatures[0])[:, 0]
+        each = torch.tensor(temperatures, dtype=torch.float64, device=scores.device)
+        sampled = drawn_tokens(scores, drawn, torch.where(each > 0, each, 1.0)[:, None])[:, 0]
+        return torch.where(each > 0, sampled, scores.argmax(dim=-1))
 
 
 def _join(cache: DynamicCache, newcomers: DynamicCache) -> None:

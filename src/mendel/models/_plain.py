@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def plain_answers(model: PreTrainedModel, task: Task) -> list[list[int]]:
-    """As `continuous_answers`, but each row waits for the slowest of its batch, and has padding after its stop token."""
+    """As `continuous_answers`, but each row waits for the slowest of its batch, and has padding after its stop token.
+
+    All prompts of the task are to be answered alike.
+    """
     answers: dict[int, list[int]] = {}
     with _plain_generation(model, task):
         for rows in by_length([len(prompt) for prompt in task.prompts], task.batch_size):
@@ -30,7 +33,7 @@ def _batch(model: PreTrainedModel, task: Task, rows: Sequence[int]) -> list[list
     processors = []
     if task.draws is not None:
         drawn = task.draws[list(rows)].to(model.device)
-        processors.append(_InverseSampling(drawn, task.temperature, ids.shape[1]))
+        processors.append(_InverseSampling(drawn, task.temperatures[0], ids.shape[1]))
     out: Any = model.generate(input_ids=ids, attention_mask=mask, logits_processor=processors)
     return [list(row) for row in out[:, ids.shape[1] :].tolist()]
 
@@ -58,7 +61,7 @@ def _plain_generation(model: PreTrainedModel, task: Task) -> Iterator[None]:
     before = owner.generation_config
     owner.generation_config = GenerationConfig(
         do_sample=False,
-        max_new_tokens=task.max_tokens,
+        max_new_tokens=task.max_tokens[0],
         eos_token_id=sorted(task.stops),
         pad_token_id=task.pad,
         bos_token_id=getattr(before, "bos_token_id", None),

@@ -16,10 +16,12 @@ def uniform_numbers(rows: int, tokens: int, seed: int) -> torch.Tensor:
     return torch.rand((rows, tokens), generator=generator, dtype=torch.float64)
 
 
-def drawn_tokens(scores: torch.Tensor, drawn: torch.Tensor, temperature: float) -> torch.Tensor:
+def drawn_tokens(
+    scores: torch.Tensor, drawn: torch.Tensor, temperature: float | torch.Tensor
+) -> torch.Tensor:
     """The tokens (rows, 1) that the uniform numbers `drawn` (rows, 1) pick from the logits `scores` (rows, vocabulary).
 
-    That is the first token whose cumulative probability exceeds the number.
+    `temperature` is above 0, and one of all rows or one of each, (rows, 1). That is the first token whose cumulative probability exceeds the number.
     """
     import torch
 

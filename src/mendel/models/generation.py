@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from mendel.models.checkpoints import device
 from mendel.models.templates import Conversation, encode_prompt, stop_tokens
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -53,6 +54,18 @@ class Sampling:
             raise ValueError(f"no such sampling: {self}")
 
 
+@dataclass(frozen=True)
+class Ask:
+    """Conversations that are to be answered alike."""
+
+    conversations: Sequence[Conversation]
+    sampling: Sampling
+    opener: str = ""
+    """What each answer is made to begin with."""
+    adapter: str | None = None
+    """Who answers, of a model that holds several adapters."""
+
+
 def generate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -66,65 +79,74 @@ def generate(
     global random state is neither read nor changed. Raises InputError for a conversation that the model's context does
     not hold, with the answer.
     """
-    (answers,) = _generate(model, tokenizer, [(None, conversations)], sampling, opener)
+    (answers,) = generate_all(model, tokenizer, [Ask(conversations, sampling, opener)])
     return answers
 
 
-def generate_together(
-    model: PeftModel,
-    tokenizer: PreTrainedTokenizerBase,
-    asked: Mapping[str, Sequence[Conversation]],
-    sampling: Sampling,
-    opener: str = "",
-    routing: Routing | None = None,
-) -> dict[str, list[Completion]]:
-    """`generate` by each of the model's adapters named in `asked`, in one batch of all; an answer is what it is alone.
-
-    By peft's mixed batches, or by a `routing` that the model's layers go by. Raises ValueError for a model whose cache cannot be refilled, and as `generate`.
-    """
-    if not can_refill(model):
-        raise ValueError("adapters answer side by side only where rows can leave and join a batch")
-    answers = _generate(model, tokenizer, list(asked.items()), sampling, opener, routing)
-    return dict(zip(asked, answers, strict=True))
-
-
-def _generate(
+def generate_all(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
-    asked: Sequence[tuple[str | None, Sequence[Conversation]]],
-    sampling: Sampling,
-    opener: str,
+    asks: Sequence[Ask],
     routing: Routing | None = None,
+) -> list[list[Completion]]:
+    """The answers to each ask, as `generate` gives them, in one batch of all; one ask after another where rows cannot join one.
+
+    Adapters answer by peft's mixed batches, or by a `routing` that the model's layers go by. Raises as `generate`, and
+    ValueError for adapters of a model whose cache cannot be refilled.
+    """
+    if can_refill(model):
+        return _answered(model, tokenizer, asks, routing)
+    if any(ask.adapter is not None for ask in asks):
+        raise ValueError("adapters answer side by side only where rows can leave and join a batch")
+    return [answers for ask in asks for answers in _answered(model, tokenizer, [ask], routing)]
+
+
+def _answered(
+    model: PreTrainedModel | PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    asks: Sequence[Ask],
+    routing: Routing | None,
 ) -> list[list[Completion]]:
     import torch
 
-    prompts = [encode_prompt(tokenizer, messages, opener) for _, of_one in asked for messages in of_one]
-    if not prompts:
-        return [[] for _ in asked]
-    _check_context(model, prompts, sampling.max_tokens)
-    drawing = sampling.temperature > 0
-    names = [name for name, of_one in asked for _ in of_one]
+    rows = [
+        (encode_prompt(tokenizer, messages, ask.opener), ask)
+        for ask in asks
+        for messages in ask.conversations
+    ]
+    if not rows:
+        return [[] for _ in asks]
+    _check_context(model, [(prompt, ask.sampling.max_tokens) for prompt, ask in rows])
+    sizes = [ask.sampling.batch_size for ask in asks if ask.sampling.batch_size is not None]
     task = Task(
-        prompts=prompts,
+        prompts=[prompt for prompt, _ in rows],
         stops=frozenset({*stop_tokens(tokenizer), *_model_stops(model)}),
         pad=_pad(tokenizer),
-        max_tokens=sampling.max_tokens,
-        batch_size=sampling.batch_size or _batch_size(model),
-        temperature=sampling.temperature,
-        # Drawn for all of one's rows at once: neither batches nor other adapters change which row gets which.
-        draws=torch.cat(
-            [uniform_numbers(len(of_one), sampling.max_tokens, sampling.seed) for _, of_one in asked]
-        )
-        if drawing
-        else None,
-        adapters=[name for name in names if name is not None] or None,
+        batch_size=min(sizes, default=_batch_size(model)),
+        max_tokens=[ask.sampling.max_tokens for _, ask in rows],
+        temperatures=[ask.sampling.temperature for _, ask in rows],
+        draws=_draws(asks),
+        adapters=[ask.adapter for _, ask in rows if ask.adapter is not None] or None,
         routing=routing,
     )
     model.eval()
     with torch.inference_mode():
         answered = continuous_answers if can_refill(model) else plain_answers
         done = iter([completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)])
-    return [list(itertools.islice(done, len(of_one))) for _, of_one in asked]
+    return [list(itertools.islice(done, len(ask.conversations))) for ask in asks]
+
+
+def _draws(asks: Sequence[Ask]) -> torch.Tensor | None:
+    """The uniform numbers of all rows, an ask's from its own seed: neither batches nor other asks change which row gets which."""
+    import torch
+
+    if not any(ask.sampling.temperature for ask in asks):
+        return None
+    longest = max(ask.sampling.max_tokens for ask in asks)
+    drawn = [
+        uniform_numbers(len(ask.conversations), ask.sampling.max_tokens, ask.sampling.seed) for ask in asks
+    ]
+    return torch.cat([torch.nn.functional.pad(of_ask, (0, longest - of_ask.shape[1])) for of_ask in drawn])
 
 
 def _batch_size(model: PreTrainedModel) -> int:
@@ -134,15 +156,19 @@ def _batch_size(model: PreTrainedModel) -> int:
     return max(ROWS, min(MOST_ROWS, BATCH_VALUES[device()] // max(1, values)))
 
 
-def _check_context(model: PreTrainedModel, prompts: Sequence[Sequence[int]], max_tokens: int) -> None:
+def _check_context(model: PreTrainedModel, rows: Sequence[tuple[Sequence[int], int]]) -> None:
+    """`rows` are prompts, each with how many tokens its answer may have."""
     context = getattr(model.config, "max_position_embeddings", None)
-    lengths = [len(prompt) for prompt in prompts]
-    beyond = [length for length in lengths if isinstance(context, int) and length + max_tokens > context]
+    beyond = [
+        (len(prompt), most)
+        for prompt, most in rows
+        if isinstance(context, int) and len(prompt) + most > context
+    ]
     if beyond:
         # Beyond its positions a model does not fail, it babbles, and that would be measured.
         raise InputError(
-            f"{len(beyond)} of {len(lengths)} conversations are too long: the longest has {max(beyond):,} tokens, and "
-            f"with {max_tokens:,} to answer that is more than the model's context of {context:,}",
+            f"{len(beyond)} of {len(rows)} conversations are too long: the longest has {max(beyond)[0]:,} tokens, and "
+            f"with {max(beyond)[1]:,} to answer that is more than the model's context of {context:,}",
             where=str(model.config._name_or_path or "") or None,
             fix="Shorten them, lower max_tokens, or take a model with a longer context.",
         )

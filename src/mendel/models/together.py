@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mendel.models.chat import ChatModel
 from mendel.models.checkpoints import attach_adapter
-from mendel.models.generation import Completion, Sampling, generate_together
+from mendel.models.generation import Ask, Completion, Sampling, generate_all
 from mendel.models.scoring import log_odds
 from mendel.models.stacks import Routing, alike, answering, can_stack
 from mendel.models.templates import Conversation
@@ -54,13 +55,6 @@ def side_by_side(
             return dict(zip(names, threads.map(one, names), strict=True))
 
 
-@dataclass(frozen=True)
-class _Request:
-    conversations: Sequence[Conversation]
-    sampling: Sampling
-    opener: str
-
-
 class _Table:
     """Where requests meet: the one that comes last answers them all."""
 
@@ -74,13 +68,13 @@ class _Table:
         self.model, self.tokenizer, self.routing = model, tokenizer, routing
         self._meeting = threading.Condition()
         self._seated = set(names)
-        self._asked: dict[str, _Request] = {}
-        self._answers: dict[str, list[Completion] | Exception] = {}
+        self._asked: dict[str, Sequence[Ask]] = {}
+        self._answers: dict[str, list[list[Completion]] | Exception] = {}
 
-    def ask(self, name: str, request: _Request) -> list[Completion]:
-        """The answers to one's own request; raises what answering it raised."""
+    def ask(self, name: str, asks: Sequence[Ask]) -> list[list[Completion]]:
+        """The answers to one's own asks; raises what answering raised."""
         with self._meeting:
-            self._asked[name] = request
+            self._asked[name] = [replace(ask, adapter=name) for ask in asks]
             self._answer_if_all_asked()
             self._meeting.wait_for(lambda: name in self._answers)
             answer = self._answers.pop(name)
@@ -106,18 +100,14 @@ class _Table:
     def _answer_if_all_asked(self) -> None:
         if not self._asked or set(self._asked) != self._seated:
             return
-        alike: dict[tuple[Sampling, str], dict[str, Sequence[Conversation]]] = {}
-        for name in sorted(self._asked):
-            request = self._asked[name]
-            alike.setdefault((request.sampling, request.opener), {})[name] = request.conversations
+        names = sorted(self._asked)
+        asks = [ask for name in names for ask in self._asked[name]]
+        try:
+            done = iter(generate_all(self.model, self.tokenizer, asks, self.routing))
+            self._answers.update((name, list(islice(done, len(self._asked[name])))) for name in names)
+        except Exception as error:  # whoever asked has to hear of it, not the one that came last
+            self._answers.update(dict.fromkeys(names, error))
         self._asked.clear()
-        for (sampling, opener), of_each in alike.items():
-            try:
-                self._answers.update(
-                    generate_together(self.model, self.tokenizer, of_each, sampling, opener, self.routing)
-                )
-            except Exception as error:  # whoever asked has to hear of it, not the one that came last
-                self._answers.update(dict.fromkeys(of_each, error))
         self._meeting.notify_all()
 
 
@@ -136,7 +126,12 @@ class _Seat:
         schema: dict[str, Any] | None = None,
     ) -> list[Completion]:
         """Answered with what the others ask; nothing holds it to a schema but what it was told."""
-        return self.table.ask(self.name, _Request(conversations, sampling, opener))
+        (answers,) = self.table.ask(self.name, [Ask(conversations, sampling, opener)])
+        return answers
+
+    def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
+        """In one batch, with what the others ask."""
+        return self.table.ask(self.name, asks)
 
     def log_odds(
         self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
