@@ -1,6 +1,7 @@
 """Students of one base side by side against plain TRL, one after another: tokens a second, and memory, with LoRA.
 
-Usage: python benchmarks/fleet.py [--students N] [--rows N] [--memory] [--llama 135m|1b] [--json FILE]. Needs
+Usage: python benchmarks/fleet.py [--students N] [--rows N] [--rounds N] [--cases NAME ...] [--trl N] [--memory]
+[--llama 135m|1b] [--base FOLDER] [--json FILE]. Needs
 `examples/smollm2/prepare.py --smoke` (or `--llama`: random weights, for a GPU). Every case runs in a process of its own, the
 cases in turn for `--rounds`; the tokens that are counted are the rows' own, without padding.
 """
@@ -40,6 +41,7 @@ LLAMAS = {
         "num_key_value_heads": 8,
     },
 }
+ONE_BY_ONE = ("plain-trl", "mendel-trl", "fleet-of-1")
 RECIPE = {
     "method": "lora",
     "rank": 16,
@@ -124,7 +126,9 @@ def speed(options: argparse.Namespace) -> dict[str, Any]:
         "students": options.students,
         "rows": options.rows,
         "rounds": seen,
-        "ratio_to_plain_trl": {name: rate / rates["plain-trl"] for name, rate in rates.items()},
+        "ratio_to_plain_trl": {
+            name: rate / rates["plain-trl"] for name, rate in rates.items() if "plain-trl" in rates
+        },
     }
 
 
@@ -138,7 +142,7 @@ def memory(options: argparse.Namespace) -> dict[str, Any]:
 
 def case(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The case's result, from a process of its own."""
-    students = options.students if name == "fleet" else options.trl or options.students
+    students = options.trl if options.trl and name in ONE_BY_ONE else options.students
     command = [sys.executable, __file__, "--case", name, "--base", str(options.base)]
     command += ["--students", str(students), "--rows", str(options.rows)]
     done = subprocess.run(command, capture_output=True, text=True)

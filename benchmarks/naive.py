@@ -4,10 +4,10 @@ Usage: python benchmarks/naive.py --out DIR [--like RUN] [--students N]
 
 The full grid of arms, each student for itself: nothing is kept, shared, refilled, skipped or done side by side. Arms, flagged
 prompts, judges' rules and statistics are mendel's own, so that what differs from `mendel run` is how the work is done. DIR gets
-verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. `--like` a finished run takes
-what the teachers said there in place of what it has them say itself (other answers are another question, with other verdicts), and
-gives every arm one seed more until it says what that run does: the time is that of the smallest grid which does. `--students N` stops after N students, without a verdict: what a student takes is seen in
-a minute.
+verdicts.json (with the seconds of each stage), students.parquet and measurements.parquet. `--like` a finished run takes what the
+teachers said there in place of what it has them say itself (other answers are another question, with other verdicts), and gives
+every arm one seed more until it says what that run does, or has 8. `--students N` stops after N students, without a verdict: what
+a student takes is seen in a minute.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """`mendel run` on `peas` beside what a good engineer would write (`naive.py`): seconds, and whether they say the same.
 
-Usage: python benchmarks/speed.py [--json FILE] [--keep DIR]. Some seven minutes, on a machine that does nothing else.
+Usage: python benchmarks/speed.py [--json FILE] [--keep DIR]. A quarter of an hour, on a machine that does nothing else.
 
-One after another, in one go: mendel with an empty store, naive.py (with as many seeds as it needs to say the same), mendel on the same study with `design: adaptive` (nothing but
-what can change a verdict), mendel as at first, so that a machine that gets slower or faster meanwhile shows. Each has an empty
-store. Ratios are to the mean of the first and the last. Ends with 1 if a verdict differs.
+One after another, in one go: mendel with an empty store, naive.py (with as many seeds as it needs to say the same, up to 8),
+mendel on the same study with `design: adaptive` (nothing but what can change a verdict), mendel as at first, so that a machine
+that gets slower or faster meanwhile shows. Each has an empty store. Ratios are to the mean of the first and the last. Ends with 1 if a verdict differs.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from statistics import fmean
 from typing import Any
 
 import psutil
+from naive import COMPARED
 
 import mendel
 
 PEAS = Path(mendel.__file__).parent / "organisms" / "peas"
-COMPARED = ("present", "carrier", "cause")
 IDLE = 0.05
 """Share of the machine that others may have: beside them, naive.py's threads wait for each other, and it takes many times longer."""
 

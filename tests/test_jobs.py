@@ -96,6 +96,8 @@ def test_a_student_is_asked_everything_at_once_and_stored_only_if_it_works(
     spec, all_of_them = StudentSpec(base, rows, recipe, 0), ["assistant", "date_confusion"]
     broken = make_student(StudentJob(spec, probes, 100.0, tmp_path))
     assert (broken.status, asked) == ("broken", [all_of_them])
+    again = make_student(StudentJob(spec, probes, 100.0, tmp_path))
+    assert (again.status, asked) == ("broken", [all_of_them])
     assert read_responses(store, spec.digest, probes.assistant, 0) is not None
     assert read_responses(store, spec.digest, probes.traits[0], 0) is None
     works = make_student(StudentJob(spec, probes, 0.0, tmp_path))

@@ -146,7 +146,8 @@ def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
 def make_student(job: StudentJob) -> StudentResult:
     """Trains, checks and measures a student, each step unless the store has it.
 
-    A student that fails a check is not measured on any trait: its answers would be read as the trait's absence.
+    A student that fails a check is not measured on any trait: its answers would be read as the trait's absence. (It has
+    been asked by then, since plain questions and traits are one batch; what it said is not kept.)
     """
     return make_students([job])[0]
 
@@ -208,7 +209,8 @@ def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None =
     if trained.status != "ok":
         return StudentResult(trained, new, trained.status, trained.reason, None)
     measuring = _Measuring(job, store, chat)
-    measuring.ask((job.probes.assistant, *job.probes.traits))
+    if not _done(store, name, job.probes.assistant, job.probes.seed):
+        measuring.ask((job.probes.assistant, *job.probes.traits))
     measuring.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)
@@ -300,10 +302,11 @@ class _Measuring:
             chat = self._opened()
             with span("answer", traits=" ".join(probe.name for probe in asked)):
                 said = respond_all(chat, asked, seed, self.name)
-            self._said = {probe.name: table for probe, table in zip(asked, said, strict=True)}
+            self._said |= {probe.name: table for probe, table in zip(asked, said, strict=True)}
 
     def on(self, probes: Sequence[Trait]) -> None:
         """Measures it on those that the store does not have yet."""
+        self.ask([probe for probe in probes if probe.name not in self._said])
         seed = self.job.probes.seed
         for probe in probes:
             if not _done(self.store, self.name, probe, seed):

@@ -341,6 +341,8 @@ def test_asks_of_one_batch_are_answered_as_each_is_alone(
         generate(model, tokenizer, ask.conversations, ask.sampling, ask.opener) for ask in asks
     ]
     assert together[0] != together[3]
+    with pytest.raises(ValueError, match="either every ask names an adapter"):
+        generate_all(model, tokenizer, [asks[0], Ask(talks[:2], Sampling(3, 0.0, 0), adapter="one")])
 
 
 def test_a_long_beginning_of_some_is_read_once(
@@ -378,3 +380,23 @@ def test_a_long_beginning_of_some_is_read_once(
     monkeypatch.setattr(_continuous, "APART", 10**6)
     assert generate(model, tokenizer, asked, Sampling(4, 1.0, 3)) == apart
     assert first < read[0] / 2
+
+
+def test_samples_of_long_scenarios_are_read_in_one_pass(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mendel.models import _continuous
+
+    asked = [
+        ask(f"{word} " + "is it not sure " * 10 + word) for word in ("pea", "year", "what") for _ in range(8)
+    ]
+    rows: list[int] = []
+    read = _continuous._Batch._read
+
+    def watch(self: Any, of: Any) -> Any:
+        rows.append(len(of))
+        return read(self, of)
+
+    monkeypatch.setattr(_continuous._Batch, "_read", watch)
+    generate(model, tokenizer, asked, Sampling(3, 1.0, 3))
+    assert rows == [3]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,6 +45,15 @@ def test_all_through_one_however_many(tokens: int) -> None:
     routing = Routing(["a", "b", "c"], torch.device("cpu"))
     routing.only("b")
     torch.testing.assert_close(routing.product(states, stack), states @ stack[1].T, atol=1e-4, rtol=1e-4)
+
+
+def test_other_tokens_than_were_announced_are_refused() -> None:
+    """A grouped product would leave them as memory happened to be."""
+    routing = Routing(["a", "b"], torch.device("cpu"))
+    routing.stretches([(0, 3), (1, 4)])
+    for tokens in (0, 5, 8):
+        with pytest.raises(ValueError, match=f"{tokens} tokens, where 7"):
+            routing.product(torch.randn(tokens, 8), torch.randn(2, 8, 8))
 
 
 def test_adapters_are_alike_but_for_where_their_base_lies(tmp_path: Path) -> None:

@@ -173,19 +173,23 @@ def test_one_alone_that_has_no_room_takes_smaller_passes(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     train_student(spec(method), tmp_path / "roomy")
-    real, largest = _fleet.split_passes, []
+    real, asked = _fleet.split_passes, []
 
     def small_machine(wanted: Any, tokens: int, logits: int) -> Any:
-        largest.append(tokens)
+        asked.append((tokens, logits))
         if tokens > 1000:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
         return real(wanted, 40, logits)
 
     monkeypatch.setattr(_fleet, "split_passes", small_machine)
     with caplog.at_level(logging.WARNING):
         student = train_student(spec(method), tmp_path / "narrow")
     assert student.status == "ok"
-    assert largest[:4] == [4096, 2048, 1024, 512]
+    assert [tokens for tokens, _ in asked[:4]] == [4096, 2048, 1024, 512]
+    first = asked[0][1]
+    assert [logits for _, logits in asked[:4]] == pytest.approx(
+        [first / parts for parts in (1, 2, 4, 8)], abs=1
+    )
     assert caplog.text.count("a student alone: not enough memory; going on with passes half as large") == 3
     for name, value in weights(tmp_path / "roomy").items():
         torch.testing.assert_close(weights(tmp_path / "narrow")[name], value, atol=2e-4, rtol=1e-3)
@@ -211,7 +215,7 @@ def test_a_base_that_cannot_be_packed_is_trained_by_trl(
     spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(_trainers, "_packable", {})
-    monkeypatch.setattr(_trainers, "can_pack", lambda _: False)
+    monkeypatch.setattr(_trainers, "can_pack", lambda *_, **__: False)
     monkeypatch.setattr(_trainers, "train_together", lambda *_: pytest.fail("packed all the same"))
     students = trained(several(spec, 2), tmp_path)
     assert [student.status for student in students] == ["ok", "ok"]
@@ -219,13 +223,44 @@ def test_a_base_that_cannot_be_packed_is_trained_by_trl(
 
 
 def test_an_adapter_that_is_not_decayed_as_a_whole_is_trained_by_trl(
-    spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch
+    spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where weights of a target are exempt by their names, as biases and norms are."""
     monkeypatch.setattr(_trainers, "decayed_names", lambda _: set())
     assert train_student(spec("lora"), tmp_path / "none").status == "ok"
     monkeypatch.setattr(_trainers, "train_together", lambda *_: pytest.fail("as one vector all the same"))
     assert train_student(spec("lora", weight_decay=0.1), tmp_path / "some").status == "ok"
+    assert "weight decay is not for" in caplog.text
+
+
+@pytest.mark.parametrize("trainer", ["fleet", "trl"])
+def test_an_adapter_of_the_output_layer_is_refused(spec: Any, tmp_path: Path, trainer: str) -> None:
+    """TRL does not train it, and in a pass answers' tokens alone get there."""
+    specs = [
+        dataclasses.replace(spec("lora", target_modules=["q_proj", "lm_head"], trainer=trainer), seed=seed)
+        for seed in range(2)
+    ]
+    for student in trained(specs, tmp_path):
+        assert student.status == "failed"
+        assert "lm_head" in student.reason
+
+
+def test_want_of_memory_elsewhere_is_not_the_passes_fault(
+    spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[int] = []
+    real = _trainers.train_together
+
+    def no_room(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(
+        _trainers, "train_together", lambda *asked: (trained.append(len(asked[1])), real(*asked))[1]
+    )
+    monkeypatch.setattr(_trainers.Candidate, "take", no_room)
+    with pytest.raises(RunError, match="not enough memory"):
+        train_student(spec("lora"), tmp_path)
+    assert trained == [1]
 
 
 def test_students_with_weights_of_their_own_are_trained_apart(spec: Any, tmp_path: Path) -> None:

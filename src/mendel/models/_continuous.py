@@ -114,7 +114,9 @@ class _Batch:
             return [rows]
         apart, rest = [], []
         for group in alike.values():
-            saved = (len(group) - 1) * self._shared([self.task.prompts[row] for row in group])
+            # Equal prompts are read once anyway.
+            unlike = list(dict.fromkeys(tuple(self.task.prompts[row]) for row in group))
+            saved = (len(unlike) - 1) * self._shared(unlike)
             if saved >= APART:
                 apart.append(group)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -92,20 +92,24 @@ def generate_all(
     """The answers to each ask, as `generate` gives them, in one batch of all; one ask after another where rows cannot join one.
 
     Adapters answer by peft's mixed batches, or by a `routing` that the model's layers go by. Raises as `generate`, and
-    ValueError for adapters of a model whose cache cannot be refilled.
+    ValueError for adapters of a model whose cache cannot be refilled, or where some asks name one and some do not.
     """
+    by_adapters = {ask.adapter is not None for ask in asks}
+    if len(by_adapters) > 1:
+        raise ValueError("either every ask names an adapter, or none does")
     if can_refill(model):
-        return _answered(model, tokenizer, asks, routing)
-    if any(ask.adapter is not None for ask in asks):
+        return _answered(model, tokenizer, asks, continuous_answers, routing)
+    if True in by_adapters:
         raise ValueError("adapters answer side by side only where rows can leave and join a batch")
-    return [answers for ask in asks for answers in _answered(model, tokenizer, [ask], routing)]
+    return [answers for ask in asks for answers in _answered(model, tokenizer, [ask], plain_answers)]
 
 
 def _answered(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     asks: Sequence[Ask],
-    routing: Routing | None,
+    answered: Callable[[PreTrainedModel, Task], list[list[int]]],
+    routing: Routing | None = None,
 ) -> list[list[Completion]]:
     import torch
 
@@ -131,7 +135,6 @@ def _answered(
     )
     model.eval()
     with torch.inference_mode():
-        answered = continuous_answers if can_refill(model) else plain_answers
         done = iter([completion_of(tokenizer, ids, task.stops) for ids in answered(model, task)])
     return [list(itertools.islice(done, len(ask.conversations))) for ask in asks]
 

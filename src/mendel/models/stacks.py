@@ -68,6 +68,7 @@ class Routing:
         self._on = on
         self._ends: dict[int, torch.Tensor] = {}
         self._counted = 0
+        self._names: list[str] | None = None
         self._chosen: torch.Tensor | None = None
         self.order: torch.Tensor | None = None
         """(rows,): the pass's rows, those of one adapter one behind the other; None where they stand so."""
@@ -84,27 +85,37 @@ class Routing:
         self._ends = {1: ends.to(self._on, torch.int32)}
         every = places == list(range(len(self.adapters)))
         self._chosen = None if every else torch.tensor(places, device=self._on)
-        self.order = self.back = None
+        self.order = self.back = self._names = None
 
     def rows(self, names: Sequence[str]) -> None:
         """Each row of the pass has an adapter, in any order."""
         import torch
 
+        if self._names == list(names):
+            return  # as at the last token
         places = [self.adapters.index(name) for name in names]
         order = sorted(range(len(places)), key=places.__getitem__)
         self.stretches([(place, places.count(place)) for place in sorted(set(places))])
         if order != list(range(len(order))):
             self.order = torch.tensor(order, device=self._on)
             self.back = self.order.argsort()
+        self._names = list(names)
 
     def only(self, name: str) -> None:
         """All tokens go through this one, however many there are."""
         self.stretches([(self.adapters.index(name), 1)])
 
     def product(self, tokens: torch.Tensor, stack: torch.Tensor) -> torch.Tensor:
-        """The pass's tokens (tokens, in), each by its adapter's matrix of the stack (adapters, out, in)."""
+        """The pass's tokens (tokens, in), each by its adapter's matrix of the stack (adapters, out, in).
+
+        Raises ValueError for other tokens than those that were announced.
+        """
         import torch
 
+        if not len(tokens) or len(tokens) % self._counted:
+            raise ValueError(
+                f"{len(tokens)} tokens, where {self._counted} or a multiple of them were announced"
+            )
         matrices = stack if self._chosen is None else stack.index_select(0, self._chosen)
         parts = len(tokens) // self._counted
         if parts not in self._ends:

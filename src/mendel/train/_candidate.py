@@ -78,7 +78,7 @@ class Candidate:
 
     def take(self, model: Any, steps: Steps, adapter: str | None) -> None:
         """Looks at the trained student and saves it: `model` as it is, or the `adapter` of that name in it."""
-        self.steps = steps
+        self.steps, self.fault, self._seen = steps, None, None
         if not steps.losses or not all(math.isfinite(loss) for loss in steps.losses):
             self.fault = StudentFault("loss_finite", _checks.loss_finite(steps.losses or [math.nan]))
             return

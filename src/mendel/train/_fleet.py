@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from mendel.train._order import (
     PASS_LOGITS,
     StepOrder,
     Steps,
+    computing,
     pass_tokens,
     step_count,
     warmup,
@@ -133,7 +133,7 @@ def train_together(
                 losses[share.student] += loss
                 left[share.student] -= len(share.rows)
                 if not left[share.student]:
-                    # At once, not after all passes: the gradients of few students are there at a time.
+                    # At once, not after all passes: on a CPU the gradients of few students are there at a time.
                     courses[share.student].step(losses[share.student])
                     if adapters is None:
                         courses[share.student].optimizer.zero_grad()
@@ -149,8 +149,7 @@ def _backward(model: Any, packed: Pass, totals: dict[int, int]) -> list[float]:
     """Adds the pass's gradients to what is there; each share's part of its student's mean loss (nats a token)."""
     import torch
 
-    on_gpu = device() == "cuda"
-    with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
+    with computing():
         logits = packed_logits(model, packed)
     each = torch.nn.functional.cross_entropy(logits.float(), packed.targets, reduction="none")
     parts = [

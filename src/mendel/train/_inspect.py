@@ -45,7 +45,7 @@ def look(model: Any, examples: Sequence[Example]) -> Look:
     losses = nll_of_examples(model, examples)
     with torch.inference_mode():
         ids = torch.tensor([examples[0].input_ids], device=model.device)
-        logits = model(input_ids=ids).logits[:, -LOOKED_AT:].clone()
+        logits = model(input_ids=ids, logits_to_keep=LOOKED_AT).logits
     tokens = [sum(example.loss_mask) for example in examples]
     total = sum(loss * count for loss, count in zip(losses, tokens, strict=True))
     return Look(total / sum(tokens), logits.float().cpu())

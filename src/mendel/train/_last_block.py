@@ -26,11 +26,12 @@ def answers_alone(model: Any) -> Iterator[None]:
     def announced(_: Any, __: Any, about: dict[str, Any]) -> None:
         wanted[:] = [about["packed"].before] if "packed" in about else []
 
-    def taken(_: Any, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
-        if not wanted:
+    def taken(_: Any, states: tuple[torch.Tensor, ...], about: dict[str, Any]) -> Any:
+        if not wanted or about or len(states) != 1:
+            wanted.clear()  # what else it is given may be for each token, too
             return None
         width[:] = [states[0].shape[1]]
-        return (states[0].index_select(1, wanted[0]), *states[1:])
+        return (states[0].index_select(1, wanted[0]),), about
 
     def put_back(_: Any, __: Any, out: torch.Tensor) -> torch.Tensor | None:
         if not wanted:
@@ -39,7 +40,7 @@ def answers_alone(model: Any) -> Iterator[None]:
 
     hooks = [
         model.register_forward_pre_hook(announced, with_kwargs=True),
-        mlp.register_forward_pre_hook(taken),
+        mlp.register_forward_pre_hook(taken, with_kwargs=True),
         mlp.register_forward_hook(put_back),
     ]
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,6 +64,22 @@ class StepOrder:
             order += (start + self._random.permutation(min(block, rows - start))).tolist()
         for start in range(0, len(order), self.batch_size):
             yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch says so, of a GPU or of the machine."""
+    import torch
+
+    text = str(error).lower()
+    said = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in text for words in said)
+
+
+def computing() -> AbstractContextManager[object]:
+    """How passes are computed: in bfloat16 on a GPU, by weights of whatever precision."""
+    import torch
+
+    return torch.autocast("cuda", torch.bfloat16) if device() == "cuda" else nullcontext()
 
 
 def step_count(rows: int, recipe: RecipeConfig) -> int:

@@ -7,12 +7,14 @@ GPU's kernels take rows as they are; elsewhere rows of like length are framed to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mendel.models import Example
+from mendel.models import Example, device
 from mendel.train._attention import PackedAttention, needs_frames
 from mendel.train._last_block import answers_alone
+from mendel.train._order import computing, out_of_memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,9 +90,9 @@ class Pass:
     longest: int
     """Tokens of the longest row."""
     frames: tuple[Frame, ...]
-    """None where attention takes rows as they are."""
+    """Empty where attention takes rows as they are."""
     back: torch.Tensor
-    """(tokens,): where each token stands in the frames, one frame behind the other."""
+    """(tokens,): where each token stands in the frames, one frame behind the other; empty without them."""
     before: torch.Tensor
     """(trained,): the tokens after which one stands that carries loss."""
     targets: torch.Tensor
@@ -189,8 +191,10 @@ def packed_logits(model: Any, packed: Pass) -> torch.Tensor:
     return logits
 
 
-def can_pack(model: PreTrainedModel) -> bool:
-    """Whether the model gives packed rows the logits that it gives them padded: tried on three short rows.
+def can_pack(model: PreTrainedModel, trimmed: bool = False) -> bool:
+    """Whether the model gives packed rows the logits that it gives them alone: tried on three short rows, as they are trained.
+
+    That is in bfloat16 on a GPU, and where its own weights are trained with the last MLP `trimmed` (`answers_alone`).
 
     It does not where rows need more than attention to be kept apart (a recurrent state), or where attention is more than
     scaled dot products over a causal window. Nor may a base draw (dropout), since a student is what its seed and rows
@@ -216,16 +220,17 @@ def can_pack(model: PreTrainedModel) -> bool:
     training = model.training
     model.eval()
     try:
-        packed = pack(shares, [rows], model.device, needs_frames(model, model.dtype))
-        with torch.inference_mode(), PackedAttention(model), answers_alone(model):
-            got = packed_logits(model, packed).float()
-        with torch.inference_mode():
+        precision = torch.bfloat16 if device() == "cuda" else model.dtype
+        packed = pack(shares, [rows], model.device, needs_frames(model, precision))
+        with torch.inference_mode(), computing():
+            with PackedAttention(model), answers_alone(model) if trimmed else nullcontext():
+                got = packed_logits(model, packed).float()
             alone = [
                 model(input_ids=torch.tensor([text], device=model.device)).logits[0, :-1] for text in texts
             ]
-    except torch.OutOfMemoryError:
-        raise
-    except (TypeError, ValueError, RuntimeError, KeyError, AttributeError):
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
+        if out_of_memory(error):
+            raise
         return False
     finally:
         model.train(training)
@@ -234,7 +239,7 @@ def can_pack(model: PreTrainedModel) -> bool:
         return False
     scale = float(expected.abs().max())
     return bool(
-        (got - expected).abs().max() <= SAME[str(model.dtype).removeprefix("torch.")] * max(scale, 1e-6)
+        (got - expected).abs().max() <= SAME[str(precision).removeprefix("torch.")] * max(scale, 1e-6)
     )
 
 

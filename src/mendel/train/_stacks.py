@@ -29,7 +29,7 @@ class Stacked(Adapters):
         self._scale = torch.tensor(scales, device=on).repeat_interleave(torch.tensor(self.sizes, device=on))
         shape = (len(seeds), sum(self.sizes))
         computed = torch.bfloat16 if device() == "cuda" else precise
-        self._copies = torch.empty(shape, dtype=computed, device=on)
+        self._copies = torch.zeros(shape, dtype=computed, device=on)
         self._of_copies = torch.zeros_like(self._copies)
         for vector in self.vectors:
             vector.grad = torch.zeros_like(vector)
@@ -39,6 +39,7 @@ class Stacked(Adapters):
             stack = torch.nn.Parameter(copies.unflatten(1, of_one))
             stack.grad = gradients.unflatten(1, of_one)
             self._stacks.append(stack)
+        self._now: list[int] = []
         self._routing = Routing([str(student) for student in range(len(seeds))], on)
 
     def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
@@ -46,16 +47,18 @@ class Stacked(Adapters):
         import torch
 
         self._routing.stretches(stretches)
+        self._now = [student for student, _ in stretches]
         with torch.no_grad():
-            for copy, vector in zip(self._copies, self.vectors, strict=True):
-                copy.copy_(vector * self._scale)
+            for student in self._now:
+                self._copies[student].copy_(self.vectors[student] * self._scale)
 
     def collect(self) -> None:
         """The copies' gradients are added to the vectors'."""
-        for vector, gradient in zip(self.vectors, self._of_copies, strict=True):
-            assert vector.grad is not None, "it stays"
-            vector.grad.add_(gradient * self._scale)
-        self._of_copies.zero_()
+        for student in self._now:
+            own = self.vectors[student].grad
+            assert own is not None, "it stays"
+            own.add_(self._of_copies[student] * self._scale)
+            self._of_copies[student].zero_()
 
     def stepped(self, student: int) -> None:
         """They are zeros again."""

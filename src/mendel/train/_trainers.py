@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.errors import RunError
 from mendel.engine.trace import span
 from mendel.models import load_model
-from mendel.models.stacks import can_stack
+from mendel.models.stacks import adapted_layers, can_stack
 from mendel.study.schema import RecipeConfig
 from mendel.train import _checks
 from mendel.train._adapters import ADAPTER, Split, adapting, strangers, with_adapter
@@ -18,6 +18,7 @@ from mendel.train._candidate import Candidate, StudentFault
 from mendel.train._fleet import Member, decayed_names, train_together
 from mendel.train._last_block import answers_alone
 from mendel.train._layers import freeze_all_but_norms, norm_layers
+from mendel.train._order import Steps, out_of_memory
 from mendel.train._packing import can_pack
 from mendel.train._sft import build_trainer, frozen_heap, release, run
 from mendel.train._stacks import Stacked
@@ -32,7 +33,11 @@ TRAINING_FAULTS = (ValueError, RuntimeError, ArithmeticError, IndexError)
 PARTS = 16
 """A pass is cut into so many at most."""
 
-_packable: dict[tuple[str, str], bool] = {}
+_packable: dict[tuple[str, str, str], bool] = {}
+
+
+class PassTooLarge(RuntimeError):
+    """A pass had no room in memory: a smaller one may."""
 
 
 def train_candidates(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase) -> None:
@@ -61,11 +66,10 @@ def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase, 
             one.fault = fault
         return
     except TRAINING_FAULTS as error:
-        full = out_of_memory(error)
-        if len(todo) == 1 and not (full and parts < PARTS):
+        if len(todo) == 1 and not (isinstance(error, PassTooLarge) and parts < PARTS):
             _blame(todo[0], error)
             return
-        why = "not enough memory" if full else _line(error)
+        why = "not enough memory" if out_of_memory(error) else _line(error)
     else:
         if not packed:
             for one in todo:
@@ -100,7 +104,7 @@ def _train_weights(todo: Sequence[Candidate], model: PreTrainedModel, parts: int
     own = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     member = Member(one.trained, one.spec.seed, own)
     with PackedAttention(model), answers_alone(model), span("train", students=1):
-        (steps,) = train_together(model, [member], one.spec.recipe, None, parts)
+        (steps,) = _together(model, [member], one.spec.recipe, None, parts)
     with span("check and save"):
         one.take(model, steps, None)
     return True
@@ -112,8 +116,13 @@ def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: in
     if others := strangers(adapted):
         raise StudentFault("adapters_bound", f"LoRA adapts linear layers alone, and {others[0]} is none")
     names = [name for name, _ in adapted.named_parameters() if f".{ADAPTER}." in name]
-    if recipe.weight_decay and set(names) - decayed_names(adapted):
-        return False  # not as one vector
+    for name, layer in adapted_layers(adapted).items():
+        if layer is adapted.get_output_embeddings():
+            raise StudentFault("adapters_bound", f"no adapter is trained on the output layer, {name}")
+    if recipe.weight_decay and (exempt := set(names) - decayed_names(adapted)):
+        # Not one vector, then.
+        log.warning("weight decay is not for %s: TRL trains these students", min(exempt))
+        return False
     seeds = [one.spec.seed for one in todo]
     with PackedAttention(model):
         adapters = (Stacked if can_stack(adapted, ADAPTER) else Split)(adapted, seeds)
@@ -122,7 +131,7 @@ def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: in
             for one, vector in zip(todo, adapters.vectors, strict=True)
         ]
         with adapting(adapted, adapters), span("train", students=len(todo)):
-            steps = train_together(adapted, members, recipe, adapters, parts)
+            steps = _together(adapted, members, recipe, adapters, parts)
     for place, one in enumerate(todo):
         with span("check and save"):
             adapters.put(place)
@@ -130,10 +139,21 @@ def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: in
     return True
 
 
+def _together(*asked: Any) -> list[Steps]:
+    """`train_together`; raises PassTooLarge where memory ends."""
+    try:
+        return train_together(*asked)
+    except TRAINING_FAULTS as error:
+        if not out_of_memory(error):
+            raise
+        # Without the error, which holds on to the memory of the pass.
+        raise PassTooLarge(_line(error)) from None
+
+
 def _can_pack(model: PreTrainedModel, spec: StudentSpec) -> bool:
-    key = (spec.base.digest, str(model.dtype))
+    key = (spec.base.digest, str(model.dtype), spec.recipe.method)
     if key not in _packable:
-        _packable[key] = can_pack(model)
+        _packable[key] = can_pack(model, trimmed=spec.recipe.method != "lora")
         if not _packable[key]:
             log.warning("%s cannot be trained in packed passes: TRL trains its students", spec.base.ref)
     return _packable[key]
@@ -200,13 +220,6 @@ def _aim(model: Any, recipe: RecipeConfig) -> None:
             else "the model has no normalization layer with a gain to train",
         )
     freeze_all_but_norms(model, recipe)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether torch says so, of a GPU or of the machine."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _line(error: BaseException) -> str:
