@@ -268,7 +268,8 @@ def in_workers(options: argparse.Namespace) -> dict[str, Any]:
     ]
     seen = [json.loads(process.communicate()[0].splitlines()[-1]) for process in both]
     # Both begin with the same imports: the slower one's training is what there is to wait for.
-    return result(options, max(one["seconds"] for one in seen))
+    slowest = max(one["seconds"] for one in seen)
+    return {**result(options, slowest), "peak_gb": max(one["peak_gb"] for one in seen)}
 
 
 def students(options: argparse.Namespace, trainer: str) -> list[Any]:
