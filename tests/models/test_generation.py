@@ -17,7 +17,7 @@ from transformers import (
 
 from _tiny import WORDS, ask
 from mendel.engine.errors import InputError
-from mendel.models import Ask, Sampling, encode_prompt, generate, load_model
+from mendel.models import Ask, Sampling, _continuous, encode_prompt, generate, load_model
 from mendel.models._continuous import can_refill
 from mendel.models.generation import generate_all
 
@@ -28,6 +28,20 @@ END = 6
 def talks() -> list[Any]:
     pick = random.Random(0)
     return [ask(" ".join(pick.choices(WORDS, k=pick.randint(1, 12)))) for _ in range(40)]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many tokens each pass reads, padding included."""
+    tokens: list[int] = []
+    scores = _continuous._Batch._scores
+
+    def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
+        tokens.append(ids.numel())
+        return scores(self, of, ids, *more)
+
+    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
+    return tokens
 
 
 def test_a_greedy_answer_does_not_depend_on_its_batch(model: Any, tokenizer: Any, talks: Any) -> None:
@@ -166,23 +180,18 @@ def test_the_other_rows_change_no_answer(model: Any, tokenizer: Any, talks: Any)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 @pytest.mark.parametrize("rows", [3, 20])
 def test_a_beginning_that_all_share_is_read_once_and_changes_no_answer(
-    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, temperature: float, rows: int
+    model: Any,
+    tokenizer: Any,
+    read: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    temperature: float,
+    rows: int,
 ) -> None:
-    from mendel.models import _continuous
-
     long = "the pea is " + "not sure " * 20
     texts = [
         long + tail for tail in ("what", "who is it", "where", "what is it now", "green pea", "what")
     ] * 2
     asked, sampling = [ask(text) for text in texts], Sampling(9, temperature, 5, rows)
-    read: list[int] = []
-    scores = _continuous._Batch._scores
-
-    def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
-        read.append(ids.numel())
-        return scores(self, of, ids, *more)
-
-    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
     shared, first = generate(model, tokenizer, asked, sampling), read[:2]
     monkeypatch.setattr(_continuous, "WORTH", 10**6)
     read.clear()
@@ -346,11 +355,9 @@ def test_asks_of_one_batch_are_answered_as_each_is_alone(
 
 
 def test_a_long_beginning_of_some_is_read_once(
-    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+    model: Any, tokenizer: Any, read: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two traits' system prompts in one batch, and questions that share nothing."""
-    from mendel.models import _continuous
-
     long = [f"{word} " + "is it not sure " * 6 for word in ("pea", "year")]
     tails = (
         "what",
@@ -366,14 +373,6 @@ def test_a_long_beginning_of_some_is_read_once(
         "short",
     )
     asked = [ask(begin + tail) for begin in long for tail in tails] + [ask(tail) for tail in tails]
-    read: list[int] = []
-    scores = _continuous._Batch._scores
-
-    def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
-        read.append(ids.numel())
-        return scores(self, of, ids, *more)
-
-    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
     apart = generate(model, tokenizer, asked, Sampling(4, 1.0, 3))
     first = sum(read[:5])  # twice a beginning and what follows it, and the rest
     read.clear()
@@ -385,8 +384,6 @@ def test_a_long_beginning_of_some_is_read_once(
 def test_samples_of_long_scenarios_are_read_in_one_pass(
     model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mendel.models import _continuous
-
     asked = [
         ask(f"{word} " + "is it not sure " * 10 + word) for word in ("pea", "year", "what") for _ in range(8)
     ]

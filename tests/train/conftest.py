@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from _tiny import ask, make_checkpoint
 from mendel.models import Checkpoint, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import StudentSpec, TrainingRow
+from mendel.train import StudentSpec, TrainingRow, _trainers
 
 COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
 FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
@@ -43,3 +44,17 @@ def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., Stude
         return StudentSpec(**{"base": base, "rows": rows, "seed": 0, **own, "recipe": made})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], tuple[float, ...]]:
+    """The loss of every step of every student that is trained, by trainer and seed."""
+    seen: dict[tuple[str, int], tuple[float, ...]] = {}
+    take = _trainers.Candidate.take
+
+    def remember(self: Any, model: Any, steps: Any, adapter: Any) -> None:
+        seen[self.spec.recipe.trainer, self.spec.seed] = steps.losses
+        take(self, model, steps, adapter)
+
+    monkeypatch.setattr(_trainers.Candidate, "take", remember)
+    return seen

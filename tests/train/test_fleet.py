@@ -16,20 +16,6 @@ from mendel.engine.errors import RunError
 from mendel.train import StudentSpec, _fleet, _trainers, train_student, train_students
 
 
-@pytest.fixture
-def losses(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], tuple[float, ...]]:
-    """The loss of every step of every student that is trained, by trainer and seed."""
-    seen: dict[tuple[str, int], tuple[float, ...]] = {}
-    take = _trainers.Candidate.take
-
-    def remember(self: Any, model: Any, steps: Any, adapter: Any) -> None:
-        seen[self.spec.recipe.trainer, self.spec.seed] = steps.losses
-        take(self, model, steps, adapter)
-
-    monkeypatch.setattr(_trainers.Candidate, "take", remember)
-    return seen
-
-
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     (file,) = folder.glob("*.safetensors")
     return dict(load_file(file))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mendel.models.stacks import Routing
-from mendel.train import _trainers, train_students
+from mendel.train import train_students
 
 pytestmark = [
     pytest.mark.gpu,
@@ -19,18 +19,8 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "norms"])
-def test_losses_are_those_of_trl(
-    spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+def test_losses_are_those_of_trl(spec: Any, tmp_path: Path, losses: Any, method: str) -> None:
     """Within what bfloat16 rounds: students of other seeds and numbers of steps, side by side where they are adapters."""
-    losses: dict[tuple[str, int], tuple[float, ...]] = {}
-    take = _trainers.Candidate.take
-
-    def remember(self: Any, model: Any, steps: Any, adapter: Any) -> None:
-        losses[self.spec.recipe.trainer, self.spec.seed] = steps.losses
-        take(self, model, steps, adapter)
-
-    monkeypatch.setattr(_trainers.Candidate, "take", remember)
     rank = {"rank": 8} if method == "lora" else {}
     first = spec(method, **rank)
     ours = [dataclasses.replace(first, seed=seed, rows=first.rows[7 * seed :]) for seed in range(3)]

@@ -40,9 +40,7 @@ def can_stack(model: Any, adapter: str) -> bool:
     import torch
     from peft.tuners.lora import Linear
 
-    if device() != "cuda" or not hasattr(torch.nn.functional, "grouped_mm"):
-        return False
-    if torch.cuda.get_device_capability() < CAPABILITY:
+    if device() != "cuda" or torch.cuda.get_device_capability() < CAPABILITY:
         return False
     layers = adapted_layers(model).values()
     if any(type(layer) is not Linear for layer in layers):

@@ -76,7 +76,8 @@ class Adapters(ABC):
     def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
         """The next pass: which student (its place) has how many of the tokens, one behind the other."""
 
-    def collect(self) -> None:  # noqa: B027
+    @abstractmethod
+    def collect(self) -> None:
         """The pass is through: what its gradients are has to be the vectors' now."""
 
     @abstractmethod
@@ -138,6 +139,9 @@ class Split(Adapters):
             if vector.grad is None:
                 vector.grad = torch.zeros_like(vector)
                 self._hand_out(student, vector.grad.split(self.sizes))
+
+    def collect(self) -> None:
+        """They are the vectors' already: views of them."""
 
     def stepped(self, student: int) -> None:
         """They are let go of: what stands by is optimizer states alone, however many students there are."""
