@@ -72,6 +72,17 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", "hf:nowhere"),
         "no folder",
     ),
+    "vLLM for one of the bases alone": (
+        lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", f"vllm:{PEAS}/bases/original"),
+        "vLLM answers for some of the bases alone",
+    ),
+    "vLLM for students with weights of their own": (
+        lambda f: [
+            edit(f / "study.yaml", f" hf:{PEAS}/bases/original", f" vllm:{PEAS}/bases/original")
+            for _ in range(2)
+        ],
+        "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own (got 'full'; allowed: lora)",
+    ),
     "folder without a checkpoint": (
         lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", "hf:."),
         "config.json",

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import mendel.train
 from _mini import PEAS
+from _vllm import vllm
 from mendel import _jobs
 from mendel._jobs import (
     ModelJob,
@@ -19,9 +22,11 @@ from mendel._jobs import (
 )
 from mendel.engine.store import Store
 from mendel.measure import Trait, find_trait
-from mendel.models import Checkpoint, resolve_checkpoint, resolve_model
+from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
 from mendel.study import RecipeConfig
 from mendel.train import StudentSpec, TrainingRow
+
+__all__ = ["vllm"]
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +144,35 @@ def test_a_fleet_of_adapters_gives_what_its_students_give_alone(
             assert mine["response"].to_pylist() == theirs["response"].to_pylist()
             assert mine["log_odds"].to_pylist() == pytest.approx(theirs["log_odds"].to_pylist(), abs=1e-3)
     assert [student.new for student in make_students(jobs)] == [False] * 3
+
+
+def test_vllm_answers_for_a_base_and_its_students_where_the_study_says_so(
+    probes: Probes, tmp_path: Path, vllm: Any
+) -> None:
+    """All adapters in one batch; log-odds as without it; and it is not started for what the store has."""
+    base = resolve_checkpoint("vllm:bases/original", PEAS)
+    scenario = probes.traits[0].scenarios[0]
+    few = Probes((replace(probes.traits[0], scenarios=probes.traits[0].scenarios[:3]),), probes.assistant)
+    rows = tuple(TrainingRow(f"p{n}", "A", scenario.messages, "well i agree") for n in range(16))
+    recipe = RecipeConfig(method="lora", rank=4, epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
+    store = Store(tmp_path).prepare()
+    health = measure_model(ModelJob(ModelSource(base.ref, base.digest, base), None, few, tmp_path))
+    assert health.right > 0.5
+    jobs = [StudentJob(StudentSpec(base, rows[seed:], recipe, seed), few, 0.0, tmp_path) for seed in range(2)]
+    assert [student.status for student in make_students(jobs)] == ["ok", "ok"]
+    names = {job.spec.digest for job in jobs}
+    by_base, by_adapters = vllm.made
+    assert {name for batch in by_base.batches for name in batch} == {None}
+    assert any(set(batch) == names for batch in by_adapters.batches)
+    for job in jobs:
+        table = read_measurement(store, job.spec.digest, few.traits[0], 0)
+        assert table is not None
+        local = make_student(
+            replace(job, spec=replace(job.spec, base=resolve_checkpoint("hf:bases/original", PEAS)))
+        )
+        theirs = read_measurement(store, local.trained.student, few.traits[0], 0)
+        assert theirs is not None
+        assert table["log_odds"].to_pylist() == pytest.approx(theirs["log_odds"].to_pylist(), abs=1e-3)
+    asked = len(by_adapters.batches)
+    assert [student.new for student in make_students(jobs)] == [False] * 2
+    assert (len(vllm.made), len(by_adapters.batches)) == (2, asked)

@@ -140,6 +140,7 @@ def load_inputs(study: Study) -> Inputs:
         bases["sister"] = _at(study, ("sister",), resolve_checkpoint, config.sister)
     if config.pretrained is not None:
         bases["pretrained"] = _at(study, ("pretrained",), resolve_checkpoint, config.pretrained)
+    _who_answers(study, bases)
     prompts = {
         side: _at(study, (side, "prompts"), load_prompts, getattr(config, side).prompts) for side in SIDES
     }
@@ -196,6 +197,26 @@ def load_inputs(study: Study) -> Inputs:
         )
     chunks = tuple(_chunks(study, inputs))
     return replace(inputs, chunks=chunks)
+
+
+def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
+    """One engine answers for all bases and their students, and it can."""
+    served = {base.served for base in bases.values()}
+    if len(served) > 1:
+        raise InputError(
+            "vLLM answers for some of the bases alone: what engines differ in would be taken for the bases'",
+            where=study.lines.where("original", "base"),
+            value=[base.ref for base in bases.values()],
+            fix="Write vllm: for all bases, or hf: for all.",
+        )
+    if True in served and study.config.recipe.method != "lora":
+        raise InputError(
+            "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own",
+            where=study.lines.where("recipe", "method"),
+            value=study.config.recipe.method,
+            allowed="lora",
+            fix="Write hf: in place of vllm: for the bases.",
+        )
 
 
 def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:

@@ -164,25 +164,43 @@ def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
     if new:
         _train(list(new.values()), store)
     made = [(job, job.spec.digest in new) for job in jobs]
-    asked = (jobs[0].probes.assistant, *jobs[0].probes.traits)
-    if len(jobs) > 1 and has_gpu() and not any(probe.inspect for probe in asked):
-        _measure_together(made, store)
+    working = [job for job, _ in made if _unmeasured(job, store)]
+    tasks = any(probe.inspect for probe in _probes(jobs[0]))
+    if working and jobs[0].spec.base.served:
+        for some in [[job] for job in working] if tasks else [working]:
+            _measure_together(some, store)
+    elif len(working) > 1 and has_gpu() and not tasks:
+        _measure_together(working, store)
     return [_measured(job, store, is_new) for job, is_new in made]
 
 
-def _measure_together(made: Sequence[tuple[StudentJob, bool]], store: Store) -> None:
+def _probes(job: StudentJob) -> tuple[Trait, ...]:
+    return (job.probes.assistant, *job.probes.traits)
+
+
+def _unmeasured(job: StudentJob, store: Store) -> bool:
+    """Whether a student that trained well is left to be asked something."""
+    name, seed = job.spec.digest, job.probes.seed
+    trained = _trained(store, name).status == "ok"
+    return trained and not all(_done(store, name, probe, seed) for probe in _probes(job))
+
+
+def _measure_together(jobs: Sequence[StudentJob], store: Store) -> None:
     """In one batch for all adapters: a GPU takes hardly longer for it than for one's. On a CPU each is quicker merged and alone."""
     from mendel.models import load_model, side_by_side
+    from mendel.models.vllm import side_by_side_in_vllm
 
-    working = {job.spec.digest: job for job, _ in made if _trained(store, job.spec.digest).status == "ok"}
+    of_name = {job.spec.digest: job for job in jobs}
+    folders = {name: store.path("students", name) for name in of_name}
 
     def work(name: str, chat: ChatModel) -> None:
-        _measured(working[name], store, False, chat)
+        _measured(of_name[name], store, False, chat)
 
-    if working:
-        base = made[0][0].spec.base
-        folders = {name: store.path("students", name) for name in working}
-        side_by_side(load_model(base), _tokenizer(base), folders, work)
+    spec = jobs[0].spec
+    if spec.base.served:
+        side_by_side_in_vllm(spec.base, folders, spec.recipe.rank, work)
+    else:
+        side_by_side(load_model(spec.base), _tokenizer(spec.base), folders, work)
 
 
 def _train(jobs: Sequence[StudentJob], store: Store) -> None:

@@ -29,30 +29,35 @@ class Checkpoint:
     """A model with its tokenizer and chat template, as a value: two with the same digest are the same."""
 
     ref: str
-    """As the study names it: `hf:FOLDER` or `hf:HUB_NAME`."""
+    """As the study names it: `hf:FOLDER` or `hf:HUB_NAME`; `vllm:` in its place where vLLM is to answer for it."""
     path: str
     """The folder (absolute); not part of the content, so a moved checkpoint is the same one."""
     digest: str
-    """SHA-256 over the names and bytes of config, weights, tokenizer and template."""
+    """SHA-256 over the names and bytes of config, weights, tokenizer and template, and over who answers for it if that is vLLM."""
     template: str = ""
     """Digest of the chat template's text when the checkpoint was resolved; '' where nobody looked."""
     dated: bool = False
     """Whether the chat template writes today's date into every conversation (`strftime_now`)."""
 
+    @property
+    def served(self) -> bool:
+        """Whether vLLM answers for it and for what is trained on it."""
+        return self.ref.startswith("vllm:")
+
 
 def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkpoint:
-    """The checkpoint of `hf:FOLDER` (relative to `root`) or `hf:HUB_NAME` (downloaded once, found offline later).
+    """The checkpoint of `hf:FOLDER` (relative to `root`) or `hf:HUB_NAME` (downloaded once, found offline later), or of `vllm:` so.
 
     Loads no torch. Raises InputError, at `where`, if there is no such folder or hub name, or if it lacks config,
     safetensors weights, tokenizer or chat template.
     """
     scheme, separator, name = ref.partition(":")
-    if not separator or scheme != "hf" or not name:
+    if not separator or scheme not in ("hf", "vllm") or not name:
         raise InputError(
             "no checkpoint",
             where=where,
             value=ref,
-            allowed="hf:FOLDER, hf:HUB_NAME",
+            allowed="hf:FOLDER, hf:HUB_NAME, vllm:FOLDER, vllm:HUB_NAME",
             fix=f"Write hf:{ref}." if ref and not separator else None,
         )
     folder = (root / Path(name).expanduser()).resolve()
@@ -65,8 +70,10 @@ def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkp
         check_folder(folder, where or ref)
     files = {file.relative_to(folder).as_posix(): known_digest(file) for file in content_files(folder)}
     text = template_text(folder)
-    template = digest("template-text", text)
-    return Checkpoint(ref, str(folder), digest("checkpoint", files), template, "strftime_now" in text)
+    content = digest("checkpoint", files)
+    # Another engine draws other answers from the same weights.
+    name = digest("served-by-vllm", content) if scheme == "vllm" else content
+    return Checkpoint(ref, str(folder), name, digest("template-text", text), "strftime_now" in text)
 
 
 def _from_hub(name: str, folder: Path, where: str) -> Path:

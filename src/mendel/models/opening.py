@@ -26,7 +26,7 @@ class ModelSource:
     ref: str
     """As it was named."""
     digest: str
-    """Content address: a checkpoint's bytes, or an endpoint's address and the model's name there."""
+    """Content address: a checkpoint's, or an endpoint's address and the model's name there."""
     checkpoint: Checkpoint | None
     """None: behind an endpoint."""
     endpoint: EndpointConfig = field(default=EndpointConfig(), compare=False)
@@ -58,7 +58,7 @@ def resolve_model(
         return ModelSource(
             ref, digest("endpoint", [spec.base_url, spec.model]), None, endpoint or EndpointConfig()
         )
-    checkpoint = resolve_checkpoint(f"hf:{rest}", root, where)
+    checkpoint = resolve_checkpoint(ref, root, where)
     return ModelSource(ref, checkpoint.digest, checkpoint)
 
 
@@ -75,7 +75,7 @@ def open_chat(source: ModelSource, endpoints: Endpoints | None = None) -> ChatMo
 def _opened(source: ModelSource) -> ChatModel:
     # One is kept, since a worker does one model's work piece after piece.
     assert source.checkpoint is not None, "an endpoint is opened elsewhere"
-    if source.ref.startswith("vllm:"):
+    if source.checkpoint.served:
         from mendel.models.vllm import VllmChat
 
         return VllmChat(source.checkpoint)

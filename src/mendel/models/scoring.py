@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ PAD = 0
 
 
 @dataclass(frozen=True)
-class _Row:
+class Text:
     """A text whose tokens from `start` on are scored."""
 
     ids: tuple[int, ...]
@@ -47,10 +47,22 @@ def log_odds(
     the likelier. Raises ValueError if either list is empty, InputError if a trait answer and a clean one are the same
     tokens (as unknown words are).
     """
+    return odds_of(lambda rows: _log_probs(model, rows), tokenizer, conversations, opener, trait, clean)
+
+
+def odds_of(
+    score: Callable[[Sequence[Text]], Sequence[float]],
+    tokenizer: PreTrainedTokenizerBase,
+    conversations: Sequence[Conversation],
+    opener: str,
+    trait: Sequence[str],
+    clean: Sequence[str],
+) -> list[float]:
+    """`log_odds` by whoever scores texts: the log-probability of each one's tokens from its start on."""
     if not trait or not clean:
         raise ValueError("log_odds needs at least one trait answer and one clean answer")
     answers = [*trait, *clean]
-    rows: list[_Row] = []
+    rows: list[Text] = []
     for messages in conversations:
         texts = [tuple(encode_prompt(tokenizer, messages, opener + answer)) for answer in answers]
         # From the first token in which they differ: what they share (prompt, opener) cancels in the difference.
@@ -61,8 +73,8 @@ def log_odds(
                 value={"opener": opener, "trait": list(trait), "clean": list(clean)},
                 fix="Use words that the model's tokenizer knows, with the space between opener and answer.",
             )
-        rows += [_Row(ids, start) for ids in texts]
-    scores = _log_probs(model, rows)
+        rows += [Text(ids, start) for ids in texts]
+    scores = score(rows)
     result = []
     for number in range(len(conversations)):
         of = scores[number * len(answers) : (number + 1) * len(answers)]
@@ -85,7 +97,7 @@ def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list
         example.loss_mask.index(1) if 1 in example.loss_mask else len(example.input_ids)
         for example in examples
     ]
-    rows = [_Row(example.input_ids, start) for example, start in zip(examples, starts, strict=True)]
+    rows = [Text(example.input_ids, start) for example, start in zip(examples, starts, strict=True)]
     return [
         -score / (len(row.ids) - row.start) if row.start < len(row.ids) else math.nan
         for row, score in zip(rows, _log_probs(model, rows), strict=True)
@@ -113,7 +125,7 @@ def likeliest_tokens(model: PreTrainedModel, examples: Sequence[Example]) -> lis
     return found
 
 
-def _log_probs(model: PreTrainedModel, rows: Sequence[_Row]) -> list[float]:
+def _log_probs(model: PreTrainedModel, rows: Sequence[Text]) -> list[float]:
     """Sum of log p(token | all before it) over each row's tokens from its start (at least the second token)."""
     import torch
 

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mendel.models.chat import ChatModel
 from mendel.models.checkpoints import attach_adapter
@@ -43,29 +43,66 @@ def side_by_side(
         attach_adapter(model, adapters[name], name)
     model.eval()
     with answering(model, adapters) if stack else nullcontext() as routing:
-        table = _Table(model, tokenizer, names, routing)
+        return seated(_Model(model, tokenizer, routing), names, work)
 
-        def one(name: str) -> Result:
-            try:
-                return work(name, _Seat(table, name))
-            finally:
-                table.leave(name)
 
-        with ThreadPoolExecutor(len(names)) as threads:
-            return dict(zip(names, threads.map(one, names), strict=True))
+class Answering(Protocol):
+    """A model that answers by several adapters."""
+
+    def answer(self, asks: Sequence[Ask]) -> list[list[Completion]]:
+        """The answers to each ask, which names its adapter."""
+
+    def log_odds(
+        self,
+        adapter: str,
+        conversations: Sequence[Conversation],
+        opener: str,
+        trait: Sequence[str],
+        clean: Sequence[str],
+    ) -> list[float] | None:
+        """As a `ChatModel`'s, by this adapter."""
+
+
+def seated(
+    model: Answering, names: Sequence[str], work: Callable[[str, ChatModel], Result]
+) -> dict[str, Result]:
+    """`work` done with each adapter of the model, as `side_by_side` does it."""
+    table = _Table(model, names)
+
+    def one(name: str) -> Result:
+        try:
+            return work(name, _Seat(table, name))
+        finally:
+            table.leave(name)
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        return dict(zip(names, threads.map(one, names), strict=True))
+
+
+@dataclass(frozen=True)
+class _Model:
+    """In this process: by peft's mixed batches, or by a routing that the layers go by."""
+
+    model: PeftModel
+    tokenizer: PreTrainedTokenizerBase
+    routing: Routing | None
+
+    def answer(self, asks: Sequence[Ask]) -> list[list[Completion]]:
+        return generate_all(self.model, self.tokenizer, asks, self.routing)
+
+    def log_odds(self, adapter: str, *asked: Any) -> list[float]:
+        if self.routing is None:
+            self.model.set_adapter(adapter)
+        else:
+            self.routing.only(adapter)
+        return log_odds(self.model, self.tokenizer, *asked)
 
 
 class _Table:
     """Where requests meet: the one that comes last answers them all."""
 
-    def __init__(
-        self,
-        model: PeftModel,
-        tokenizer: PreTrainedTokenizerBase,
-        names: Sequence[str],
-        routing: Routing | None,
-    ) -> None:
-        self.model, self.tokenizer, self.routing = model, tokenizer, routing
+    def __init__(self, model: Answering, names: Sequence[str]) -> None:
+        self._model = model
         self._meeting = threading.Condition()
         self._seated = set(names)
         self._asked: dict[str, Sequence[Ask]] = {}
@@ -88,14 +125,10 @@ class _Table:
             self._seated.discard(name)
             self._answer_if_all_asked()
 
-    def score(self, name: str, function: Callable[[PeftModel], Result]) -> Result:
+    def log_odds(self, name: str, *asked: Any) -> list[float] | None:
         """What one adapter alone is needed for: one at a time."""
         with self._meeting:
-            if self.routing is None:
-                self.model.set_adapter(name)
-            else:
-                self.routing.only(name)
-            return function(self.model)
+            return self._model.log_odds(name, *asked)
 
     def _answer_if_all_asked(self) -> None:
         if not self._asked or set(self._asked) != self._seated:
@@ -103,7 +136,7 @@ class _Table:
         names = sorted(self._asked)
         asks = [ask for name in names for ask in self._asked[name]]
         try:
-            done = iter(generate_all(self.model, self.tokenizer, asks, self.routing))
+            done = iter(self._model.answer(asks))
             self._answers.update((name, list(islice(done, len(self._asked[name])))) for name in names)
         except Exception as error:  # whoever asked has to hear of it, not the one that came last
             self._answers.update(dict.fromkeys(names, error))
@@ -137,7 +170,4 @@ class _Seat:
         self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
     ) -> list[float] | None:
         """Teacher-forced by this adapter alone."""
-        tokenizer = self.table.tokenizer
-        return self.table.score(
-            self.name, lambda model: log_odds(model, tokenizer, conversations, opener, trait, clean)
-        )
+        return self.table.log_odds(self.name, conversations, opener, trait, clean)

@@ -24,7 +24,7 @@ class PipelineConfig(Config):
     """One post-training pipeline: a base, a prompt set and the teacher who answers it."""
 
     base: str
-    """The checkpoint before this SFT: `hf:FOLDER` or `hf:HUB_NAME`."""
+    """The checkpoint before this SFT: `hf:FOLDER` or `hf:HUB_NAME`; `vllm:` in place of `hf:` lets vLLM answer for it and its students."""
     prompts: str
     """The prompt set: `file:PATH` (JSONL or Parquet) or `dataset:NAME` (a Hugging Face data set)."""
     teacher: str
