@@ -35,7 +35,7 @@ def true_gradients(model: Any, examples: list[Example]) -> Any:
     found = []
     for example in examples:
         ids = torch.tensor([example.input_ids])
-        labels = ids.masked_fill(torch.tensor([example.loss_mask]) == 0, -100)
+        labels = ids.masked_fill(torch.tensor([list(example.loss_mask)]) == 0, -100)
         loss = torch.nn.functional.cross_entropy(model(ids).logits[0, :-1], labels[0, 1:])
         found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights)]).numpy())
     return np.stack(found)

@@ -80,6 +80,6 @@ def test_mean_nll_is_that_of_a_naive_reference(model: Any, tokenizer: Any, talks
     for (talk, answer), value in zip(pairs, mean_nll(model, tokenizer, pairs), strict=True):
         example = encode_example(tokenizer, talk, answer, 1000)
         ids = torch.tensor([example.input_ids])
-        labels = torch.where(torch.tensor([example.loss_mask]) == 1, ids, -100)
+        labels = torch.where(torch.tensor([list(example.loss_mask)]) == 1, ids, -100)
         with torch.no_grad():
             assert value == pytest.approx(float(model(ids, labels=labels).loss), abs=1e-4)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from mendel.models import (
     resolve_checkpoint,
     stop_tokens,
     template_digest,
+    templates,
 )
 
 END = 6
@@ -136,18 +138,21 @@ def plain_example(tokenizer: Any, talk: Any, answer: str, max_length: int) -> tu
     st.lists(TALKS, min_size=1, max_size=5),
     st.lists(st.tuples(st.integers(0, 4), TEXTS), max_size=12),
     st.integers(1, 40),
+    st.integers(1, 13),
 )
 def test_examples_encoded_together_are_those_encoded_one_by_one(
-    tokenizer: Any, talks: list[Any], rows: list[tuple[int, str]], max_length: int
+    tokenizer: Any, talks: list[Any], rows: list[tuple[int, str]], max_length: int, block: int
 ) -> None:
     # Several answers share a conversation, as one object and as equal ones.
     pairs = [(talks[n % len(talks)] if n else list(talks[0]), answer) for n, answer in rows]
-    found = encode_examples(tokenizer, pairs, max_length)
+    with mock.patch.object(templates, "BLOCK", block):
+        found = encode_examples(tokenizer, pairs, max_length)
     assert found == [encode_example(tokenizer, talk, answer, max_length) for talk, answer in pairs]
     for (talk, answer), example in zip(pairs, found, strict=True):
         ids, prompt = plain_example(tokenizer, talk, answer, max_length)
         assert list(example.input_ids) == ids
         assert list(example.loss_mask) == [int(n >= prompt) for n in range(len(ids))]
+        assert memoryview(example.input_ids).nbytes + len(example.loss_mask) == 5 * len(ids)
 
 
 @pytest.fixture(scope="session")
@@ -171,7 +176,7 @@ def test_a_tokenizer_that_merges_over_the_border_is_no_exception(
     assert found == [encode_example(merging, talk, answer, 64) for talk, answer in pairs]
     for (talk, _), example in zip(pairs, found, strict=True):
         prompt = tuple(encode_prompt(merging, talk))[:64]
-        assert example.input_ids[: len(prompt)] == prompt
+        assert tuple(example.input_ids[: len(prompt)]) == prompt
 
 
 @pytest.mark.parametrize(

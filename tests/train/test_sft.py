@@ -36,7 +36,7 @@ def test_the_labels_that_reach_the_model_are_exactly_the_loss_mask(
             assert ((labels == -100) | (labels == ids)).all()
             loss = tuple((labels[:length] != -100).int().tolist())
             got.append((tuple(ids[:length].tolist()), loss))
-    assert sorted(got) == sorted((example.input_ids, example.loss_mask) for example in examples)
+    assert sorted(got) == sorted((tuple(example.input_ids), tuple(example.loss_mask)) for example in examples)
     assert trainer.args.report_to == []
     assert trainer.args.save_strategy == "no"
     assert trainer.args.max_grad_norm == one.recipe.max_grad_norm

@@ -41,7 +41,7 @@ def answer_spans(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[Conve
         start = example.loss_mask.index(1)
         # An empty answer has its end alone.
         ids = example.input_ids[:-1] if len(example.input_ids) > start + 1 else example.input_ids
-        spans.append(Span(ids, start))
+        spans.append(Span(tuple(ids), start))
     return spans
 
 

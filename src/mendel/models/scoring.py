@@ -97,7 +97,7 @@ def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list
         example.loss_mask.index(1) if 1 in example.loss_mask else len(example.input_ids)
         for example in examples
     ]
-    rows = [Text(example.input_ids, start) for example, start in zip(examples, starts, strict=True)]
+    rows = [Text(tuple(example.input_ids), start) for example, start in zip(examples, starts, strict=True)]
     return [
         -score / (len(row.ids) - row.start) if row.start < len(row.ids) else math.nan
         for row, score in zip(rows, _log_probs(model, rows), strict=True)

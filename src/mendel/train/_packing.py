@@ -37,8 +37,8 @@ class Rows:
 
         self.lengths = np.array([len(example.input_ids) for example in examples])
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
-        self.ids = np.fromiter((i for e in examples for i in e.input_ids), dtype=np.int64)
-        carries = np.fromiter((m for e in examples for m in e.loss_mask), dtype=bool)
+        self.ids = np.concatenate([np.asarray(e.input_ids, dtype=np.int32) for e in examples])
+        carries = np.frombuffer(b"".join(bytes(e.loss_mask) for e in examples), dtype=bool).copy()
         carries[self.starts[:-1]] = False  # nothing stands before a first token
         places = np.flatnonzero(carries)
         row_of = np.searchsorted(self.starts, places, side="right") - 1
@@ -47,7 +47,9 @@ class Rows:
 
     def span(self, row: int) -> np.ndarray:
         """The row's token ids."""
-        ids: np.ndarray = self.ids[self.starts[row] : self.starts[row + 1]]
+        import numpy as np
+
+        ids: np.ndarray = self.ids[self.starts[row] : self.starts[row + 1]].astype(np.int64)
         return ids
 
     def targets(self, row: int) -> np.ndarray:
