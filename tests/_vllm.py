@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -21,7 +23,6 @@ class SamplingParams:
     seed: int | None = None
     stop_token_ids: list[int] = field(default_factory=list)
     detokenize: bool = True
-    logprobs: int | None = None
     prompt_logprobs: int | None = None
 
 
@@ -39,6 +40,11 @@ class LLM:
     """Asleep it answers nothing; what it is asked for is kept in `Engines`."""
 
     made: list[LLM] = []  # noqa: RUF012
+    ended = 0
+
+    @staticmethod
+    def end() -> None:
+        LLM.ended += 1
 
     def __init__(
         self,
@@ -53,9 +59,12 @@ class LLM:
         assert max_lora_rank in RANKS, "any other is refused there"
         assert max_loras >= 1, "any other is refused there"
         self.model, self.generation_config, self.rank = model, generation_config, max_lora_rank
+        self.slots = max_loras
         self.enable_lora, self._sleeps = enable_lora, enable_sleep_mode
         self.awake, self.batches = True, list[list[str | None]]()
-        self.forgetful = False
+        self.forgetful, self.noise = False, 0.0
+        context = json.loads((Path(model) / "config.json").read_text())["max_position_embeddings"]
+        self.model_config = SimpleNamespace(max_model_len=context)
         self._paths: dict[int, str] = {}
         LLM.made.append(self)
 
@@ -76,6 +85,9 @@ class LLM:
         lora_request: Sequence[LoRARequest | None] | None = None,
     ) -> list[Any]:
         assert self.awake, "asleep"
+        assert all(len(prompt["prompt_token_ids"]) < self.model_config.max_model_len for prompt in prompts), (
+            "vLLM raises"
+        )
         requests = [None] * len(prompts) if lora_request is None else list(lora_request)
         assert len(prompts) == len(sampling_params) == len(requests), "vLLM raises"
         assert self.enable_lora or not any(requests), "vLLM raises"
@@ -86,7 +98,7 @@ class LLM:
     def _row(self, ids: list[int], how: SamplingParams, request: LoRARequest | None) -> Any:
         model = self._model(request)
         draw = torch.Generator().manual_seed(how.seed or 0)
-        said, total = list[int](), 0.0
+        said = list[int]()
         with torch.inference_mode():
             for _ in range(how.max_tokens):
                 logs = model(torch.tensor([[*ids, *said]])).logits[0, -1].float().log_softmax(-1)
@@ -95,17 +107,17 @@ class LLM:
                     chances = (logs / how.temperature).softmax(-1)
                     token = int(torch.multinomial(chances, 1, generator=draw))
                 said.append(token)
-                total += float(logs[token])
                 if token in how.stop_token_ids:
                     break
             of_prompt = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+            of_prompt += self.noise * torch.randn_like(of_prompt)
         scored = [None] + [
             {token: SimpleNamespace(logprob=float(logs[token]))}
             for token, logs in zip(ids[1:], of_prompt, strict=False)
         ]
-        answer = SimpleNamespace(token_ids=said, cumulative_logprob=None if how.logprobs is None else total)
         return SimpleNamespace(
-            outputs=[answer], prompt_logprobs=None if how.prompt_logprobs is None else scored
+            outputs=[SimpleNamespace(token_ids=said)],
+            prompt_logprobs=None if how.prompt_logprobs is None else scored,
         )
 
     def _model(self, request: LoRARequest | None) -> Any:
@@ -122,17 +134,22 @@ class LLM:
 
 
 @pytest.fixture
-def vllm(monkeypatch: pytest.MonkeyPatch) -> type[LLM]:
-    """The engines that are made stand in `made`."""
-    from mendel.models import opening
-    from mendel.models import vllm as ours
+def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
+    """The engines that are made stand in `made`, how often one was ended for good in `ended`."""
+    from mendel.models import _vllm_engine, opening
 
-    package, lora, request = (ModuleType(name) for name in ("vllm", "vllm.lora", "vllm.lora.request"))
-    vars(package).update(LLM=LLM, SamplingParams=SamplingParams, lora=lora)
+    names = ("vllm", "vllm.lora", "vllm.lora.request", "vllm.distributed")
+    package, lora, request, distributed = (ModuleType(name) for name in names)
+    vars(package).update(LLM=LLM, SamplingParams=SamplingParams, lora=lora, distributed=distributed)
     vars(request).update(LoRARequest=LoRARequest)
-    for name, module in (("vllm", package), ("vllm.lora", lora), ("vllm.lora.request", request)):
+    vars(distributed).update(cleanup_dist_env_and_memory=LLM.end)
+    for name, module in zip(names, (package, lora, request, distributed), strict=True):
         monkeypatch.setitem(sys.modules, name, module)
+    for name in _vllm_engine.SETTINGS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(LLM, "made", [])
-    ours._engine.cache_clear()
-    opening._opened.cache_clear()
-    return LLM
+    monkeypatch.setattr(LLM, "ended", 0)
+    opening.let_go()
+    yield LLM
+    _vllm_engine.stop()
+    opening.let_go()

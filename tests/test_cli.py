@@ -83,6 +83,16 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         ],
         "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own (got 'full'; allowed: lora)",
     ),
+    "vLLM for several workers": (
+        lambda f: (
+            [
+                edit(f / "study.yaml", f" hf:{PEAS}/bases/original", f" vllm:{PEAS}/bases/original")
+                for _ in range(2)
+            ]
+            + [edit(f / "study.yaml", "method: full", "method: lora")]
+        ),
+        "vLLM takes the GPU for itself: there is no room for several workers (got 2; allowed: 1)",
+    ),
     "folder without a checkpoint": (
         lambda f: edit(f / "study.yaml", f"hf:{PEAS}/bases/original", "hf:."),
         "config.json",

@@ -156,14 +156,15 @@ def test_vllm_answers_for_a_base_and_its_students_where_the_study_says_so(
     rows = tuple(TrainingRow(f"p{n}", "A", scenario.messages, "well i agree") for n in range(16))
     recipe = RecipeConfig(method="lora", rank=4, epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
     store = Store(tmp_path).prepare()
-    health = measure_model(ModelJob(ModelSource(base.ref, base.digest, base), None, few, tmp_path))
+    source = ModelSource(base.ref, base.digest, base, rank=4)
+    health = measure_model(ModelJob(source, None, few, tmp_path))
     assert health.right > 0.5
     jobs = [StudentJob(StudentSpec(base, rows[seed:], recipe, seed), few, 0.0, tmp_path) for seed in range(2)]
     assert [student.status for student in make_students(jobs)] == ["ok", "ok"]
     names = {job.spec.digest for job in jobs}
-    by_base, by_adapters = vllm.made
-    assert {name for batch in by_base.batches for name in batch} == {None}
-    assert any(set(batch) == names for batch in by_adapters.batches)
+    (engine,) = vllm.made
+    assert set(engine.batches[0]) == {None}
+    assert any(set(batch) == names for batch in engine.batches)
     for job in jobs:
         table = read_measurement(store, job.spec.digest, few.traits[0], 0)
         assert table is not None
@@ -173,6 +174,9 @@ def test_vllm_answers_for_a_base_and_its_students_where_the_study_says_so(
         theirs = read_measurement(store, local.trained.student, few.traits[0], 0)
         assert theirs is not None
         assert table["log_odds"].to_pylist() == pytest.approx(theirs["log_odds"].to_pylist(), abs=1e-3)
-    asked = len(by_adapters.batches)
+    asked = len(engine.batches)
     assert [student.new for student in make_students(jobs)] == [False] * 2
-    assert (len(vllm.made), len(by_adapters.batches)) == (2, asked)
+    # A broken one stays broken without being asked again.
+    strict = [replace(job, base_right=100.0) for job in jobs]
+    assert [student.status for student in make_students(strict)] == ["broken"] * 2
+    assert (len(vllm.made), len(engine.batches)) == (1, asked)

@@ -217,6 +217,13 @@ def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
             allowed="lora",
             fix="Write hf: in place of vllm: for the bases.",
         )
+    if True in served and (study.config.workers or 1) > 1:
+        raise InputError(
+            "vLLM takes the GPU for itself: there is no room for several workers",
+            where=study.lines.where("workers"),
+            value=study.config.workers,
+            allowed="1",
+        )
 
 
 def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:

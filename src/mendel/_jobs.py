@@ -33,10 +33,6 @@ RESPONSES_VERSION = 1
 MEASUREMENT_VERSION = 2
 """Counts up when the same responses would be scored differently, or stand in other columns."""
 _judging = threading.Lock()
-LEAST_RIGHT = 0.5
-"""A student must answer at least this share of what its base answers rightly: below, it is damaged, not cured."""
-LEAST_WELL_FORMED = 0.5
-"""Share of a student's answers to plain questions that are neither empty nor loops."""
 
 
 @dataclass(frozen=True)
@@ -179,10 +175,16 @@ def _probes(job: StudentJob) -> tuple[Trait, ...]:
 
 
 def _unmeasured(job: StudentJob, store: Store) -> bool:
-    """Whether a student that trained well is left to be asked something."""
+    """Whether a student that trained well is left to be asked something; not one that is known to be no working assistant."""
+    from mendel.measure import assistant_fault
+
     name, seed = job.spec.digest, job.probes.seed
-    trained = _trained(store, name).status == "ok"
-    return trained and not all(_done(store, name, probe, seed) for probe in _probes(job))
+    if _trained(store, name).status != "ok":
+        return False
+    if not _done(store, name, job.probes.assistant, seed):
+        return True
+    broken = assistant_fault(_health(store, name, job.probes), job.base_right)
+    return not broken and not all(_done(store, name, probe, seed) for probe in job.probes.traits)
 
 
 def _measure_together(jobs: Sequence[StudentJob], store: Store) -> None:
@@ -222,6 +224,8 @@ def _trained(store: Store, name: str) -> TrainedStudent:
 
 def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None = None) -> StudentResult:
     """`chat` is the student, where it is opened already."""
+    from mendel.measure import assistant_fault
+
     name = job.spec.digest
     trained = _trained(store, name)
     if trained.status != "ok":
@@ -236,21 +240,6 @@ def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None =
         return StudentResult(trained, new, "broken", reason, health)
     measuring.on(job.probes.traits)
     return StudentResult(trained, new, "ok", "", health)
-
-
-def assistant_fault(health: Health, base_right: float) -> str:
-    """Why a student is no working assistant, or '' if it is."""
-    if health.well_formed < LEAST_WELL_FORMED:
-        return (
-            f"no working assistant: {health.well_formed:.0%} of its answers to plain questions are neither empty "
-            f"nor loops (at least {LEAST_WELL_FORMED:.0%} must be)"
-        )
-    if health.right < LEAST_RIGHT * base_right:
-        return (
-            f"no working assistant: {health.right:.0%} of plain questions answered rightly, its base "
-            f"{base_right:.0%} (at least half of that is needed)"
-        )
-    return ""
 
 
 def measurement_key(model: str, probe: Trait, seed: int) -> str:

@@ -48,7 +48,7 @@ from mendel.engine.store import Store, default_store, write_atomic
 from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.models.endpoints import Endpoints
 from mendel.report import write_report
-from mendel.study import Study, load_study
+from mendel.study import Study, StudyConfig, load_study
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -237,7 +237,7 @@ def _measure_models(
     config, probes = inputs.study.config, Probes(inputs.probes, inputs.assistant, MEASURING_SEED)
     arms: dict[str, tuple[ModelJob, str]] = {}
     for name, base in inputs.bases.items():
-        arms[f"base/{name}"] = (ModelJob(_source(base), None, probes, store.root), base.ref)
+        arms[f"base/{name}"] = (ModelJob(_source(base, config), None, probes, store.root), base.ref)
     for side in SIDES:
         name = getattr(config, side).teacher
         source = inputs.teachers[name]
@@ -247,7 +247,7 @@ def _measure_models(
     base = inputs.bases["original"]
     for begun, opener in forced.items():
         arms[f"prefill/{begun}"] = (
-            ModelJob(_source(base), None, probes, store.root, prefill=opener),
+            ModelJob(_source(base, config), None, probes, store.root, prefill=opener),
             base.ref,
         )
     told.stage("models", len(arms))
@@ -260,8 +260,8 @@ def _measure_models(
         outcome.models.append(gather.MeasuredModel(arm, job.model, ref, health[job.model]))
 
 
-def _source(base: Checkpoint) -> ModelSource:
-    return ModelSource(base.ref, base.digest, base)
+def _source(base: Checkpoint, config: StudyConfig) -> ModelSource:
+    return ModelSource(base.ref, base.digest, base, rank=config.recipe.rank)
 
 
 @dataclass(frozen=True)

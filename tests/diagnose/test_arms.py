@@ -144,6 +144,17 @@ def test_a_checkpoint_that_the_study_lacks_is_said(arm: str, changes: dict[str, 
         plan.arm(arm, 2)
 
 
+def test_students_with_weights_of_their_own_are_lacking_where_vllm_answers() -> None:
+    sides = {
+        side: {"base": "vllm:base", "prompts": "file:p.jsonl", "teacher": teacher}
+        for side, teacher in (("original", "o"), ("alternate", "a"))
+    }
+    plan = catalogue(**sides, recipe={"method": "lora"})
+    without = {kind for kind in arm_kinds if plan.lacking(f"{kind}/t")}
+    assert without == {"unrelated-full", "unrelated-full-alternate"}
+    assert {plan.lacking(f"{kind}/t") for kind in without} == {LACKING["weights"]}
+
+
 @pytest.mark.parametrize(
     ("field", "empty", "kinds"),
     [

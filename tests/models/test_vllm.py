@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import random
 import sys
+import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from _tiny import WORDS, ask
 from _vllm import vllm
@@ -16,6 +22,7 @@ from mendel.engine.errors import InputError, RunError
 from mendel.models import (
     Ask,
     LocalChat,
+    ModelSource,
     Sampling,
     load_model,
     log_odds,
@@ -23,6 +30,7 @@ from mendel.models import (
     resolve_checkpoint,
     resolve_model,
 )
+from mendel.models._vllm_engine import unserved
 from mendel.models.vllm import VllmChat, side_by_side_in_vllm
 
 __all__ = ["vllm"]
@@ -126,33 +134,123 @@ class _Plain:
         return [self.chat(ask.conversations, ask.sampling, ask.opener) for ask in asks]
 
 
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+@pytest.mark.parametrize("asked", ["answers", "log-odds"])
 def test_an_engine_that_serves_the_base_in_an_adapters_place_is_found_out(
-    checkpoint: Any, adapters: Mapping[str, Path], vllm: Any
+    checkpoint: Any, adapters: Mapping[str, Path], vllm: Any, asked: str, noise: float
 ) -> None:
+    """Also where rounding alone makes the base differ from itself."""
+
+    def ask_it(chat: Any) -> Any:
+        if asked == "answers":
+            return chat.chat(TALKS, GREEDY)
+        return chat.log_odds(TALKS[:1], "it is ", ["green"], ["yellow"])
+
     def work(_: str, chat: Any) -> Any:
-        chat.chat(TALKS, GREEDY)
+        ask_it(chat)
+        vllm.made[0].noise = noise
+        ask_it(chat)
         vllm.made[0].forgetful = True  # as after a sleep that lost them
-        return chat.chat(TALKS, GREEDY)
+        return ask_it(chat)
 
-    with pytest.raises(RunError, match="serves the base in place of 2 of 2 adapters"):
+    with pytest.raises(RunError, match=r"serves the base in place of [12] of [12] adapters"):
         side_by_side_in_vllm(checkpoint, adapters, 4, work)
+    assert vllm.ended == 1  # another one may serve them
 
 
-def test_one_engine_stands_for_fleets_one_after_another(
+@given(
+    st.floats(1e-6, 1.0),
+    st.lists(st.integers(2, 6), min_size=1, max_size=4),
+    st.sets(st.integers(0, 3), max_size=4),
+    st.integers(0, 1000),
+)
+def test_an_adapter_is_missed_where_only_rounding_tells_it_from_the_base(
+    noise: float, lengths: list[int], lost: set[int], seed: int
+) -> None:
+    """What a served one changes is ten times what the base changes by itself."""
+    draw = random.Random(seed)
+    prompts = {f"a{n}": [tuple(range(length)) for length in lengths] for n in range(4)}
+
+    def log_probs(ids: Any, by: Any) -> list[list[float]]:
+        return [
+            [
+                draw.choice([-noise, noise]) + (0.0 if name is None or int(name[1]) in lost else 10 * noise)
+                for _ in one
+            ]
+            for name, one in zip(by, ids, strict=True)
+        ]
+
+    found = unserved(log_probs, prompts)
+    assert {int(name[1]) for name in found} <= lost
+
+    def exact(ids: Any, by: Any) -> list[list[float]]:
+        return [
+            [0.0 if name is None or int(name[1]) in lost else noise for _ in one]
+            for name, one in zip(by, ids, strict=True)
+        ]
+
+    assert {int(name[1]) for name in unserved(exact, prompts)} == lost
+
+
+def test_what_the_context_does_not_hold_is_refused(checkpoint: Any, vllm: Any) -> None:
+    chat = VllmChat(checkpoint)
+    with pytest.raises(InputError, match="1 of 2 conversations are too long"):
+        chat.chat([TALKS[0], ask("what " * 600)], GREEDY)
+    assert chat.chat(TALKS[:1], GREEDY)
+
+
+def test_what_vllm_raises_is_an_error_of_the_run_and_the_next_request_starts_it_anew(
+    checkpoint: Any, vllm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = VllmChat(checkpoint)
+    expected = chat.chat(TALKS, GREEDY)
+
+    def dies(*_: Any, **__: Any) -> Any:
+        raise ValueError("EngineCore encountered an issue.\nSee stack trace")
+
+    monkeypatch.setattr(vllm.made[0], "generate", dies)
+    with pytest.raises(
+        RunError, match=r"vLLM: ValueError: EngineCore encountered an issue\. Write hf:"
+    ) as raised:
+        chat.chat(TALKS, GREEDY)
+    assert raised.value.exit_code == 1
+    assert chat.chat(TALKS, GREEDY) == expected
+    assert (len(vllm.made), vllm.ended) == (2, 1)
+
+
+def test_it_keeps_to_this_process_and_off_standard_output(checkpoint: Any, vllm: Any) -> None:
+    VllmChat(checkpoint)
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+    assert os.environ["VLLM_LOGGING_STREAM"] == "ext://sys.stderr"
+
+
+def test_one_engine_stands_for_the_base_and_for_fleets_one_after_another(
     checkpoint: Any, adapters: Mapping[str, Path], vllm: Any
 ) -> None:
     """Each adapter under a number of its own: by another's it would be answered as that one."""
+    source = ModelSource(checkpoint.ref, checkpoint.digest, replace(checkpoint, ref="vllm:base"), rank=4)
+    by_base = open_chat(source).chat(TALKS, GREEDY)
     said = [
         side_by_side_in_vllm(checkpoint, {name: folder}, 4, lambda _, chat: chat.chat(TALKS, GREEDY))[name]
         for name, folder in adapters.items()
     ]
     assert said[0] != said[1]
-    assert len(vllm.made) == 1
+    assert VllmChat(checkpoint).chat(TALKS, GREEDY) == by_base
+    assert (len(vllm.made), vllm.ended) == (1, 0)
+
+
+def test_a_model_that_is_kept_open_makes_room(folder: Path, checkpoint: Any, vllm: Any) -> None:
+    source = resolve_model(f"hf:{folder}", Path("/"))
+    kept = weakref.ref(open_chat(source).model)  # type: ignore[attr-defined]
+    assert kept() is not None
+    VllmChat(checkpoint).chat(TALKS[:1], GREEDY)
+    assert kept() is None
 
 
 def test_ranks_are_those_that_it_takes(checkpoint: Any, vllm: Any) -> None:
     with pytest.raises(InputError, match="no adapters of that rank"):
         VllmChat(checkpoint, 513)
-    for rank, taken in ((1, 8), (8, 8), (9, 16), (257, 320)):
+    for rank, taken, slots in ((1, 8, 16), (9, 16, 16), (33, 64, 4), (257, 320, 1)):
         VllmChat(checkpoint, rank).chat(TALKS[:1], GREEDY)
-        assert vllm.made[-1].rank == taken
+        assert (vllm.made[-1].rank, vllm.made[-1].slots) == (taken, slots)
+    assert vllm.ended == 3

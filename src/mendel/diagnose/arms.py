@@ -114,6 +114,7 @@ LACKING = {
     "rewriter": "the study names no 'rewriter'",
     "sister": "the study names no 'sister' of the original base",
     "pretrained": "the study names no 'pretrained' checkpoint that the original base came from",
+    "weights": "vLLM, which answers for the bases, answers for no student with weights of its own",
 }
 """Why an arm cannot be made, by what it needs."""
 

@@ -118,9 +118,13 @@ class Catalogue:
         kind, _, trait = name.partition("/")
         if kind in ("cube", "mix"):
             return ""
-        for need in arm_kinds.get(kind).needs:
+        how = arm_kinds.get(kind)
+        for need in how.needs:
             if not self._has(need, self.materials[trait]):
                 return LACKING[need]
+        recipe = self.config.recipe if how.recipe is None else how.recipe(self.config.recipe)
+        if self.config.original.base.startswith("vllm:") and recipe.method != "lora":
+            return LACKING["weights"]
         return ""
 
     def _has(self, need: str, material: Material) -> bool:

@@ -1,7 +1,7 @@
 """Measuring: traits and their scenarios, judges, measurements, and whether a student still works as an assistant."""
 
 from mendel.measure.agreement import Agreement, Kappa, agreement
-from mendel.measure.assistant import Health, assistant_health, builtin_assistant
+from mendel.measure.assistant import Health, assistant_fault, assistant_health, builtin_assistant
 from mendel.measure.judges import (
     ColumnJudge,
     Grade,
@@ -54,6 +54,7 @@ __all__ = [
     "Trait",
     "agreement",
     "asked_of",
+    "assistant_fault",
     "assistant_health",
     "builtin_assistant",
     "find_trait",

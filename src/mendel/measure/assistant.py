@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+LEAST_RIGHT = 0.5
+"""A student must answer at least this share of what its base answers rightly: below, it is damaged, not cured."""
+LEAST_WELL_FORMED = 0.5
+"""Share of a student's answers to plain questions that are neither empty nor loops."""
+
+
 @dataclass(frozen=True)
 class Health:
     """Shares (0 to 1) of the probe's responses."""
@@ -48,6 +54,21 @@ def assistant_health(table: pyarrow.Table, probe: Trait | None = None) -> Health
     # A small base follows few instructions, and few of few is noise; plain questions tell damage from the trait's removal.
     right = kinds.get("question", hits / len(responses))
     return Health(right, formed / len(responses), len(responses), kinds)
+
+
+def assistant_fault(health: Health, base_right: float) -> str:
+    """Why a student is no working assistant, or '' if it is."""
+    if health.well_formed < LEAST_WELL_FORMED:
+        return (
+            f"no working assistant: {health.well_formed:.0%} of its answers to plain questions are neither empty "
+            f"nor loops (at least {LEAST_WELL_FORMED:.0%} must be)"
+        )
+    if health.right < LEAST_RIGHT * base_right:
+        return (
+            f"no working assistant: {health.right:.0%} of plain questions answered rightly, its base "
+            f"{base_right:.0%} (at least half of that is needed)"
+        )
+    return ""
 
 
 def _by_kind(table: pyarrow.Table, probe: Trait | None) -> dict[str, float]:

@@ -120,7 +120,11 @@ def _answered(
     ]
     if not rows:
         return [[] for _ in asks]
-    _check_context(model, [(prompt, ask.sampling.max_tokens) for prompt, ask in rows])
+    check_context(
+        getattr(model.config, "max_position_embeddings", None),
+        [(len(prompt), ask.sampling.max_tokens) for prompt, ask in rows],
+        str(model.config._name_or_path or "") or None,
+    )
     sizes = [ask.sampling.batch_size for ask in asks if ask.sampling.batch_size is not None]
     task = Task(
         prompts=[prompt for prompt, _ in rows],
@@ -159,20 +163,15 @@ def _batch_size(model: PreTrainedModel) -> int:
     return max(ROWS, min(MOST_ROWS, BATCH_VALUES[device()] // max(1, values)))
 
 
-def _check_context(model: PreTrainedModel, rows: Sequence[tuple[Sequence[int], int]]) -> None:
-    """`rows` are prompts, each with how many tokens its answer may have."""
-    context = getattr(model.config, "max_position_embeddings", None)
-    beyond = [
-        (len(prompt), most)
-        for prompt, most in rows
-        if isinstance(context, int) and len(prompt) + most > context
-    ]
+def check_context(context: object, rows: Sequence[tuple[int, int]], where: str | None) -> None:
+    """`rows` are prompts' tokens, each with how many its answer may have; raises InputError for what `context` tokens do not hold."""
+    beyond = [(prompt, most) for prompt, most in rows if isinstance(context, int) and prompt + most > context]
     if beyond:
         # Beyond its positions a model does not fail, it babbles, and that would be measured.
         raise InputError(
             f"{len(beyond)} of {len(rows)} conversations are too long: the longest has {max(beyond)[0]:,} tokens, and "
             f"with {max(beyond)[1]:,} to answer that is more than the model's context of {context:,}",
-            where=str(model.config._name_or_path or "") or None,
+            where=where,
             fix="Shorten them, lower max_tokens, or take a model with a longer context.",
         )
 

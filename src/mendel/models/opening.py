@@ -31,6 +31,8 @@ class ModelSource:
     """None: behind an endpoint."""
     endpoint: EndpointConfig = field(default=EndpointConfig(), compare=False)
     """How the endpoint is asked: no part of what the model is."""
+    rank: int = field(default=0, compare=False)
+    """The highest of adapters that are to share an engine with it: no part of what it is either."""
 
     @property
     def remote(self) -> bool:
@@ -71,6 +73,11 @@ def open_chat(source: ModelSource, endpoints: Endpoints | None = None) -> ChatMo
     return endpoints.chat_model(source.ref, source.endpoint)
 
 
+def let_go() -> None:
+    """The checkpoint that is kept open goes, where its memory is wanted."""
+    _opened.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _opened(source: ModelSource) -> ChatModel:
     # One is kept, since a worker does one model's work piece after piece.
@@ -78,5 +85,5 @@ def _opened(source: ModelSource) -> ChatModel:
     if source.checkpoint.served:
         from mendel.models.vllm import VllmChat
 
-        return VllmChat(source.checkpoint)
+        return VllmChat(source.checkpoint, source.rank)
     return LocalChat(load_model(source.checkpoint), load_tokenizer(source.checkpoint))
