@@ -150,6 +150,7 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
     monkeypatch.setattr(LLM, "made", [])
     monkeypatch.setattr(LLM, "ended", 0)
     opening.let_go()
+    opening._served.cache_clear()
     yield LLM
     _vllm_engine.stop()
-    opening.let_go()
+    opening._served.cache_clear()

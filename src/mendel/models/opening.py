@@ -67,7 +67,7 @@ def resolve_model(
 def open_chat(source: ModelSource, endpoints: Endpoints | None = None) -> ChatModel:
     """The model, ready to answer; raises InputError if it cannot be loaded, ValueError for an endpoint without `endpoints`."""
     if source.checkpoint is not None:
-        return _opened(source)
+        return _served(source) if source.checkpoint.served else _opened(source)
     if endpoints is None:
         raise ValueError(f"{source.ref} is asked from the main process alone")
     return endpoints.chat_model(source.ref, source.endpoint)
@@ -82,8 +82,13 @@ def let_go() -> None:
 def _opened(source: ModelSource) -> ChatModel:
     # One is kept, since a worker does one model's work piece after piece.
     assert source.checkpoint is not None, "an endpoint is opened elsewhere"
-    if source.checkpoint.served:
-        from mendel.models.vllm import VllmChat
-
-        return VllmChat(source.checkpoint, source.rank)
     return LocalChat(load_model(source.checkpoint), load_tokenizer(source.checkpoint))
+
+
+@lru_cache(maxsize=4)
+def _served(source: ModelSource) -> ChatModel:
+    # No model: its engine, which the others share, is another's matter.
+    from mendel.models.vllm import VllmChat
+
+    assert source.checkpoint is not None, "an endpoint is opened elsewhere"
+    return VllmChat(source.checkpoint, source.rank)
