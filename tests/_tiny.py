@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mendel.models import Checkpoint
 
 WORDS = [
     "is",
@@ -91,6 +95,26 @@ def make_checkpoint(
         model.model.norm.weight.data.zero_()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_adapter(checkpoint: Checkpoint, folder: Path, seed: int, rank: int = 4) -> Path:
+    """Writes a random adapter of all linear layers, which differs much from its base and from those of other seeds."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from mendel.models import load_model
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=32,
+        target_modules="all-linear",
+        init_lora_weights=False,
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        get_peft_model(load_model(checkpoint), config).save_pretrained(str(folder))
     return folder
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -39,8 +39,8 @@ class LoRARequest:
 class LLM:
     """Asleep it answers nothing; what it is asked for is kept in `Engines`."""
 
-    made: list[LLM] = []  # noqa: RUF012
-    ended = 0
+    made: ClassVar[list[LLM]] = []
+    ended: ClassVar[int] = 0
 
     @staticmethod
     def end() -> None:

@@ -44,6 +44,11 @@ class Probes:
     assistant: Trait
     seed: int = 0
 
+    @property
+    def all(self) -> tuple[Trait, ...]:
+        """The assistant's first: who fails it is measured on no trait."""
+        return (self.assistant, *self.traits)
+
 
 @dataclass(frozen=True)
 class RolloutJob:
@@ -123,8 +128,7 @@ def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
     from mendel.models import open_chat
 
     store = Store(job.store)
-    probes = (job.probes.assistant, *job.probes.traits)
-    open_ = [probe for probe in probes if not _done(store, job.model, probe, job.probes.seed)]
+    open_ = [probe for probe in job.probes.all if not _done(store, job.model, probe, job.probes.seed)]
     if open_:
         answering = chat or open_chat(job.source)
         waiting: Waiting | None = None
@@ -161,17 +165,13 @@ def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
         _train(list(new.values()), store)
     made = [(job, job.spec.digest in new) for job in jobs]
     working = [job for job, _ in made if _unmeasured(job, store)]
-    tasks = any(probe.inspect for probe in _probes(jobs[0]))
+    tasks = any(probe.inspect for probe in jobs[0].probes.all)
     if working and jobs[0].spec.base.served:
         for some in [[job] for job in working] if tasks else [working]:
             _measure_together(some, store)
     elif len(working) > 1 and has_gpu() and not tasks:
         _measure_together(working, store)
     return [_measured(job, store, is_new) for job, is_new in made]
-
-
-def _probes(job: StudentJob) -> tuple[Trait, ...]:
-    return (job.probes.assistant, *job.probes.traits)
 
 
 def _unmeasured(job: StudentJob, store: Store) -> bool:
@@ -232,7 +232,7 @@ def _measured(job: StudentJob, store: Store, new: bool, chat: ChatModel | None =
         return StudentResult(trained, new, trained.status, trained.reason, None)
     measuring = _Measuring(job, store, chat)
     if not _done(store, name, job.probes.assistant, job.probes.seed):
-        measuring.ask((job.probes.assistant, *job.probes.traits))
+        measuring.ask(job.probes.all)
     measuring.on((job.probes.assistant,))
     health = _health(store, name, job.probes)
     reason = assistant_fault(health, job.base_right)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from _tiny import WORDS, ask
+from _tiny import WORDS, ask, make_adapter
 from mendel.engine.errors import RunError
 from mendel.models import LocalChat, Sampling, attach_adapter, load_model, log_odds, side_by_side, together
 from mendel.models.chat import ChatModel
@@ -23,17 +23,10 @@ SAMPLED = Sampling(6, 1.0, 3)
 @pytest.fixture(scope="module")
 def adapters(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Three that differ much from the base and from each other."""
-    from peft import LoraConfig, get_peft_model
-
-    found = {}
-    for seed, name in enumerate(("one", "two", "three")):
-        torch.manual_seed(seed)
-        config = LoraConfig(
-            r=4, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
-        )
-        found[name] = tmp_path_factory.mktemp(name)
-        get_peft_model(load_model(checkpoint), config).save_pretrained(str(found[name]))
-    return found
+    return {
+        name: make_adapter(checkpoint, tmp_path_factory.mktemp(name), seed)
+        for seed, name in enumerate(("one", "two", "three"))
+    }
 
 
 @pytest.fixture(params=["peft", "stacked"], autouse=True)

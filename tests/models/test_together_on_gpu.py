@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from _tiny import WORDS, ask
+from _tiny import WORDS, ask, make_adapter
 from mendel.models import LocalChat, Sampling, load_model, side_by_side
 from mendel.models.chat import ChatModel
 from mendel.models.stacks import Routing
@@ -23,8 +23,6 @@ def test_adapters_answer_side_by_side_as_they_do_alone(
     checkpoint: Any, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for tokens between which bfloat16 cannot decide."""
-    from peft import LoraConfig, get_peft_model
-
     passes: list[int] = []
     product = Routing.product
 
@@ -33,14 +31,10 @@ def test_adapters_answer_side_by_side_as_they_do_alone(
         return product(self, tokens, stack)
 
     monkeypatch.setattr(Routing, "product", watch)
-    folders = {}
-    for seed, name in enumerate(("one", "two", "three")):
-        torch.manual_seed(seed)
-        config = LoraConfig(
-            r=8, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
-        )
-        folders[name] = tmp_path / name
-        get_peft_model(load_model(checkpoint), config).save_pretrained(str(folders[name]))
+    folders = {
+        name: make_adapter(checkpoint, tmp_path / name, seed, rank=8)
+        for seed, name in enumerate(("one", "two", "three"))
+    }
 
     def work(_: str, chat: ChatModel) -> list[str]:
         answers = chat.chat([ask(f"what {word} is the pea") for word in WORDS], Sampling(3, 0.0, 0))

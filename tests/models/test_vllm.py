@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _tiny import WORDS, ask
+from _tiny import WORDS, ask, make_adapter
 from _vllm import vllm
 from mendel.engine.errors import InputError, RunError
 from mendel.models import (
@@ -40,17 +39,10 @@ GREEDY = Sampling(5, 0.0, 0)
 
 @pytest.fixture(scope="module")
 def adapters(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from peft import LoraConfig, get_peft_model
-
-    found = {}
-    for seed, name in enumerate(("one", "two")):
-        torch.manual_seed(seed)
-        config = LoraConfig(
-            r=4, lora_alpha=32, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
-        )
-        found[name] = tmp_path_factory.mktemp(name)
-        get_peft_model(load_model(checkpoint), config).save_pretrained(str(found[name]))
-    return found
+    return {
+        name: make_adapter(checkpoint, tmp_path_factory.mktemp(name), seed)
+        for seed, name in enumerate(("one", "two"))
+    }
 
 
 def test_without_vllm_it_is_said_what_to_do(checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,7 +233,10 @@ def test_one_engine_stands_for_the_base_and_for_fleets_one_after_another(
 
 def test_a_model_that_is_kept_open_makes_room(folder: Path, checkpoint: Any, vllm: Any) -> None:
     source = resolve_model(f"hf:{folder}", Path("/"))
-    kept = weakref.ref(open_chat(source).model)  # type: ignore[attr-defined]
+    opened = open_chat(source)
+    assert isinstance(opened, LocalChat)
+    kept = weakref.ref(opened.model)
+    del opened
     assert kept() is not None
     VllmChat(checkpoint).chat(TALKS[:1], GREEDY)
     assert kept() is None

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from _tiny import ask, make_checkpoint
 from mendel.models import Checkpoint, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import StudentSpec, TrainingRow, _trainers
+from mendel.train import StudentSpec, TrainingRow, _fleet, _trainers
 
 COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
 FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
@@ -58,3 +59,21 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], tuple[float
 
     monkeypatch.setattr(_trainers.Candidate, "take", remember)
     return seen
+
+
+@pytest.fixture
+def diverge(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """From now on the student of that seed is lost after its second step: its weights are no numbers."""
+
+    def from_now_on(seed: int) -> None:
+        step = _fleet._Course.step
+
+        def wreck(self: Any, loss: float) -> None:
+            step(self, loss)
+            if self.member.seed == seed and len(self.losses) == 2:
+                with torch.no_grad():
+                    self.weights[0].fill_(torch.nan)
+
+        monkeypatch.setattr(_fleet._Course, "step", wreck)
+
+    return from_now_on

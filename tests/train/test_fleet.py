@@ -99,20 +99,10 @@ def test_side_by_side_each_student_is_what_it_is_alone(
 
 
 @pytest.mark.usefixtures("routing")
-def test_a_student_that_diverges_fails_alone(
-    spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_student_that_diverges_fails_alone(spec: Any, tmp_path: Path, diverge: Any) -> None:
     specs = several(spec, 3)
     trained(specs, tmp_path / "undisturbed")
-    step = _fleet._Course.step
-
-    def wreck(self: Any, loss: float) -> None:
-        step(self, loss)
-        if self.member.seed == 1 and len(self.losses) == 2:
-            with torch.no_grad():
-                self.weights[0].fill_(torch.nan)
-
-    monkeypatch.setattr(_fleet._Course, "step", wreck)
+    diverge(1)
     students = trained(specs, tmp_path / "one lost")
     assert [student.status for student in students] == ["ok", "failed", "ok"]
     assert "not finite" in students[1].reason

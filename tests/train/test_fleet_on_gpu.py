@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mendel.models.stacks import Routing
-from mendel.train import _fleet, train_students
+from mendel.train import train_students
 
 pytestmark = [
     pytest.mark.gpu,
@@ -53,21 +53,13 @@ def test_adapters_go_through_grouped_products(
 
 
 def test_a_student_that_diverges_among_grouped_products_fails_alone(
-    spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch
+    spec: Any, tmp_path: Path, losses: Any, diverge: Any
 ) -> None:
     """One product is taken for all; what is not a number stays in its own rows of it."""
     specs = [dataclasses.replace(spec("lora", rank=8), seed=seed) for seed in range(3)]
     train_students([(one, tmp_path / f"undisturbed{one.seed}") for one in specs])
     undisturbed = dict(losses)
-    step = _fleet._Course.step
-
-    def wreck(self: Any, loss: float) -> None:
-        step(self, loss)
-        if self.member.seed == 1 and len(self.losses) == 2:
-            with torch.no_grad():
-                self.weights[0].fill_(torch.nan)
-
-    monkeypatch.setattr(_fleet._Course, "step", wreck)
+    diverge(1)
     students = train_students([(one, tmp_path / f"one_lost{one.seed}") for one in specs])
     assert [student.status for student in students] == ["ok", "failed", "ok"]
     assert "not finite" in students[1].reason

@@ -49,10 +49,10 @@ def side_by_side(
 class Answering(Protocol):
     """A model that answers by several adapters."""
 
-    def answer(self, asks: Sequence[Ask]) -> list[list[Completion]]:
+    def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
         """The answers to each ask, which names its adapter."""
 
-    def log_odds(
+    def log_odds_by(
         self,
         adapter: str,
         conversations: Sequence[Conversation],
@@ -60,7 +60,7 @@ class Answering(Protocol):
         trait: Sequence[str],
         clean: Sequence[str],
     ) -> list[float] | None:
-        """As a `ChatModel`'s, by this adapter."""
+        """A `ChatModel`'s log-odds, by this adapter."""
 
 
 def seated(
@@ -87,10 +87,10 @@ class _Model:
     tokenizer: PreTrainedTokenizerBase
     routing: Routing | None
 
-    def answer(self, asks: Sequence[Ask]) -> list[list[Completion]]:
+    def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
         return generate_all(self.model, self.tokenizer, asks, self.routing)
 
-    def log_odds(self, adapter: str, *asked: Any) -> list[float]:
+    def log_odds_by(self, adapter: str, *asked: Any) -> list[float]:
         if self.routing is None:
             self.model.set_adapter(adapter)
         else:
@@ -128,7 +128,7 @@ class _Table:
     def log_odds(self, name: str, *asked: Any) -> list[float] | None:
         """What one adapter alone is needed for: one at a time."""
         with self._meeting:
-            return self._model.log_odds(name, *asked)
+            return self._model.log_odds_by(name, *asked)
 
     def _answer_if_all_asked(self) -> None:
         if not self._asked or set(self._asked) != self._seated:
@@ -136,7 +136,7 @@ class _Table:
         names = sorted(self._asked)
         asks = [ask for name in names for ask in self._asked[name]]
         try:
-            done = iter(self._model.answer(asks))
+            done = iter(self._model.chat_all(asks))
             self._answers.update((name, list(islice(done, len(self._asked[name])))) for name in names)
         except Exception as error:  # whoever asked has to hear of it, not the one that came last
             self._answers.update(dict.fromkeys(names, error))

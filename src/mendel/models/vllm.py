@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +28,7 @@ _numbers = itertools.count(1)
 
 
 class VllmChat:
-    """Answers conversations; fulfils `ChatModel` and `AnswersTogether`. Raises InputError where vLLM is not installed.
+    """Answers conversations; fulfils `ChatModel`, `AnswersTogether` and `Answering`. Raises InputError where vLLM is not installed.
 
     Its engine starts with the first request and sleeps between requests: the GPU is whoever's needs it then.
     """
@@ -172,20 +171,7 @@ def side_by_side_in_vllm(
     """As `mendel.models.side_by_side`, by adapters of that rank at most, served by vLLM."""
     chat = VllmChat(checkpoint, rank)
     chat.bind(adapters)
-    return seated(_Served(chat), list(adapters), work)
-
-
-@dataclass(frozen=True)
-class _Served:
-    """Answers by the adapters that were bound."""
-
-    chat: VllmChat
-
-    def answer(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        return self.chat.chat_all(asks)
-
-    def log_odds(self, adapter: str, *asked: Any) -> list[float]:
-        return self.chat.log_odds_by(adapter, *asked)
+    return seated(chat, list(adapters), work)
 
 
 def _own_log_probs(row: Any, ids: Sequence[int], start: int) -> list[float]:
