@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from mendel.engine.errors import MendelError, RunError
+from mendel.engine.errors import InputError, MendelError, RunError
 from mendel.models.checkpoints import device
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
@@ -38,9 +38,9 @@ def import_vllm() -> Any:
 
 
 def rank_for(rank: int) -> int:
-    """The lowest that vLLM takes for adapters of that rank (0: none); raises ValueError for a higher one than it takes."""
+    """The lowest that vLLM takes for adapters of that rank (0: none); raises InputError for a higher one than it takes."""
     if rank > RANKS[-1]:
-        raise ValueError(f"at most {RANKS[-1]}")
+        raise InputError("vLLM serves no adapters of that rank", value=rank, allowed=f"at most {RANKS[-1]}")
     return min(taken for taken in RANKS if rank <= taken) if rank else 0
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, RunError
-from mendel.models._vllm_engine import RANKS, awake, import_vllm, rank_for, unserved
+from mendel.models._vllm_engine import awake, import_vllm, rank_for, unserved
 from mendel.models.chat import ChatModel
 from mendel.models.checkpoints import Checkpoint, load_tokenizer
 from mendel.models.generation import Ask, Completion, Sampling, check_context, completion_of
@@ -43,10 +43,6 @@ class VllmChat:
                 where=checkpoint.ref,
                 fix=f"Install it on a machine with a GPU (pip install vllm), or write hf:{checkpoint.ref.partition(':')[2]}.",
             ) from error
-        if rank > RANKS[-1]:
-            raise InputError(
-                "vLLM serves no adapters of that rank", value=rank, allowed=f"at most {RANKS[-1]}"
-            )
         self.digest = checkpoint.digest
         self._checkpoint, self._rank = checkpoint, rank_for(rank)
         self._tokenizer = load_tokenizer(checkpoint)
