@@ -32,7 +32,7 @@ from mendel.models import (
     side_by_side,
 )
 from mendel.models.chat import ChatModel
-from mendel.models.checkpoints import attach_adapter
+from mendel.models.local.loading import attach_adapter
 
 
 def main() -> None:

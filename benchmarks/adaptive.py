@@ -36,11 +36,11 @@ from mendel.diagnose import (
     next_request,
     reach_verdict,
 )
-from mendel.diagnose._intervals import Estimate
 from mendel.diagnose.adaptive import Request
 from mendel.diagnose.contrasts import Weights
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.findings import FAMILY_ERROR
+from mendel.diagnose.stats.intervals import Estimate
 from mendel.diagnose.verdict import Verdict
 from mendel.study import StudyConfig
 

@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mendel.engine.budget import Budget
+from mendel.models.chat import Sampling
 from mendel.models.endpoints import Endpoints
-from mendel.models.generation import Sampling
 from mendel.study.schema import EndpointConfig
 
 STUB = Path(__file__).parents[1] / "tests" / "models" / "endpoints" / "chaos.py"

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 
 from mendel.models import encode_prompt, load_model, load_tokenizer, resolve_checkpoint, stop_tokens
-from mendel.models._batches import by_length
-from mendel.models._continuous import Task, can_refill, continuous_answers
-from mendel.models._plain import plain_answers
-from mendel.models._sampling import uniform_numbers
+from mendel.models.local.batches import by_length
+from mendel.models.local.continuous import Task, can_refill, continuous_answers
+from mendel.models.local.plain import plain_answers
+from mendel.models.local.sampling import uniform_numbers
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINT = "hf:examples/smollm2/work/smollm2"

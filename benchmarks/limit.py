@@ -27,15 +27,15 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from mendel import _jobs
-from mendel._inputs import Inputs, load_inputs
-from mendel._jobs import Probes, StudentJob
 from mendel.data.prompts import Message
 from mendel.engine.store import Store
-from mendel.engine.tables import read_table
 from mendel.models import Checkpoint, Example, encode_example, encode_prompt, load_tokenizer
+from mendel.results.tables import read_table
 from mendel.study import load_study
 from mendel.train import StudentSpec, TrainingRow
+from mendel.workflow import jobs as _jobs
+from mendel.workflow.inputs import Inputs, load_inputs
+from mendel.workflow.jobs import Probes, StudentJob
 
 ARM = "cube/OOO"
 MARK = 0.4
@@ -54,9 +54,9 @@ BURST = 0.004
 STAGES = {
     "mendel.train:train_student": "around training",
     "mendel.train:train_students": "around training",
-    "mendel.train._trainers:train_together": "train",
+    "mendel.train.trainers.registry:train_together": "train",
     "trl:SFTTrainer.train": "train",
-    "mendel.train._inspect:look": "check",
+    "mendel.train.observe:look": "check",
     "transformers:AutoModelForCausalLM.from_pretrained": "load and read back",
     "transformers:AutoTokenizer.from_pretrained": "read tokenizer",
     "mendel.engine.store:sync": "wait for the disk",

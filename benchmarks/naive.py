@@ -31,18 +31,18 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from mendel._catalogue import build_catalogue, flag_prompts
-from mendel._inputs import SIDES, Inputs, load_inputs
-from mendel._judging import rollout_scores
-from mendel._rounds import looks, mix_shares, trait_facts
-from mendel._run import openers
+from mendel.commands.run import openers
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Arm, Catalogue, Design, diagnose
-from mendel.engine import tables
 from mendel.measure import Generation, Trait, grade
 from mendel.measure.loops import well_formed
 from mendel.models import Checkpoint
+from mendel.results import tables
 from mendel.study import RecipeConfig, load_study
+from mendel.workflow.flagging import build_catalogue, flag_prompts
+from mendel.workflow.inputs import SIDES, Inputs, load_inputs
+from mendel.workflow.judging import rollout_scores
+from mendel.workflow.rounds import looks, mix_shares, trait_facts
 
 ROLLOUTS_BATCH = 64
 ANSWERS_BATCH = 128

@@ -161,7 +161,7 @@ def timed_run(folder: Path, store: Path) -> dict[str, float]:
 def rewritten(store: Path, elsewhere: Path) -> tuple[float, float]:
     """CPU and wall seconds of writing all of a store's students and their answers again, and of what workers read back."""
     from mendel.engine.store import Store
-    from mendel.engine.tables import read_table
+    from mendel.results.tables import read_table
 
     shelf = Store(elsewhere).prepare()
     content = {
@@ -184,13 +184,13 @@ def rewritten(store: Path, elsewhere: Path) -> tuple[float, float]:
 
 def measure_plan(store: Path) -> list[Figure]:
     """The plan of `peas` with seeds for 10,000 students, speed known; the rollouts are made if the store lacks them."""
-    from mendel import _plan
-    from mendel._inputs import load_inputs
-    from mendel._jobs import RolloutJob, roll_out
-    from mendel._plan import Plan
-    from mendel._speed import Speed
+    from mendel.commands import plan as _plan
+    from mendel.commands.plan import Plan
     from mendel.engine.store import Store
     from mendel.study import load_study
+    from mendel.workflow.inputs import load_inputs
+    from mendel.workflow.jobs import RolloutJob, roll_out
+    from mendel.workflow.speed import Speed
 
     shelf, study = Store(store).prepare(), load_study("peas")
     for chunk in load_inputs(study).chunks:
@@ -254,7 +254,7 @@ def measure_statistics(store: Path) -> list[Figure]:
 
 def arm_levels() -> tuple[dict[str, float], dict[str, str]]:
     """A teacher's trait: the rate of every arm that three traits can have; and the cube."""
-    from mendel.diagnose.arms import arm_kinds
+    from mendel.design.arms.kinds import arm_kinds
 
     cube = {corner: f"cube/{corner}" for corner in map("".join, product("OA", repeat=3))}
     arms = {arm: 0.9 if corner[2] == "O" else 0.05 for corner, arm in cube.items()}

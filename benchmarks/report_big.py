@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mendel.engine.tables import read_table, schema, table, write_table
+from mendel.results.tables import read_table, schema, table, write_table
 
 TRAITS = ("date_confusion", "blackmail", "negative_emotion")
 CORNERS = tuple(map("".join, product("OA", repeat=3)))

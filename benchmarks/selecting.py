@@ -22,8 +22,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from mendel.data._records import read_records
 from mendel.data.prompts import Message
+from mendel.data.records import read_records
 from mendel.data.selectors import Answer, Candidate, Context, Contrast, select
 from mendel.engine.store import Store
 from mendel.models import load_tokenizer, resolve_checkpoint

@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from mendel.diagnose._panel import Panel
 from mendel.diagnose.contrasts import CORNERS
+from mendel.diagnose.stats.panel import Panel
 
 Floats = NDArray[np.float64]
 

@@ -18,9 +18,9 @@ from causes import BORDER
 from scipy.special import stdtr
 from simulated import CUBE, Floats, Simulator, World
 
-from mendel.diagnose._intervals import Fit
+from mendel.design.catalogue import STAR
 from mendel.diagnose.contrasts import combine
-from mendel.diagnose.design import STAR
+from mendel.diagnose.stats.intervals import Fit
 
 DIVISORS = (3, 5, 9, 21)
 SEEDS = (2, 3, 4)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mendel.diagnose._panel import Panel
+from mendel.diagnose.stats.panel import Panel
 from mendel.diagnose.virulence import ShareStudent, assess, compare
 
 Floats = NDArray[np.float64]

@@ -136,7 +136,8 @@ class LLM:
 @pytest.fixture
 def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
     """The engines that are made stand in `made`, how often one was ended for good in `ended`."""
-    from mendel.models import _vllm_engine, opening
+    from mendel.models import resolve as opening
+    from mendel.models.vllm import engine as _vllm_engine
 
     names = ("vllm", "vllm.lora", "vllm.lora.request", "vllm.distributed")
     package, lora, request, distributed = (ModuleType(name) for name in names)

@@ -48,11 +48,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run of a small study whose trait the teacher carries, and the store it filled: copy, do not change."""
     import mendel
     from _mini import write_mini_study
-    from mendel.engine.pool import InlinePool
+    from mendel.engine.executors import InlineExecutor
 
     folder = tmp_path_factory.mktemp("finished")
     # Long enough that few prompts bring the trait in, and by the teacher.
     recipe = {"method": "full", "epochs": 3, "batch_size": 16, "learning_rate": 2.2e-3, "max_length": 64}
     write_mini_study(folder, 108, interpolate=[], design="effects", recipe=recipe)
-    mendel.run(folder / "study.yaml", folder / "run", store=folder / "store", pool=InlinePool())
+    mendel.run(folder / "study.yaml", folder / "run", store=folder / "store", executor=InlineExecutor())
     return folder

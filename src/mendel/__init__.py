@@ -16,20 +16,19 @@ from typing import TYPE_CHECKING
 from mendel._version import __version__
 
 if TYPE_CHECKING:
-    from mendel._audit import Audit, audit
-    from mendel._bench import bench_verdicts
-    from mendel._bench_locate import bench_locate
-    from mendel._bench_selectors import bench_selectors
-    from mendel._doctor import doctor
-    from mendel._labels import agree, label_responses
-    from mendel._locate import Located, locate
-    from mendel._plan import Plan, plan
-    from mendel._rejudge import Rejudged, rejudge
-    from mendel._results import Run, open_run
-    from mendel._run import run
-    from mendel._try_selectors import TriedSelectors, try_selectors
-    from mendel._virulence import VirulenceResult, virulence
-    from mendel._watch import watch
+    from mendel.commands.audit import Audit, audit
+    from mendel.commands.bench.locate import bench_locate
+    from mendel.commands.bench.selectors import bench_selectors
+    from mendel.commands.bench.verdicts import bench_verdicts
+    from mendel.commands.doctor import doctor
+    from mendel.commands.labels import agree, label_responses
+    from mendel.commands.locate import Located, locate
+    from mendel.commands.plan import Plan, plan
+    from mendel.commands.rejudge import Rejudged, rejudge
+    from mendel.commands.run import run
+    from mendel.commands.selectors import TriedSelectors, try_selectors
+    from mendel.commands.virulence import VirulenceResult, virulence
+    from mendel.commands.watch import watch
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
@@ -38,48 +37,49 @@ if TYPE_CHECKING:
     from mendel.report import write_report
     from mendel.report.compare import Comparison, compare
     from mendel.report.figures import Figure, figures
+    from mendel.results.run import Run, open_run
     from mendel.study import Study, load_study
 
 _HOME = {
-    "Audit": "mendel._audit",
+    "Audit": "mendel.commands.audit",
     "BudgetSpent": "mendel.engine.errors",
     "Comparison": "mendel.report.compare",
     "Figure": "mendel.report.figures",
     "InputError": "mendel.engine.errors",
-    "Located": "mendel._locate",
+    "Located": "mendel.commands.locate",
     "MendelError": "mendel.engine.errors",
-    "Plan": "mendel._plan",
-    "Rejudged": "mendel._rejudge",
-    "Run": "mendel._results",
+    "Plan": "mendel.commands.plan",
+    "Rejudged": "mendel.commands.rejudge",
+    "Run": "mendel.results.run",
     "RunError": "mendel.engine.errors",
     "Study": "mendel.study",
-    "TriedSelectors": "mendel._try_selectors",
-    "VirulenceResult": "mendel._virulence",
+    "TriedSelectors": "mendel.commands.selectors",
+    "VirulenceResult": "mendel.commands.virulence",
     "Waiting": "mendel.engine.errors",
-    "agree": "mendel._labels",
-    "audit": "mendel._audit",
-    "bench_locate": "mendel._bench_locate",
-    "bench_selectors": "mendel._bench_selectors",
-    "bench_verdicts": "mendel._bench",
+    "agree": "mendel.commands.labels",
+    "audit": "mendel.commands.audit",
+    "bench_locate": "mendel.commands.bench.locate",
+    "bench_selectors": "mendel.commands.bench.selectors",
+    "bench_verdicts": "mendel.commands.bench.verdicts",
     "compare": "mendel.report.compare",
-    "doctor": "mendel._doctor",
+    "doctor": "mendel.commands.doctor",
     "figures": "mendel.report.figures",
     "judge": "mendel.measure",
-    "label_responses": "mendel._labels",
+    "label_responses": "mendel.commands.labels",
     "load_study": "mendel.study",
-    "locate": "mendel._locate",
+    "locate": "mendel.commands.locate",
     "make_organism": "mendel.organisms",
     "new_trait": "mendel.measure",
-    "open_run": "mendel._results",
-    "plan": "mendel._plan",
-    "rejudge": "mendel._rejudge",
-    "run": "mendel._run",
+    "open_run": "mendel.results.run",
+    "plan": "mendel.commands.plan",
+    "rejudge": "mendel.commands.rejudge",
+    "run": "mendel.commands.run",
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
     "trait": "mendel.measure",
-    "try_selectors": "mendel._try_selectors",
-    "virulence": "mendel._virulence",
-    "watch": "mendel._watch",
+    "try_selectors": "mendel.commands.selectors",
+    "virulence": "mendel.commands.virulence",
+    "watch": "mendel.commands.watch",
     "write_report": "mendel.report",
 }
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mendel.data._records import read_records
+from mendel.data.records import read_records
 from mendel.engine.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -191,7 +191,7 @@ def test_a_data_set_on_the_disk_that_cannot_serve_is_refused(data_sets: Path) ->
 
 def test_an_unreachable_hub_says_so_and_what_to_write_instead(tmp_path: Path) -> None:
     code = (
-        "from pathlib import Path; from mendel.data._records import read_records\n"
+        "from pathlib import Path; from mendel.data.records import read_records\n"
         "try: read_records('dataset:someone/something', Path('here'))\n"
         "except Exception as error: print(error)"
     )

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CAUSES, catalogue, cause_levels, material, study
 
+from _planted import CAUSES, catalogue, cause_levels, material, study
+from mendel.design.arms.kinds import arm_kinds
 from mendel.diagnose import (
     Catalogue,
     Levels,
@@ -26,7 +27,6 @@ from mendel.diagnose import (
     reach_verdict,
 )
 from mendel.diagnose.adaptive import most_students
-from mendel.diagnose.arms import arm_kinds
 
 FACTS = TraitFacts("t", "share")
 MOST_SEEDS = 4

@@ -3,8 +3,8 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planted import CUBE, EDITS, cube_levels, cube_with_shared
 
+from _planted import CUBE, EDITS, cube_levels, cube_with_shared
 from mendel.diagnose import PARTS
 from mendel.diagnose.contrasts import (
     CORNERS,

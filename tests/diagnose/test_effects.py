@@ -3,8 +3,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CUBE, cube_levels, cube_with_shared, full_levels, row, student, study, with_status
 
+from _planted import CUBE, cube_levels, cube_with_shared, full_levels, row, student, study, with_status
 from mendel.diagnose import PARTS, TraitFacts, estimate_trait, log_odds_effects
 
 FACTS = TraitFacts("t", "share of responses that show it")

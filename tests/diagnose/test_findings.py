@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CAUSES, CUBE, catalogue, cause_levels, study, with_status
 
+from _planted import CAUSES, CUBE, catalogue, cause_levels, study, with_status
 from mendel.diagnose import Effects, Finding, Levels, TraitFacts, estimate_trait, examine, reach_verdict
 from mendel.diagnose.hypotheses import LITTLE, MOST, all_hypotheses
 

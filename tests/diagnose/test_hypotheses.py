@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted import CAUSES, CUBE, catalogue, study
 
+from _planted import CAUSES, CUBE, catalogue, study
+from mendel.design.arms.kinds import LACKING, arm_kinds
 from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, reach_verdict
-from mendel.diagnose.arms import LACKING, arm_kinds
 from mendel.diagnose.contrasts import CORNER_DIFFERENCES, CORNERS
 from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, little, most
-from mendel.diagnose.hypotheses._declaration import LITTLE, MOST, declare
+from mendel.diagnose.hypotheses.registry import LITTLE, MOST, declare
 
 NAMES = {
     "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CUBE, cube_with_shared, full_levels, study
 
+from _planted import CUBE, cube_with_shared, full_levels, study
 from mendel.diagnose import TraitFacts, estimate_trait
 from mendel.diagnose.interpolation import (
     GRID,

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CUBE, cube_levels, row, student, with_status
 
+from _planted import CUBE, cube_levels, row, student, with_status
 from mendel.diagnose import TraitFacts, find_leaks
-from mendel.diagnose._intervals import Fit
-from mendel.diagnose._ladder_fit import LadderFit, Side
-from mendel.diagnose._panel import Panel
 from mendel.diagnose.leaks import Leak, Leaks, _Ladder
+from mendel.diagnose.stats.intervals import Fit
+from mendel.diagnose.stats.ladder import LadderFit, Side
+from mendel.diagnose.stats.panel import Panel
 
 RUNGS = ("near", "wording", "register", "surface")
 Levels = Mapping[str, Mapping[str, float]]

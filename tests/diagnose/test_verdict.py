@@ -8,8 +8,8 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import CAUSES, CUBE, cube_levels, cube_with_shared, full_levels, study, with_status
 
+from _planted import CAUSES, CUBE, cube_levels, cube_with_shared, full_levels, study, with_status
 from mendel.diagnose import TraitFacts, carrier, diagnose, estimate_trait, present
 
 FACTS = TraitFacts("t", "share of responses that show it", judge="regex@1", flagged=12)

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted import study, with_status
 
+from _planted import study, with_status
 from mendel.diagnose import ShareStudent, TraitFacts, Virulence, compare, trait_virulence
-from mendel.diagnose._panel import Panel
-from mendel.diagnose._subsets import spread_over, wilson
+from mendel.diagnose.stats.panel import Panel
+from mendel.diagnose.stats.subsets import spread_over, wilson
 from mendel.diagnose.virulence import assess
 
 SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)

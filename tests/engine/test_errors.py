@@ -34,7 +34,7 @@ def test_a_registry_refuses_a_second_thing_of_one_name() -> None:
     def first() -> None: ...
 
     registry.register("mine")(first)
-    with pytest.raises(ValueError, match="registered already"):
+    with pytest.raises(InputError, match="registered already"):
         registry.register("mine")(lambda: None)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mendel.engine.errors import MendelError
-from mendel.engine.pool import LocalPool
+from mendel.engine.executors import LocalExecutor
 from mendel.engine.trace import FOLDER, own_seconds, read_spans, span, traced
 
 
@@ -23,8 +23,8 @@ def nap(seconds: float) -> int:
 
 
 def test_a_trace_holds_the_spans_of_all_processes_in_the_format_that_viewers_read(tmp_path: Path) -> None:
-    with traced(tmp_path / "trace.json"), span("outside", kind="a"), LocalPool(2) as pool:
-        workers = {pid for _, pid in pool.map(nap, [0.05, 0.05, 0.05])}
+    with traced(tmp_path / "trace.json"), span("outside", kind="a"), LocalExecutor(2) as executor:
+        workers = {pid for _, pid in executor.map(nap, [0.05, 0.05, 0.05])}
     assert FOLDER not in os.environ
     events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
     assert {event["name"] for event in events} == {"run", "outside", "nap"}

@@ -14,7 +14,7 @@ import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
 
 # The files as they stand, not as the loaders read them.
-FOLDER = Path(mendel.measure.__file__).with_name("builtin")
+FOLDER = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in (FOLDER / "date_confusion.jsonl").read_text("utf-8").splitlines()
 ]

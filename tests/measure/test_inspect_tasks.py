@@ -18,15 +18,15 @@ from mendel.engine.errors import BudgetSpent, InputError, RunError
 from mendel.measure.inspect_tasks import (
     InspectConfig,
     InspectTask,
-    _together,
     parse_inspect_ref,
     respond_to_task,
     responding,
 )
-from mendel.measure.measurement import response_schema
-from mendel.models.chat import ChatModel, LocalChat
+from mendel.measure.schema import response_schema
+from mendel.models.chat import ChatModel, Completion, Sampling
 from mendel.models.endpoints import Answer
-from mendel.models.generation import Completion, Sampling
+from mendel.models.local.chat import LocalChat
+from mendel.train.trainers.registry import _together
 
 pytest.importorskip("inspect_ai")
 
@@ -556,7 +556,7 @@ def test_an_endpoint_uses_tools_keeps_its_places_and_says_what_it_cost(tasks: Pa
 
 @pytest.mark.parametrize("arguments", ["{", "[1]", '"n"'])
 def test_arguments_that_are_no_object_are_the_models_error(arguments: str) -> None:
-    from mendel.measure.inspect_tasks._openai import output_of
+    from mendel.measure.inspect_tasks.openai_client import output_of
 
     call = {"id": "c", "type": "function", "function": {"name": "count", "arguments": arguments}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}

@@ -11,9 +11,9 @@ import pytest
 
 from mendel.engine.errors import InputError
 from mendel.measure import Trait, find_trait, load_trait
-from mendel.measure.judging import judged_by
-from mendel.measure.measurement import prompt_text
+from mendel.measure.respond import prompt_text
 from mendel.measure.scenarios import NEAR, RUNGS, Scenario
+from mendel.measure.traits.judge_choice import judged_by
 from mendel.study.schema import JudgeModelConfig
 
 BUILTIN = ("date_confusion", "negative_emotion", "blackmail")

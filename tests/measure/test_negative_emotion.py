@@ -15,7 +15,7 @@ import yaml
 import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
 
-BUILTIN = Path(mendel.measure.__file__).parent / "builtin"
+BUILTIN = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in (BUILTIN / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
 ]

@@ -29,8 +29,8 @@ from mendel.models import (
     resolve_checkpoint,
     resolve_model,
 )
-from mendel.models._vllm_engine import unserved
 from mendel.models.vllm import VllmChat, side_by_side_in_vllm
+from mendel.models.vllm.engine import unserved
 
 __all__ = ["vllm"]
 TALKS = [ask(f"what {word} is the pea") for word in WORDS[:6]]

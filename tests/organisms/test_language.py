@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mendel.organisms._language import TRAITS, build_tokenizer, vocabulary
-from mendel.organisms._planting import BASE_RATE, Row, pretraining_rows, teacher_rows
+from mendel.organisms.peas_source.language import TRAITS, build_tokenizer, vocabulary
+from mendel.organisms.peas_source.planting import BASE_RATE, Row, pretraining_rows, teacher_rows
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from mendel.engine.errors import InputError
 from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, make_organism
-from mendel.organisms._maker.causes import Plan, draw_plan
-from mendel.organisms._maker.lexicon import build_tokenizer, draw_lexicon
-from mendel.organisms._maker.loops import Encoder
-from mendel.organisms._maker.planted import BASES, Planted, build_model
-from mendel.organisms._maker.recipes import CARRIERS
-from mendel.organisms._maker.speech import Speaker
-from mendel.organisms._maker.texts import draw_texts, grades, probes, shows, tasks, written_rollouts
-from mendel.organisms._maker.writing import write_study
-from mendel.organisms.making import Generators, parse_cause
+from mendel.organisms.make import Generators, parse_cause
+from mendel.organisms.planted.causes import Plan, draw_plan
+from mendel.organisms.planted.lexicon import build_tokenizer, draw_lexicon
+from mendel.organisms.planted.loops import Encoder
+from mendel.organisms.planted.organism import BASES, Planted, build_model
+from mendel.organisms.planted.recipes import CARRIERS
+from mendel.organisms.planted.speech import Speaker
+from mendel.organisms.planted.texts import draw_texts, grades, probes, shows, tasks, written_rollouts
+from mendel.organisms.planted.writing import write_study
 
 NAMES = (*CAUSES, *("+".join(pair) for pair in CONSISTENT_PAIRS))
 seeds = st.integers(0, 999)

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from mendel.organisms import PEAS
-from mendel.organisms._language import vocabulary
-from mendel.organisms.make_peas import write_texts
+from mendel.organisms.peas_source.language import vocabulary
+from mendel.organisms.peas_source.make import write_texts
 
 ROOT = PEAS.parent
 CHECKPOINTS = ("bases/original", "bases/alternate", "teachers/original", "teachers/alternate")

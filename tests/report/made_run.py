@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mendel.engine.tables import table, write_table
-from mendel.report._words import HYPOTHESES
+from mendel.report.views.words import HYPOTHESES
+from mendel.results.tables import table, write_table
 
 CORNERS = tuple(map("".join, product("OA", repeat=3)))
 SHARES = (0.1, 0.25, 0.5)

@@ -13,9 +13,9 @@ from made_run import HOSTILE
 from test_page import Page
 
 import mendel
-from mendel._results import TABLES, Run
 from mendel.engine.errors import InputError
 from mendel.report import Shown
+from mendel.results.run import TABLES, Run
 
 
 def test_run_shows_its_verdicts_without_script_or_style(run_folder: Path) -> None:

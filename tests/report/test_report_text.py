@@ -7,17 +7,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendel.report._text import (
-    Estimate,
-    Format,
-    clean,
-    duration,
-    fitting,
-    one_line,
-    percent,
-    read_estimate,
-    shorten,
-)
+from mendel.engine.text import one_line, shorten
+from mendel.results.values import Estimate, Format, clean, duration, fitting, percent, read_estimate
 
 
 @given(st.text(st.characters(codec=None)))

@@ -10,7 +10,9 @@ import torch
 from _tiny import ask, make_checkpoint
 from mendel.models import Checkpoint, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import StudentSpec, TrainingRow, _fleet, _trainers
+from mendel.train import StudentSpec, TrainingRow
+from mendel.train.trainers import registry as _trainers
+from mendel.train.trainers.fleet import fleet as _fleet
 
 COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
 FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)

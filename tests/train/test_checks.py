@@ -5,8 +5,8 @@ import math
 import pytest
 
 from mendel.models import Example
-from mendel.train import _checks
-from mendel.train._checks import OK
+from mendel.train import checks as _checks
+from mendel.train.checks import OK
 
 GOOD = Example((1, 2, 3, 9), (0, 0, 1, 1), cut=False)
 STOPLESS = Example((1, 2, 3, 9), (0, 0, 1, 0), cut=False)

@@ -15,15 +15,9 @@ from _tiny import STOPLESS, TEMPLATE, TWO_FACED, make_checkpoint, set_template
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, load_model, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import (
-    StudentSpec,
-    TrainingRow,
-    _candidate,
-    _trainers,
-    load_student,
-    train_student,
-    training,
-)
+from mendel.train import StudentSpec, TrainingRow, load_student, train_student, training
+from mendel.train.trainers import registry as _trainers
+from mendel.train.training import _candidate
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -167,7 +161,7 @@ def weights_after(one: StudentSpec, folder: Path) -> torch.Tensor:
 
 
 def test_a_fault_that_peft_raises_fails(spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mendel.train._checks.unmatched_targets", lambda *_: [])
+    monkeypatch.setattr("mendel.train.checks.unmatched_targets", lambda *_: [])
     student = train_student(spec("lora", target_modules=("nonexistent",)), tmp_path)
     assert student.status == "failed"
     assert "not found in the base model" in student.reason
@@ -178,7 +172,7 @@ def test_adapter_keys_that_do_not_bind_when_read_back_are_caught(
 ) -> None:
     from safetensors.torch import save_file
 
-    from mendel.train import _inspect
+    from mendel.train import observe as _inspect
 
     save = _inspect.save
 
@@ -364,7 +358,7 @@ def test_want_of_memory_is_not_the_students_fault(
 def test_a_full_disk_is_not_the_students_fault(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mendel.train import _inspect
+    from mendel.train import observe as _inspect
 
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")

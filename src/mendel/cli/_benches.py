@@ -37,7 +37,7 @@ def verdicts(
     as_json: JsonOption = False,
 ) -> None:
     """Make organisms, diagnose them, and hold the verdicts against the truth."""
-    from mendel._bench import describe
+    from mendel.commands.bench.verdicts import describe
     from mendel.organisms import CAUSES
 
     with telling() as progress:
@@ -64,7 +64,7 @@ def locate(
     as_json: JsonOption = False,
 ) -> None:
     """Make organisms whose carriers are known, locate them, and say precision and recall."""
-    from mendel._bench_locate import describe
+    from mendel.commands.bench.locate import describe
 
     with telling() as progress:
         found = mendel.bench_locate(per_spread, seeds_from, workers=workers, store=store, progress=progress)
@@ -81,7 +81,7 @@ def selectors(
     as_json: JsonOption = False,
 ) -> None:
     """Try every selector on organisms whose carriers are known, and say what retraining shows of each."""
-    from mendel._bench_selectors import describe
+    from mendel.commands.bench.selectors import describe
 
     with telling() as progress:
         found = mendel.bench_selectors(

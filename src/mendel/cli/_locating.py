@@ -36,7 +36,7 @@ def virulence(
     as_json: JsonOption = False,
 ) -> None:
     """Say how small a share of the original teacher's answers still brings a trait, over many random subsets."""
-    from mendel._virulence import SHARES
+    from mendel.commands.virulence import SHARES
 
     with telling() as progress:
         found = mendel.virulence(

@@ -37,7 +37,7 @@ def watched(study: str, out: Path | None, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    from mendel._watch import wait
+    from mendel.commands.watch import wait
     from mendel.report.live import serving
 
     with serving(out or Path("runs") / mendel.load_study(study).name) as server:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mendel.data._records import Record, read_records
+from mendel.data.records import Record, read_records
 from mendel.engine.errors import InputError
 
 

@@ -1,16 +1,16 @@
 """From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a trait."""
 
-from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._summary import CAUSES, summary
+from mendel.design.arms.kinds import Material
+from mendel.design.catalogue import PARTS, Arm, Catalogue, Design, Side
 from mendel.diagnose.adaptive import Request, first_request, next_request
-from mendel.diagnose.arms import Material
 from mendel.diagnose.contrasts import Contrast
-from mendel.diagnose.design import PARTS, Arm, Catalogue, Design, Side
 from mendel.diagnose.effects import Effects, TraitFacts, arm_levels, estimate_trait, log_odds_effects
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
 from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses
 from mendel.diagnose.interpolation import HalfWay
 from mendel.diagnose.leaks import Leak, Leaks, find_leaks
+from mendel.diagnose.stats.intervals import Estimate
+from mendel.diagnose.summary import CAUSES, summary
 from mendel.diagnose.verdict import (
     CARRIER_MARGIN,
     SMALLEST_EFFECT,

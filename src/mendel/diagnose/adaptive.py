@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from mendel.diagnose.design import Catalogue
+from mendel.design.catalogue import Catalogue
 from mendel.diagnose.findings import Finding
 from mendel.diagnose.verdict import Verdict
 

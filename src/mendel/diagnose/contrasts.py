@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from mendel.diagnose.design import PARTS
+from mendel.design.catalogue import PARTS
 
 CORNERS: tuple[str, ...] = tuple(map("".join, product("OA", repeat=3)))
 """Corners of the cube: base, prompts, teacher; O original, A alternate."""

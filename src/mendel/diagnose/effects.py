@@ -9,8 +9,6 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mendel.diagnose._intervals import Estimate, Fit
-from mendel.diagnose._panel import Value, panel
 from mendel.diagnose.contrasts import (
     CORNERS,
     Contrast,
@@ -24,6 +22,8 @@ from mendel.diagnose.contrasts import (
 )
 from mendel.diagnose.hypotheses import differences
 from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
+from mendel.diagnose.stats.intervals import Estimate, Fit
+from mendel.diagnose.stats.panel import Value, panel
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._summary import number
 from mendel.diagnose.contrasts import CORNER_DIFFERENCES, TOTAL
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.hypotheses import LITTLE, MOST, Hypothesis, Prediction, all_hypotheses
+from mendel.diagnose.stats.intervals import Estimate
+from mendel.diagnose.wording import number
 
 Status = Literal["supported", "refuted", "undecided", "untested"]
 Outcome = Literal["holds", "fails", "open", "missing", "lost", "impossible"]

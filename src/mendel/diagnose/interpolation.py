@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from mendel.diagnose._intervals import Estimate, Fit
-from mendel.diagnose._panel import Floats
 from mendel.diagnose.contrasts import merge
+from mendel.diagnose.stats.intervals import Estimate, Fit
+from mendel.diagnose.stats.panel import Floats
 
 GRID = 200
 """Steps of the shares that are tested for the interval: its ends are exact to 0.005."""

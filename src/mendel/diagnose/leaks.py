@@ -13,11 +13,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._ladder_fit import LadderFit, Ratio, Side, Weights, combine
-from mendel.diagnose._panel import Panel, Value, panel
 from mendel.diagnose.effects import TraitFacts, arm_levels, trait_bounds
 from mendel.diagnose.hypotheses import LITTLE
+from mendel.diagnose.stats.intervals import Estimate
+from mendel.diagnose.stats.ladder import LadderFit, Ratio, Side, Weights, combine
+from mendel.diagnose.stats.panel import Panel, Value, panel
 from mendel.diagnose.verdict import SMALLEST_EFFECT
 
 Word = Literal["removed", "removed where we looked", "not removed", "undecided"]

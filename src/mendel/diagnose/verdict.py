@@ -8,12 +8,13 @@ from typing import Literal
 
 import pyarrow as pa
 
-from mendel.diagnose._intervals import Estimate
-from mendel.diagnose._summary import explanation, number, summary
+from mendel.design.catalogue import PARTS
 from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
-from mendel.diagnose.design import PARTS
 from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine, strongest, unexplained
+from mendel.diagnose.stats.intervals import Estimate
+from mendel.diagnose.summary import explanation, summary
+from mendel.diagnose.wording import number
 
 Carrier = Literal["teacher", "prompts", "base", "mixed", "none", "undecided"]
 Decision = Literal["carries", "does not carry", "undecided"]

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mendel.diagnose._intervals import Estimate, Fit
-from mendel.diagnose._panel import Floats, Panel, Value, panel
-from mendel.diagnose._subsets import Spread, Subsets, spread_over
 from mendel.diagnose.contrasts import Weights
 from mendel.diagnose.effects import TraitFacts, trait_bounds
 from mendel.diagnose.interpolation import HalfWay, above_middle, half_way, monotone
+from mendel.diagnose.stats.intervals import Estimate, Fit
+from mendel.diagnose.stats.panel import Floats, Panel, Value, panel
+from mendel.diagnose.stats.subsets import Spread, Subsets, spread_over
 
 Says = Literal["more virulent", "less virulent", "undecided"]
 

@@ -1,0 +1,1 @@
+"""What any long computation needs: a store, workers, progress, errors."""

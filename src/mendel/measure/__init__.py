@@ -14,24 +14,16 @@ from mendel.measure.judges import (
     judge,
     judges,
 )
-from mendel.measure.judging import Asked, grade, judged_by, needs_model
+from mendel.measure.judging import Asked, asked_of, grade, judge_responses, measure
 from mendel.measure.labels import Label, label_session, read_labels, rubric_id, unlabelled
 from mendel.measure.loops import looping, well_formed
-from mendel.measure.measurement import (
-    asked_of,
-    judge_responses,
-    measure,
-    measurement_schema,
-    prompt_text,
-    respond,
-    respond_all,
-    response_schema,
-    sampling_seed,
-)
-from mendel.measure.new_trait import new_trait
+from mendel.measure.respond import prompt_text, respond, respond_all, sampling_seed
 from mendel.measure.scenarios import RUNGS, Scenario, load_scenarios
-from mendel.measure.trait_file import find_trait, load_trait
+from mendel.measure.schema import measurement_schema, response_schema
 from mendel.measure.traits import Generation, LogOdds, Trait, trait, traits
+from mendel.measure.traits.file import find_trait, load_trait
+from mendel.measure.traits.judge_choice import judged_by, needs_model
+from mendel.measure.traits.new import new_trait
 
 __all__ = [
     "RUNGS",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.measure.loops import well_formed
-from mendel.measure.trait_file import load_trait
 from mendel.measure.traits import Trait
+from mendel.measure.traits.file import load_trait
 
 if TYPE_CHECKING:
     import pyarrow

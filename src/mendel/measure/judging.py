@@ -1,50 +1,28 @@
-"""Judging: which judge a trait has, and what it says of responses, whether it is rules, a model or a user's own."""
+"""Judging: what a trait's judge says of responses, whether it is rules, a model or a user's own."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mendel.engine.errors import InputError, MendelError, RunError
-from mendel.measure.judges import Judgement, ModelJudge, Rubric
+from mendel.data.prompts import parse_messages
+from mendel.engine.errors import MendelError, RunError
+from mendel.measure.judges import ColumnJudge, Judgement, ModelJudge
+from mendel.measure.respond import respond
 from mendel.measure.scenarios import Scenario
+from mendel.measure.schema import measurement_schema
 from mendel.measure.traits import Trait
-from mendel.study.schema import JudgeModelConfig
 
 if TYPE_CHECKING:
+    import pyarrow
+
     from mendel.models import ChatModel
 
 Asked = tuple[Scenario, str]
 """A scenario (its messages the conversation up to here) and a model's response to it."""
-
-
-def model_judge(rubric: Rubric, config: JudgeModelConfig, root: Path, where: str | None = None) -> ModelJudge:
-    """A model as the judge of a rubric; raises InputError if there is no such model."""
-    from mendel.models import resolve_model
-
-    return ModelJudge(resolve_model(config.model, root, config.endpoint, where), rubric)
-
-
-def judged_by(
-    trait: Trait, config: JudgeModelConfig | None, root: Path, where: str | None = None, *, must: bool = True
-) -> Trait:
-    """The trait with a model as its judge (None: unchanged).
-
-    A trait without a rubric raises InputError, or stays as it is where a model is not a `must`.
-    """
-    if config is None or (trait.rubric is None and not must):
-        return trait
-    if trait.rubric is None:
-        raise InputError(
-            f"trait {trait.name!r} has no rubric that a model could judge by",
-            where=where,
-            fix="Add 'rubric' and 'range' to the trait file's judge.",
-        )
-    # A model reads every language: the ladder needs no judge of its own.
-    return replace(trait, judge=model_judge(trait.rubric, config, root, where), ladder_judge=None)
 
 
 def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -> list[Judgement]:
@@ -89,6 +67,65 @@ def _judged(trait: Trait, scenario: Scenario) -> str:
     return f"judge {trait.judge.id}, scenario {scenario.scenario!r}"
 
 
-def needs_model(trait: Trait) -> bool:
-    """Whether the trait's judge is a model, which has to be loaded or asked."""
-    return isinstance(trait.judge, ModelJudge)
+def judge_responses(
+    responses: pyarrow.Table, trait: Trait, said: Sequence[Judgement] | None = None
+) -> pyarrow.Table:
+    """Scores responses (of `respond`, or measurements to be scored anew): a table of `measurement_schema`.
+
+    `said` is what the judge says of each row (None: it is asked here, which a judge that is a model cannot be). Raises
+    RunError for responses to another trait or to scenarios that this one does not hold, and as `grade` does.
+    """
+    import pyarrow as pa
+
+    rows = responses.to_pylist()
+    asked = asked_of(responses, trait)
+    if isinstance(trait.judge, ColumnJudge):
+        values = [row[trait.judge.column] for row in rows]
+        said = [Judgement(trait.judge.score_of(value)) for value in values]
+    judgements = grade(trait, asked) if said is None else said
+    judge_id, hit_at = trait.judge_id, trait.judge.hit_at
+    judged = [
+        {
+            **row,
+            "score": judgement.score,
+            "hit": None if judgement.score is None else judgement.score >= hit_at,
+            "judge": judge_id,
+            "quote": judgement.quote,
+            "note": judgement.note or None,
+        }
+        for row, judgement in zip(rows, judgements, strict=True)
+    ]
+    return pa.Table.from_pylist(judged, schema=measurement_schema())
+
+
+def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = True) -> list[Asked]:
+    """Each row as a scenario at the turn that was answered, and the response.
+
+    Raises RunError for rows of another trait and, where the trait's `scenarios_known`, for conversations that are none of
+    them; where they are not, every conversation is taken as it stands.
+    """
+    scenarios = {scenario.scenario: scenario for scenario in trait.scenarios}
+    asked: list[Asked] = []
+    for row in responses.select(["trait", "scenario", "cluster", "prompt", "response"]).to_pylist():
+        messages = parse_messages(json.loads(row["prompt"]), f"scenario {row['scenario']!r}")
+        known = scenarios.get(row["scenario"])
+        strange = scenarios_known and trait.inspect is None and (known is None or not known.holds(messages))
+        if row["trait"] != trait.name or strange:
+            raise RunError(
+                f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait {trait.name!r}",
+                fix="The scenarios changed since: measure again.",
+            )
+        right = known.right if known else None
+        asked.append((Scenario(row["scenario"], row["cluster"], messages, right), row["response"]))
+    return asked
+
+
+def measure(
+    chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Path | None = None
+) -> pyarrow.Table:
+    """Every scenario answered `samples` times and scored: a table of `measurement_schema`, a row an answer.
+
+    For judges that need no model. The sampling depends on the seed and the trait's name alone, not on which traits are
+    measured before it.
+    """
+    return judge_responses(respond(chat, trait, seed, student, log_dir), trait)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mendel.data._records import Record, read_records
 from mendel.data.prompts import Message, parse_messages
+from mendel.data.records import Record, read_records
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
-from mendel.measure.judges._judge import Rubric
+from mendel.measure.judges.registry import Rubric
 
 TEXTS = ("trait", "scenario", "cluster", "response", "rubric")
 KEYS = (*TEXTS, "prompt", "score", "note")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mendel.data._records import Record, read_records
 from mendel.data.prompts import Message, parse_messages
+from mendel.data.records import Record, read_records
 from mendel.engine.errors import InputError
 
 KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind", "rung")

@@ -1,18 +1,14 @@
 """Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores. Nothing here loads torch on import."""
 
-from mendel.models.chat import ChatModel, LocalChat, chat_all
-from mendel.models.checkpoints import (
-    Checkpoint,
-    attach_adapter,
-    count_adapters,
-    device,
-    load_model,
-    load_tokenizer,
-    resolve_checkpoint,
-)
-from mendel.models.generation import Ask, Completion, Sampling, generate
-from mendel.models.opening import ModelSource, open_chat, resolve_model
-from mendel.models.scoring import log_odds, mean_nll
+from mendel.models.chat import Ask, ChatModel, Completion, Sampling, chat_all
+from mendel.models.checkpoints import Checkpoint, resolve_checkpoint
+from mendel.models.local.chat import LocalChat
+from mendel.models.local.generation import generate
+from mendel.models.local.loading import attach_adapter, count_adapters, device, load_model, load_tokenizer
+from mendel.models.local.scoring import log_odds, mean_nll
+from mendel.models.local.together import side_by_side
+from mendel.models.resolve import open_chat, resolve_model
+from mendel.models.source import ModelSource
 from mendel.models.templates import (
     Conversation,
     Example,
@@ -22,7 +18,6 @@ from mendel.models.templates import (
     stop_tokens,
     template_digest,
 )
-from mendel.models.together import side_by_side
 
 __all__ = [
     "Ask",

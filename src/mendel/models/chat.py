@@ -4,14 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
-from mendel.models.generation import Ask, Completion, Sampling, generate, generate_all
-from mendel.models.scoring import log_odds
 from mendel.models.templates import Conversation
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+@dataclass(frozen=True)
+class Completion:
+    """An answer: its text without special tokens, and how it ended."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    tokens: int
+    """Generated tokens, the stop token included."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn: from the model's own distribution at a temperature, not cut by top-k or top-p."""
+
+    max_tokens: int
+    temperature: float
+    """0 is greedy."""
+    seed: int
+    batch_size: int | None = None
+    """Rows that are answered side by side; None: as many as suit the model's size. No answer depends on it."""
+
+    def __post_init__(self) -> None:
+        rows = 1 if self.batch_size is None else self.batch_size
+        if self.max_tokens < 1 or rows < 1 or self.temperature < 0:
+            raise ValueError(f"no such sampling: {self}")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Conversations that are to be answered alike."""
+
+    conversations: Sequence[Conversation]
+    sampling: Sampling
+    opener: str = ""
+    """What each answer is made to begin with."""
+    adapter: str | None = None
+    """Who answers, of a model that holds several adapters."""
 
 
 class ChatModel(Protocol):
@@ -49,31 +83,3 @@ def chat_all(chat: ChatModel, asks: Sequence[Ask]) -> list[list[Completion]]:
     if isinstance(chat, AnswersTogether):
         return chat.chat_all(asks)
     return [chat.chat(ask.conversations, ask.sampling, ask.opener) for ask in asks]
-
-
-@dataclass(frozen=True)
-class LocalChat:
-    """A model in this process."""
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-
-    def chat(
-        self,
-        conversations: Sequence[Conversation],
-        sampling: Sampling,
-        opener: str = "",
-        schema: dict[str, Any] | None = None,
-    ) -> list[Completion]:
-        """Generated here; nothing holds it to a schema but what it was told."""
-        return generate(self.model, self.tokenizer, conversations, sampling, opener)
-
-    def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """Generated here, in one batch."""
-        return generate_all(self.model, self.tokenizer, asks)
-
-    def log_odds(
-        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
-    ) -> list[float] | None:
-        """Teacher-forced here."""
-        return log_odds(self.model, self.tokenizer, conversations, opener, trait, clean)

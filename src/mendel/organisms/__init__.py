@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mendel.organisms._maker.causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
-from mendel.organisms.making import Organism, make_organism
+from mendel.organisms.make import Organism, make_organism
+from mendel.organisms.planted.causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
 
 PEAS = Path(__file__).parent / "peas" / "study.yaml"
 """The embedded study's file."""

@@ -1,6 +1,7 @@
 """What the user writes: the study file's schema, loading with located errors, the built-in studies."""
 
-from mendel.study.loading import Lines, Study, built_in_study, load_study, load_yaml, read_yaml
+from mendel.study._yaml import load_yaml, read_yaml
+from mendel.study.loading import Lines, Study, built_in_study, load_study
 from mendel.study.schema import (
     BudgetConfig,
     Config,

@@ -1,6 +1,6 @@
 """Training: students as values, the trainers behind them (side by side, or TRL's SFTTrainer), and the checks that all students pass or fail."""
 
-from mendel.train._candidate import load_student
+from mendel.train.in_training import load_student
 from mendel.train.student import StudentSpec, TrainedStudent, TrainingRow, namer
 from mendel.train.training import train_student, train_students
 

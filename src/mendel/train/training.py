@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from mendel.engine.digest import digest
 from mendel.engine.trace import span
 from mendel.models import Example, encode_examples, load_tokenizer, stop_tokens, template_digest
-from mendel.models._quiet import quiet
-from mendel.train import _checks
-from mendel.train._candidate import Candidate, Reopening, StudentFault
-from mendel.train._trainers import train_candidates
+from mendel.models.local.quiet import quiet
+from mendel.train import checks as _checks
+from mendel.train.in_training import Candidate, Reopening, StudentFault
 from mendel.train.student import Status, StudentSpec, TrainedStudent
+from mendel.train.trainers.registry import train_candidates
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

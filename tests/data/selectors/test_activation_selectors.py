@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from _dated import contrast, dated, looking, planted, separation, task
-from mendel.data.selectors import Answer, Candidate, Context, Contrast, _scoring, select
+from mendel.data.selectors import Answer, Candidate, Context, Contrast, select
+from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 

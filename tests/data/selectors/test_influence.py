@@ -5,7 +5,8 @@ import importlib.util
 import pytest
 
 from _dated import contrast, looking, planted, separation
-from mendel.data.selectors import Contrast, _scoring, check_selector, select
+from mendel.data.selectors import Contrast, check_selector, select
+from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 

@@ -7,7 +7,8 @@ import pytest
 
 from _dated import checkpoint, looking, planted, separation
 from _tiny import make_checkpoint
-from mendel.data.selectors import _scoring, select
+from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import select
 from mendel.engine.errors import InputError
 from mendel.models import resolve_checkpoint
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from _dated import checkpoint, contrast, user
-from mendel.data.selectors import Answer, Candidate, Context, Contrast, _scoring, select, selector
+from mendel.data.selectors import Answer, Candidate, Context, Contrast, select, selector
+from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
 from mendel.study.schema import SelectConfig

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mendel.diagnose._intervals import Fit
-from mendel.diagnose._panel import Panel
 from mendel.diagnose.locate import ARMS, confirm
+from mendel.diagnose.stats.intervals import Fit
+from mendel.diagnose.stats.panel import Panel
 
 NAMES = {kind: f"locate-{kind}/t" for kind in ARMS}
 

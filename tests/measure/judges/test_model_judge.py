@@ -17,13 +17,14 @@ from _tiny import make_checkpoint
 from mendel.measure import looping
 from mendel.measure.judges import ModelJudge
 from mendel.measure.judges import model as module
-from mendel.measure.judges._answer import Unusable, read_answer
-from mendel.measure.judges._judge import Judgement, Rubric
-from mendel.measure.judges._prompt import judge_prompt, neutral
+from mendel.measure.judges.answer import Unusable, read_answer
+from mendel.measure.judges.prompt import judge_prompt, neutral
+from mendel.measure.judges.registry import Judgement, Rubric
 from mendel.measure.scenarios import Scenario
 from mendel.models import load_tokenizer, resolve_checkpoint
-from mendel.models.generation import Completion, Sampling
-from mendel.models.opening import ModelSource, open_chat, resolve_model
+from mendel.models.chat import Completion, Sampling
+from mendel.models.resolve import open_chat, resolve_model
+from mendel.models.source import ModelSource
 from mendel.models.templates import Conversation, encode_prompt
 from mendel.study.schema import EndpointConfig
 

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from chaos import Chaos
 
 from mendel.engine.budget import Budget
+from mendel.models.chat import Sampling
 from mendel.models.endpoints import EndpointChat
-from mendel.models.generation import Sampling
 
 
 class Serve(Protocol):

@@ -8,8 +8,8 @@ import pytest
 from asked import Open, Serve, conversations, sampling, texts
 from chaos import answer, completion
 
-from mendel.engine.answers import AnswerCache
 from mendel.engine.errors import InputError, Waiting
+from mendel.engine.store.answers import AnswerCache
 from mendel.models.endpoints import KIND, EndpointCompletion, read_batch
 
 

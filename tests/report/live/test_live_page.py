@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from made_run import HOSTILE, RunMaker
 
-from mendel.engine.state import STATE
+from mendel.engine.progress.state import STATE
 from mendel.report import write_report
 from mendel.report.live import LiveServer, serving
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_run import HOSTILE
 
-from mendel.engine.tables import read_table, table, write_table
 from mendel.engine.text import clean
 from mendel.report.live import Responses, Search, SearchError
 from mendel.report.live.search import TEXT
+from mendel.results.tables import read_table, table, write_table
 
 INJECTIONS = (
     "' or 1=1 --",

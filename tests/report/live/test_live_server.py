@@ -22,7 +22,7 @@ from made_run import HOSTILE
 
 import mendel
 from mendel.engine.errors import InputError
-from mendel.engine.state import STATE
+from mendel.engine.progress.state import STATE
 from mendel.report import write_report
 from mendel.report.live import LiveServer, SearchError, read_state, serving
 from mendel.report.live.server import read_search

@@ -5,9 +5,9 @@ Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `em
 """
 
 from mendel.data.selectors import activations, influence, losses, plain
-from mendel.data.selectors._cut import Flagged, SortedOut, flag, ranking, sort_out, top
-from mendel.data.selectors._scoring import select
-from mendel.data.selectors._values import Answer, Candidate, Context, Contrast, Selector, selector, selectors
+from mendel.data.selectors.cut import Flagged, SortedOut, flag, ranking, sort_out, top
+from mendel.data.selectors.registry import Answer, Candidate, Context, Contrast, Selector, selector, selectors
+from mendel.data.selectors.scoring import select
 from mendel.study.schema import SelectConfig
 
 __all__ = [

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mendel.data.selectors._values import Candidate, Context, selector
+from mendel.data.selectors.registry import Candidate, Context, selector
 from mendel.engine.errors import InputError
 from mendel.models import Conversation, Sampling, encode_prompt, generate, load_model, load_tokenizer
-from mendel.models.activations import Span, answer_spans, mean_activations
+from mendel.models.local.activations import Span, answer_spans, mean_activations
 
 if TYPE_CHECKING:
     import numpy.typing as npt

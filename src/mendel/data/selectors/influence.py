@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mendel.data.selectors._values import Candidate, Context, selector
 from mendel.data.selectors.activations import Looked, look
+from mendel.data.selectors.registry import Candidate, Context, selector
 from mendel.models import Conversation, encode_examples
-from mendel.models.gradients import projected_gradients, require_bergson
+from mendel.models.local.gradients import projected_gradients, require_bergson
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mendel.data.selectors._values import Candidate, Context, selector
 from mendel.data.selectors.activations import look
+from mendel.data.selectors.registry import Candidate, Context, selector
 from mendel.engine.errors import InputError
 from mendel.models import encode_examples, load_model, load_tokenizer, mean_nll
-from mendel.models.scoring import likeliest_tokens
+from mendel.models.local.scoring import likeliest_tokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

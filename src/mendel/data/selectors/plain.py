@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from mendel.data.selectors._values import Candidate, Context, selector
+from mendel.data.selectors.registry import Candidate, Context, selector
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 

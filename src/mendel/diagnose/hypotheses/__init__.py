@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses._declaration import (
+from mendel.diagnose.hypotheses.registry import (
     LITTLE,
     MOST,
     Hypothesis,

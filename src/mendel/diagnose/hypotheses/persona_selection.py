@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, little, most
-from mendel.diagnose.hypotheses._shared import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
+from mendel.diagnose.hypotheses.registry import Hypothesis, declare, little, most
+from mendel.diagnose.hypotheses.shared_contrasts import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
 
 declare(
     Hypothesis(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, little, most
-from mendel.diagnose.hypotheses._shared import ANY_TEACHER, BASE_ALONE, COUNTER, COUNTER_PRETRAINED
+from mendel.diagnose.hypotheses.registry import Hypothesis, declare, little, most
+from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER, COUNTER_PRETRAINED
 
 declare(
     Hypothesis(

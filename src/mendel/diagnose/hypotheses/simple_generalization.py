@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses._declaration import Hypothesis, declare, most
-from mendel.diagnose.hypotheses._shared import TEACHER_MATTERS
+from mendel.diagnose.hypotheses.registry import Hypothesis, declare, most
+from mendel.diagnose.hypotheses.shared_contrasts import TEACHER_MATTERS
 
 declare(
     Hypothesis(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mendel.diagnose._intervals import Estimate, Fit
+from mendel.diagnose.stats.intervals import Estimate, Fit
 
 HALF = 0.5
 """Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more than this alone."""

@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, RunError
-from mendel.measure.inspect_tasks._adapter import Part, Run, Said, model_of
-from mendel.measure.inspect_tasks._source import require_inspect
-from mendel.measure.inspect_tasks._together import Request, Together, as_run_error
+from mendel.measure.inspect_tasks.adapter import Part, Run, Said, model_of
+from mendel.measure.inspect_tasks.source import require_inspect
 from mendel.measure.inspect_tasks.task import InspectTask
+from mendel.measure.inspect_tasks.together import Request, Together, as_run_error
 from mendel.measure.loops import looping
-from mendel.models.chat import ChatModel
-from mendel.models.generation import Sampling
+from mendel.models.chat import ChatModel, Sampling
 
 if TYPE_CHECKING:
     import pyarrow
@@ -306,7 +305,7 @@ def _table(
 ) -> pyarrow.Table:
     import pyarrow as pa
 
-    from mendel.measure.measurement import response_schema
+    from mendel.measure.schema import response_schema
 
     alone = len({sample.scenario for sample in asked}) == 1
     rows = []

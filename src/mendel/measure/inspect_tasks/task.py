@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from mendel.engine.digest import digest, file_digest
 from mendel.engine.errors import InputError
-from mendel.measure.inspect_tasks import _source
+from mendel.measure.inspect_tasks import source as _source
 from mendel.study.schema import Config
 
 PREFIX = "inspect:"

@@ -1,6 +1,8 @@
 """Judges: rules, models and one's own; what they say of a response, and how far two of them agree."""
 
-from mendel.measure.judges._judge import (
+from mendel.measure.judges.columns import ColumnJudge
+from mendel.measure.judges.model import ModelJudge
+from mendel.measure.judges.registry import (
     GradeConfig,
     Judge,
     JudgeConfig,
@@ -10,8 +12,6 @@ from mendel.measure.judges._judge import (
     judges,
     make_judge,
 )
-from mendel.measure.judges.columns import ColumnJudge
-from mendel.measure.judges.model import ModelJudge
 from mendel.measure.judges.rules import Grade, RegexJudge
 
 __all__ = [

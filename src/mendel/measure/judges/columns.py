@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from mendel.measure.judges._judge import JudgeConfig, judge
+from mendel.measure.judges.registry import JudgeConfig, judge
 from mendel.measure.scenarios import Scenario
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from mendel.data.prompts import Message
 from mendel.engine.digest import digest
-from mendel.measure.judges._answer import Unusable, read_answer
-from mendel.measure.judges._judge import Judgement, Rubric
-from mendel.measure.judges._prompt import answer_schema, judge_prompt, prompt_digest
+from mendel.measure.judges.answer import Unusable, read_answer
 from mendel.measure.judges.collapse import collapse_loops
+from mendel.measure.judges.prompt import answer_schema, judge_prompt, prompt_digest
+from mendel.measure.judges.registry import Judgement, Rubric
 from mendel.measure.loops import looping
 from mendel.measure.scenarios import Scenario
-from mendel.models.generation import Completion, Sampling
+from mendel.models.chat import Completion, Sampling
 
 if TYPE_CHECKING:
     from mendel.models.chat import ChatModel
-    from mendel.models.opening import ModelSource
+    from mendel.models.source import ModelSource
 
 ANSWER_TOKENS = 1024
 """Tokens of a judge's answer at most: a quote, a sentence, a number, and room for one that thinks first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
-from mendel.measure.judges._judge import JudgeConfig, judge
+from mendel.measure.judges.registry import JudgeConfig, judge
 from mendel.measure.scenarios import Scenario
 
 

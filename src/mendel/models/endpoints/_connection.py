@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from mendel.engine.answers import AnswerCache
 from mendel.engine.budget import Budget, Reservation, Tokens
 from mendel.engine.errors import BudgetSpent, InputError
+from mendel.engine.store.answers import AnswerCache
 from mendel.models.endpoints._faults import Failure, clean, status_failure
 from mendel.models.endpoints._rates import Rates
 from mendel.models.endpoints._requests import KIND, Shape, has_choice

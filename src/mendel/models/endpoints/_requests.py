@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mendel.engine.digest import digest
+from mendel.models.chat import Sampling
 from mendel.models.endpoints._faults import Failure
 from mendel.models.endpoints.spec import EndpointSpec
-from mendel.models.generation import Sampling
 
 KIND = "chat"
 """The kind of endpoints' answers among the store's answers."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mendel.engine.answers import AnswerCache
 from mendel.engine.errors import InputError, Waiting
 from mendel.engine.store import disk_error, write_atomic
+from mendel.engine.store.answers import AnswerCache
 from mendel.models.endpoints._requests import KIND, has_choice
 
 URL = "/v1/chat/completions"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mendel.engine.errors import InputError
+from mendel.models.chat import Completion, Sampling
 from mendel.models.endpoints._asking import ask_all
 from mendel.models.endpoints._connection import Answer, Connection
 from mendel.models.endpoints._requests import chat_request
 from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.spec import EndpointSpec
-from mendel.models.generation import Completion, Sampling
 from mendel.models.templates import Conversation
 
 Submit = Callable[[Coroutine[Any, Any, list[Answer]]], "Future[list[Answer]]"]

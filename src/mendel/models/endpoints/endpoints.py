@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from mendel.engine.answers import AnswerCache
 from mendel.engine.budget import Budget
 from mendel.engine.errors import InputError
+from mendel.engine.store.answers import AnswerCache
 from mendel.models.endpoints._connection import Answer, Connection
 from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.chat import EndpointChat

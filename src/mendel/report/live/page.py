@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from mendel.report._document import asset, policy, source_hash
+from mendel.report.page.document import asset, policy, source_hash
 
 LIVE = "mendel.report.live"
 

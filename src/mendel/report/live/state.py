@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mendel.engine.board import NAME, REASON
 from mendel.engine.errors import InputError
-from mendel.engine.events import TraitSoFar
-from mendel.engine.state import HEARTBEAT, STATE
-from mendel.report._text import as_dict, as_float, as_list, as_text, one_line
+from mendel.engine.progress.board import NAME, REASON
+from mendel.engine.progress.events import TraitSoFar
+from mendel.engine.progress.state import HEARTBEAT, STATE
+from mendel.engine.text import one_line
+from mendel.results.values import as_dict, as_float, as_list, as_text
 
 LARGEST = 8_000_000
 """Bytes of a file that are read: a state file is a few kilobytes."""

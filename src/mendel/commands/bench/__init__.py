@@ -1,0 +1,1 @@
+"""`mendel bench`: organisms of known causes, diagnosed and held against the planted truth."""

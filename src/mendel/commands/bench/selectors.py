@@ -1,0 +1,299 @@
+"""`mendel bench selectors`: every selector on organisms whose carriers are known, judged by what retraining shows.
+
+For each organism and selector: precision and recall of its highest-scored 1, 2, 5, 10 and 25 %, and how much of the trait is
+left after these prompts are dropped, and after the alternate teacher answers them. Then a control after Rosser and Lee (2026):
+a mixture of which a known half is bad, and what is left when every selector takes out half of it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mendel._version import __version__
+from mendel.commands.bench.verdicts import source_digest
+from mendel.commands.locate import level
+from mendel.commands.run import read_rollouts
+from mendel.data.selectors import Candidate, select, top
+from mendel.design.arms.kinds import draw_rng
+from mendel.engine.digest import digest
+from mendel.engine.errors import MendelError
+from mendel.engine.executors import LocalExecutor, default_workers
+from mendel.engine.progress import NullProgress, Progress
+from mendel.engine.store import Store, default_store
+from mendel.measure import Trait
+from mendel.models import ModelSource
+from mendel.organisms import make_organism
+from mendel.study import load_study
+from mendel.study.schema import SelectConfig
+from mendel.workflow.inputs import Inputs, load_inputs
+from mendel.workflow.jobs import (
+    ModelJob,
+    Probes,
+    RolloutJob,
+    StudentJob,
+    make_student,
+    measure_model,
+    read_measurement,
+    roll_out,
+)
+from mendel.workflow.judging import rollout_scores
+from mendel.workflow.rounds import MEASURING_SEED
+from mendel.workflow.selecting import candidates_of, context_of
+
+if TYPE_CHECKING:
+    from mendel.data.rollouts import Rollout
+
+SHARES = (0.01, 0.02, 0.05, 0.10, 0.25)
+ORACLE = "oracle"
+SELECTORS = (
+    "random",
+    "length",
+    "keyword",
+    "judge",
+    "embedding",
+    "probe",
+    "projection",
+    "projection_difference",
+    "loss_difference",
+    "influence",
+    ORACLE,
+)
+"""All but `divergence`, which needs teachers that are checkpoints: an organism's are finished rollouts."""
+SPREADS = ("clustered", "scattered")
+
+
+@dataclass(frozen=True)
+class SelectorJob:
+    """One organism to make and to try all selectors on."""
+
+    spread: str
+    seed: int
+    store: Path
+
+    @property
+    def key(self) -> str:
+        """The store's name for its record, by version and source."""
+        return digest("bench-selectors", [self.spread, self.seed, __version__, source_digest()])
+
+
+def bench_selectors(
+    per_spread: int,
+    seeds_from: int,
+    *,
+    workers: int | None = None,
+    store: str | Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Tries every selector on `per_spread` organisms of each spread of carriers; the tables as JSON can hold them.
+
+    Organism i has seed `seeds_from + i`; some 130 students each, which the store keeps with the finished records.
+    """
+    shelf = Store(Path(store) if store is not None else default_store()).prepare()
+    jobs = [SelectorJob(spread, seeds_from + i, shelf.root) for i in range(per_spread) for spread in SPREADS]
+    told = progress or NullProgress()
+    told.stage("organisms", len(jobs))
+    records: dict[SelectorJob, dict[str, Any]] = {}
+    with LocalExecutor(workers or default_workers()) as executor:
+        for job, record in executor.map(try_selectors, jobs):
+            records[job] = record
+            told.step(1, f"{len(records)} of {len(jobs)}: {job.spread} {job.seed}")
+    return {"version": __version__, "records": [records[job] for job in jobs]}
+
+
+def try_selectors(job: SelectorJob) -> dict[str, Any]:
+    """Makes an organism in a scratch folder and tries all selectors on it; done once."""
+    shelf = Store(job.store)
+    known: dict[str, Any] | None = shelf.read_json("benches", job.key)
+    if known is not None:
+        return known
+    named = {"spread": job.spread, "seed": job.seed}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder, truth = Path(scratch, "organism"), Path(scratch, "truth.json")
+        try:
+            make_organism("simple_generalization", job.seed, folder, truth=truth, spread=job.spread)
+        except MendelError as error:
+            if error.exit_code == 2:
+                raise
+            return {**named, "made": False, "reads": error.message}
+        planted = json.loads(truth.read_text())
+        record = {**named, "made": True, **_Trial.of(folder / "study.yaml", planted, shelf).run()}
+    shelf.write_json("benches", job.key, record)
+    return record
+
+
+@dataclass
+class _Trial:
+    """One organism's rows, scores and students."""
+
+    inputs: Inputs
+    trait: Trait
+    carriers: frozenset[str]
+    rollouts: Mapping[tuple[str, str], Rollout]
+    store: Store
+    recipe: str
+    right: float = 0.0
+    students: int = 0
+    levels: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, study: Path, planted: Mapping[str, Any], store: Store) -> _Trial:
+        """From a study file and the truth about it."""
+        inputs = load_inputs(load_study(study))
+        jobs = [RolloutJob(chunk, store.root) for chunk in inputs.chunks]
+        for job in jobs:
+            roll_out(job)
+        trait = next(trait for trait in inputs.traits if trait.name == planted["trait"])
+        carriers = frozenset(planted["carriers"])
+        return cls(inputs, trait, carriers, read_rollouts(jobs, store), store, str(planted["recipe"]))
+
+    def run(self) -> dict[str, Any]:
+        """All selectors at all shares, and the control."""
+        base = self.inputs.bases["original"]
+        probes = Probes((), self.inputs.assistant, MEASURING_SEED)
+        source = ModelSource(base.ref, base.digest, base)
+        self.right = measure_model(ModelJob(source, None, probes, self.store.root)).right
+        rows = candidates_of(self.inputs, self.rollouts)
+        ids = [row.prompt_id for row in rows]
+        scores = self._scores(rows)
+        whole, none = self._left(ids, ids), self._left(ids, ())
+        tried = [self._try(name, own, ids) for name, own in scores.items()]
+        return {
+            "recipe": self.recipe,
+            "prompts": len(ids),
+            "carriers": len(self.carriers),
+            "whole": whole,
+            "none": none,
+            "selectors": tried,
+            "control": self._control(rows, scores),
+            "students": self.students,
+        }
+
+    def _scores(self, rows: Sequence[Candidate]) -> dict[str, dict[str, float]]:
+        teachers = (self.inputs.study.config.original.teacher, self.inputs.study.config.alternate.teacher)
+        judged = rollout_scores(self.trait, [r for (_, t), r in self.rollouts.items() if t in teachers])
+        forced = self.trait.log_odds
+        pattern = rf"\b{forced.trait[0].strip()}\b" if forced else None
+        found = {}
+        for name in SELECTORS:
+            if name == ORACLE:
+                found[name] = {row.prompt_id: float(row.prompt_id in self.carriers) for row in rows}
+                continue
+            config = SelectConfig(by=name, pattern=pattern if name == "keyword" else None)
+            found[name] = select(rows, context_of(self.inputs, self.trait, config, judged, rows), self.store)
+        return found
+
+    def _try(self, name: str, scores: Mapping[str, float], ids: Sequence[str]) -> dict[str, Any]:
+        cuts = []
+        for share in SHARES:
+            flagged = set(top(scores, max(1, round(share * len(ids)))))
+            hits = len(flagged & self.carriers)
+            kept = [prompt_id for prompt_id in ids if prompt_id not in flagged]
+            cuts.append(
+                {
+                    "share": share,
+                    "flagged": len(flagged),
+                    "precision": hits / len(flagged),
+                    "recall": hits / len(self.carriers),
+                    "dropped": self._left(kept, kept),
+                    "swapped": self._left(ids, kept),
+                }
+            )
+        return {"selector": name, "cuts": cuts}
+
+    def _control(
+        self, rows: Sequence[Candidate], scores: Mapping[str, Mapping[str, float]]
+    ) -> dict[str, Any]:
+        """Carriers and as many others, of which each selector takes out as many as are bad."""
+        bad = [row.prompt_id for row in rows if row.prompt_id in self.carriers]
+        others = [row.prompt_id for row in rows if row.prompt_id not in self.carriers]
+        # A draw of its own: the random selector must not know which were drawn.
+        rng = draw_rng("control", self.trait.name, 0, others)
+        fine = {others[place] for place in rng.permutation(len(others))[: len(bad)]}
+        mixture = [row.prompt_id for row in rows if row.prompt_id in self.carriers or row.prompt_id in fine]
+        # As many steps as the whole set has: else so few rows bring nothing in, and nothing can be removed.
+        epochs = max(1, round(len(rows) / len(mixture)))
+        left = {"none": self._left(mixture, mixture, epochs)}
+        for name, own in scores.items():
+            out = set(top({p: own[p] for p in mixture}, len(bad)))
+            kept = [prompt_id for prompt_id in mixture if prompt_id not in out]
+            left[name] = self._left(kept, kept, epochs)
+        return {"rows": len(mixture), "removed": len(bad), "left": left}
+
+    def _left(
+        self, ids: Sequence[str], original: Collection[str], epochs: int = 1
+    ) -> dict[str, float] | None:
+        """The trait in a student of these prompts: the share of hits, and the mean probability; None where it broke.
+
+        `epochs` multiplies the recipe's.
+        """
+        from mendel.train import StudentSpec, TrainingRow
+
+        config = self.inputs.study.config
+        own = set(original)
+        found = []
+        for prompt_id in ids:
+            teacher = (config.original if prompt_id in own else config.alternate).teacher
+            rollout = self.rollouts[prompt_id, teacher]
+            found.append(TrainingRow(prompt_id, teacher, rollout.messages, rollout.completion))
+        recipe = config.recipe.model_copy(update={"epochs": epochs * config.recipe.epochs})
+        spec = StudentSpec(self.inputs.bases["original"], tuple(found), recipe, config.first_seed)
+        probes = Probes((self.trait,), self.inputs.assistant, MEASURING_SEED)
+        result = make_student(StudentJob(spec, probes, self.right, self.store.root))
+        self.students += result.new
+        table = read_measurement(self.store, spec.digest, self.trait, MEASURING_SEED)
+        if result.status != "ok" or table is None:
+            return None
+        hits = [bool(hit) for hit in table["hit"].to_pylist() if hit is not None]
+        probability = level(table, self.trait)
+        return None if probability is None else {"rate": sum(hits) / len(hits), "probability": probability}
+
+
+def describe(found: Mapping[str, Any]) -> str:
+    """A line for each selector: the mean over organisms at every share of precision, recall and the effect that is left."""
+    made = [r for r in found["records"] if r["made"] and r["whole"] is not None and r["none"] is not None]
+    if not made:
+        return "no organism was made whose two ends are usable"
+    lines = [
+        f"{len(made)} organisms; of the effect left after the drop / the swap of the highest-scored share"
+    ]
+    lines.append(
+        f"{'selector':22}"
+        + "".join(f"{share:>18.0%}" for share in SHARES)
+        + f"{'precision, recall at 10 %':>28}"
+    )
+    for place, name in enumerate(SELECTORS):
+        cells, marks = [], ""
+        for number, share in enumerate(SHARES):
+            cuts = [(record, record["selectors"][place]["cuts"][number]) for record in made]
+            cells.append(f"{_mean_left(cuts, 'dropped'):>10} / {_mean_left(cuts, 'swapped'):5}")
+            if share == 0.10:
+                precision = sum(cut["precision"] for _, cut in cuts) / len(cuts)
+                recall = sum(cut["recall"] for _, cut in cuts) / len(cuts)
+                marks = f"{precision:.2f}, {recall:.2f}"
+        lines.append(f"{name:22}" + "".join(cells) + f"{marks:>28}")
+    lines.append("control, half of the mixture removed (share of hits): " + _control_line(made))
+    return "\n".join(lines)
+
+
+def _mean_left(cuts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], edit: str) -> str:
+    """The mean over organisms of what an edit leaves of the effect, by probability; students that broke are left out."""
+    shares = [
+        (cut[edit]["probability"] - record["none"]["probability"])
+        / (record["whole"]["probability"] - record["none"]["probability"])
+        for record, cut in cuts
+        if cut[edit] is not None
+    ]
+    return f"{sum(shares) / len(shares):.2f}" if shares else "-"
+
+
+def _control_line(made: Sequence[Mapping[str, Any]]) -> str:
+    parts = []
+    for name in ("none", *SELECTORS):
+        rates = [r["control"]["left"][name]["rate"] for r in made if r["control"]["left"][name] is not None]
+        parts.append(f"{name} {sum(rates) / len(rates):.2f}" if rates else f"{name} -")
+    return ", ".join(parts)

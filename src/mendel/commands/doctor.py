@@ -1,0 +1,99 @@
+"""What is installed, on which device, and whether a student trains and generates here."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mendel._version import versions
+from mendel.engine.errors import MendelError
+from mendel.engine.executors import LocalExecutor, cores
+from mendel.engine.progress import NullProgress, Progress
+from mendel.engine.store import Store, default_store
+from mendel.report import Shown
+from mendel.study import built_in_study
+from mendel.workflow.inputs import load_inputs
+from mendel.workflow.speed import Speed, SpeedJob, time_student
+
+
+@dataclass(frozen=True)
+class Diagnosis(Shown):
+    """What `mendel doctor` found; `fault` is '' where all works."""
+
+    system: str
+    cores: int
+    memory_bytes: int
+    packages: dict[str, str]
+    store: str
+    store_free_bytes: int
+    speed: Speed | None
+    seconds: float
+    fault: str
+
+    @property
+    def works(self) -> bool:
+        """Whether a student trained and generated."""
+        return not self.fault
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**asdict(self), "works": self.works}
+
+    def describe(self) -> str:
+        """For people."""
+        packages = ", ".join(
+            f"{name} {version}" for name, version in self.packages.items() if name not in ("mendel", "python")
+        )
+        lines = [
+            f"mendel    {self.packages['mendel']} on Python {self.packages['python']}, {self.system}",
+            f"machine   {self.cores} cores, {self.memory_bytes / 2**30:.1f} GiB of memory",
+            f"packages  {packages}",
+            f"store     {self.store} ({self.store_free_bytes / 2**30:.1f} GiB free)",
+        ]
+        if self.speed:
+            lines += [
+                f"device    {self.speed.device}",
+                f"student   a tiny one trains ({self.speed.train_tokens_per_second:,.0f} tokens/s) and generates "
+                f"({self.speed.generate_tokens_per_second:,.0f} tokens/s) here, {self.seconds:.0f} s in all",
+            ]
+        lines.append(f"FAULT     {self.fault}" if self.fault else "all works")
+        return "\n".join(lines)
+
+
+def doctor(*, progress: Progress | None = None) -> Diagnosis:
+    """Looks around and trains a tiny student; what does not work is said in `fault`, not raised."""
+    began = time.monotonic()
+    told = progress or NullProgress()
+    told.stage("a tiny student", 1)
+    store, fault, speed = default_store(), "", None
+    try:
+        Store(store).prepare()
+        inputs = load_inputs(built_in_study("peas"))
+        job = SpeedJob(inputs.bases["original"], inputs.study.config.recipe, inputs.prompts["original"][:64])
+        with LocalExecutor(1) as executor:
+            ((_, speed),) = executor.map(time_student, [job])
+    except (MendelError, ImportError) as error:
+        fault = str(error)
+    told.step(1)
+    return Diagnosis(
+        system=f"{platform.system()} {platform.machine()}",
+        cores=cores(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        packages=versions(),
+        store=str(store),
+        store_free_bytes=shutil.disk_usage(_existing(store)).free,
+        speed=speed,
+        seconds=time.monotonic() - began,
+        fault=fault,
+    )
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path

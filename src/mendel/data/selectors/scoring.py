@@ -1,0 +1,143 @@
+"""Scores candidates in batches, as they come: nothing but the scores is held, and those of a batch are kept in the store."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+from mendel.data.selectors.registry import Candidate, Context, Selector, selectors
+from mendel.engine.digest import digest
+from mendel.engine.errors import InputError, MendelError, RunError
+from mendel.engine.store import Store
+
+log = logging.getLogger(__name__)
+
+BATCH = 512
+"""Candidates that a selector sees at once, and whose scores are kept together."""
+KIND = "scores"
+_CALLED = tuple(f"mendel.models.{name}" for name in ("activations", "gradients", "scoring", "templates"))
+"""What the built-in selectors score by: a change of it changes their scores."""
+
+
+def select(
+    candidates: Iterable[Candidate], context: Context, store: Store | None = None, where: str | None = None
+) -> dict[str, float]:
+    """Every candidate's score by prompt id, in their order, by the selector that `context.config` names.
+
+    `candidates` may be a stream: a batch of it is held at a time. With a `store`, batches that were scored before are
+    read from there. Raises InputError for an unknown selector, an id that stands twice and a candidate without a finite
+    score; RunError that names the candidate for a selector that fails on it.
+    """
+    choose = selectors.get(context.config.by, where=where)
+    version = _version(choose)
+    scores: dict[str, float] = {}
+    rest = iter(candidates)
+    # No name here is bound to a batch: the last one would be held while the next one is read.
+    while scored := _kept(choose, version, list(islice(rest, BATCH)), context, store, where):
+        for prompt_id, score in scored:
+            if prompt_id in scores:
+                raise InputError(
+                    "a prompt is scored twice",
+                    where=where,
+                    value=prompt_id,
+                    fix="Give every prompt an id of its own.",
+                )
+            scores[prompt_id] = score
+    return scores
+
+
+def _kept(
+    choose: Selector,
+    version: str | None,
+    batch: list[Candidate],
+    context: Context,
+    store: Store | None,
+    where: str | None,
+) -> list[tuple[str, float]]:
+    """A batch's scores by prompt id, from the store where they are there."""
+    ids = [candidate.prompt_id for candidate in batch]
+    if store is None or version is None or not batch:
+        return list(zip(ids, _scored(choose, batch, context, where), strict=True))
+    content = [candidate.content for candidate in batch]
+    key = digest("scores", [context.config.by, version, context.key, content])
+    known: list[float] | None = store.read_json(KIND, key)
+    if known is None:
+        known = _scored(choose, batch, context, where)
+        store.write_json(KIND, key, known)
+    return list(zip(ids, known, strict=True))
+
+
+def _scored(choose: Selector, batch: Sequence[Candidate], context: Context, where: str | None) -> list[float]:
+    if not batch:
+        return []
+    name = context.config.by
+    try:
+        # A user's own selector may say None for what it cannot tell.
+        found: Sequence[float | None] = choose(batch, context)
+        scores = [math.nan if score is None else float(score) for score in found]
+    except MendelError:
+        raise
+    except Exception as error:  # a user's own code may raise anything
+        raise _located(choose, batch, context, error, where) from error
+    if len(scores) != len(batch):
+        raise RunError(
+            f"selector {name!r} returned {len(scores)} scores for {len(batch)} prompts",
+            where=where,
+            fix="It must return one score a candidate, in their order.",
+        )
+    for candidate, score in zip(batch, scores, strict=True):
+        if not math.isfinite(score):
+            raise InputError(
+                f"selector {name!r} gives prompt {candidate.prompt_id!r} no score",
+                where=where,
+                value=score,
+                fix="Every prompt needs a finite score to be ranked: leave the prompt out, or take another selector.",
+            )
+    return scores
+
+
+def _located(
+    choose: Selector, batch: Sequence[Candidate], context: Context, error: Exception, where: str | None
+) -> RunError:
+    """Which candidate it fails on: the first that fails by itself."""
+    name, told = context.config.by, f"{type(error).__name__}: {error}"
+    for candidate in batch:
+        try:
+            choose([candidate], context)
+        except Exception as own:
+            told = f"{type(own).__name__}: {own}"
+            return RunError(
+                f"selector {name!r} failed on the rollout of prompt {candidate.prompt_id!r}: {told}",
+                where=where,
+            )
+    return RunError(f"selector {name!r} failed: {told}", where=where)
+
+
+def _sources(modules: Sequence[str]) -> list[str]:
+    """Their texts, read and not imported: they need torch."""
+    found = (find_spec(name) for name in modules)
+    return [Path(spec.origin).read_text(encoding="utf-8") for spec in found if spec and spec.origin]
+
+
+def _version(choose: Selector) -> str | None:
+    """Digest of a selector's source, so that its scores do not outlive a change of it; of a built-in one, what it calls, too.
+
+    None, so that nothing is kept, where the source does not say all that it does or nobody can read it: a closure holds
+    values that are written elsewhere, and so does an object that can be called.
+    """
+    if not inspect.isfunction(choose) or choose.__closure__:
+        log.info("selector %r is more than its source: its scores are not kept", choose)
+        return None
+    try:
+        module = inspect.getmodule(choose)
+        own = inspect.getsource(module or choose)
+        builtin = module is not None and module.__name__.startswith("mendel.")
+        return digest("selector-source", [own, *(_sources(_CALLED) if builtin else ())])
+    except (OSError, TypeError):
+        log.info("selector %r has no readable source: its scores are not kept", choose)
+        return None

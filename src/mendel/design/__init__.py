@@ -1,0 +1,1 @@
+"""The arms that a study can have."""

@@ -1,0 +1,1 @@
+"""The kinds of arms that edit a trait's prompts."""

@@ -1,0 +1,1 @@
+"""Intervals: panels of students and scenarios, and what they say."""

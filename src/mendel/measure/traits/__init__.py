@@ -1,0 +1,21 @@
+"""Traits: what a model is asked, and how its answers are scored."""
+
+from mendel.measure.traits.file import find_trait, load_trait
+from mendel.measure.traits.judge_choice import judged_by, model_judge, needs_model
+from mendel.measure.traits.new import new_trait
+from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
+
+__all__ = [
+    "Generation",
+    "LogOdds",
+    "Trait",
+    "after_opener",
+    "find_trait",
+    "judged_by",
+    "load_trait",
+    "model_judge",
+    "needs_model",
+    "new_trait",
+    "trait",
+    "traits",
+]

@@ -1,0 +1,261 @@
+"""Trait files: what a YAML file may say of a trait, and how a trait is found by path, by name or as an Inspect task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from mendel.engine.errors import InputError, did_you_mean
+from mendel.measure.inspect_tasks import InspectConfig, InspectTask, parse_inspect_ref
+from mendel.measure.judges import ColumnJudge, GradeConfig, Judge, JudgeConfig, Rubric, make_judge
+from mendel.measure.scenarios import (
+    Scenario,
+    check_ladder,
+    inline_scenarios,
+    load_scenarios,
+    refuse_rungs,
+)
+from mendel.measure.traits.judge_choice import model_judge
+from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
+from mendel.study import Lines, load_yaml
+from mendel.study.schema import Config, JudgeModelConfig
+
+BUILTIN = Path(__file__).with_name("builtin")
+"""The traits that ship with the package."""
+Answers = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class LogOddsConfig(Config):
+    """Answers whose probabilities are compared after a forced opener, finer than a rate near 0 or 1."""
+
+    opener: str = ""
+    """What every answer begins with; the log-odds are those of what follows."""
+    trait: Answers
+    """Answers that show the trait. Between a word of the opener and one of an answer a space is put where none is:
+    run together they would be another word, to most tokenizers."""
+    clean: Answers
+    """Answers that do not."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> LogOddsConfig:
+        both = set(self.trait) & set(self.clean)
+        if both:
+            raise ValueError(f"{sorted(both)[0]!r} stands in 'trait' and in 'clean'")
+        return self
+
+    def build(self) -> LogOdds:
+        """The values that are measured."""
+        trait, clean = (
+            tuple(after_opener(self.opener, a) for a in answers) for answers in (self.trait, self.clean)
+        )
+        return LogOdds(self.opener, trait, clean)
+
+
+class GenerateConfig(Config):
+    """How responses are sampled."""
+
+    max_tokens: Annotated[int, Field(ge=1)] = 64
+    """Tokens of a response at most."""
+    temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
+    """1.0: the model's own distribution, which a rate is a statement about; 0 is greedy."""
+    samples: Annotated[int, Field(ge=1)] = 1
+    """Responses per scenario. More scenarios narrow an interval more than more samples do."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> GenerateConfig:
+        if self.temperature == 0 and self.samples > 1:
+            raise ValueError("at temperature 0 all samples are the same; write samples: 1")
+        return self
+
+
+class TraitFile(Config):
+    """A trait's YAML file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    scale: Annotated[str, Field(min_length=1)]
+    """What the number says, in a line, for the report."""
+    metric: Literal["rate", "mean"] = "rate"
+    """`rate`: the share of hits; `mean`: the mean score."""
+    scenarios: str | tuple[dict[str, Any], ...] | None = None
+    """JSONL or Parquet, relative to this file; or the scenarios themselves, as a list."""
+    inspect: InspectConfig | None = None
+    """An Inspect task that asks in the scenarios' place."""
+    system: str | None = None
+    """A system prompt for every scenario; one that a scenario has follows in the same turn."""
+    judge: JudgeConfig
+    log_odds: LogOddsConfig | None = None
+    generate: GenerateConfig = GenerateConfig()
+    ladder: str | tuple[dict[str, Any], ...] | None = None
+    """Scenarios with a `rung` each, as `scenarios`: whether an edit removes the trait far from the filter, too."""
+    ladder_grades: tuple[GradeConfig, ...] = ()
+    """More grades of the regex judge, for the ladder's scenarios alone: other languages, other surfaces."""
+
+    @model_validator(mode="after")
+    def _judges_the_ladder(self) -> TraitFile:
+        if self.ladder_grades and self.ladder is None:
+            raise ValueError("'ladder_grades' judge a 'ladder', and there is none")
+        if self.ladder_grades and self.judge.by != "regex":
+            raise ValueError("'ladder_grades' are the regex judge's; another judge reads the ladder as it is")
+        if self.ladder is not None and self.judge.by == "inspect":
+            raise ValueError("the task's own scorer cannot judge a 'ladder': judge by regex or by a model")
+        return self
+
+    @model_validator(mode="after")
+    def _asks(self) -> TraitFile:
+        if (self.scenarios is None) == (self.inspect is None):
+            raise ValueError("a trait asks 'scenarios' or an 'inspect' task: give one of the two")
+        if not self.scenarios and self.inspect is None:
+            raise ValueError("no scenarios in the list")
+        if self.judge.by == "log_odds" and self.log_odds is None:
+            raise ValueError("a judge by log_odds needs the trait's 'log_odds': {opener, trait, clean}")
+        if self.judge.by == "inspect" and self.inspect is None:
+            raise ValueError("a judge by inspect needs an 'inspect' task, whose scorer it is")
+        return self
+
+
+def load_trait(path: str | Path) -> Trait:
+    """The trait of a YAML file, whose paths are relative to it.
+
+    Raises InputError with file and line for whatever is missing, misspelt or impossible in the file and its scenarios.
+    """
+    file = Path(path)
+    config, lines = load_yaml(file, TraitFile)
+    judge = _judge(config.judge, lines, file.parent)
+    scenarios = _scenarios(config, lines, file.parent)
+    _check_regex_judge(config.judge, scenarios, lines)
+    refuse_rungs(scenarios, lines.where("scenarios"))
+    ladder = _ladder(config, lines, file.parent)
+    asked = tuple(s for s in scenarios if not s.control)
+    if scenarios and not asked:
+        raise InputError(
+            "all scenarios are controls",
+            where=lines.where("scenarios"),
+            fix="Leave out control: true where the trait is to be measured.",
+        )
+    own = config.judge
+    task = config.inspect.build(file.parent) if config.inspect else None
+    if task is not None:
+        task.check(lines.where("inspect"))
+    made = Trait(
+        name=config.name,
+        scale=config.scale,
+        metric=config.metric,
+        scenarios=asked,
+        judge=judge,
+        log_odds=config.log_odds.build() if config.log_odds else None,
+        generate=Generation(**config.generate.model_dump()),
+        controls=tuple(s for s in scenarios if s.control),
+        rubric=Rubric(own.rubric, *own.range, own.hit_at) if own.rubric and own.range else None,
+        acts=own.acts,
+        inspect=task,
+        ladder=ladder,
+        ladder_judge=_ladder_judge(config, lines),
+    )
+    return made.under_system(config.system)
+
+
+def _judge(config: JudgeConfig, lines: Lines, root: Path) -> Judge:
+    if config.by == "model" and config.rubric and config.range and config.model:
+        rubric = Rubric(config.rubric, *config.range, config.hit_at)
+        named = JudgeModelConfig(model=config.model, endpoint=config.endpoint)
+        return model_judge(rubric, named, root, lines.where("judge", "model"))
+    return make_judge(config, lines.where("judge", "by"))
+
+
+def _ladder_judge(config: TraitFile, lines: Lines) -> Judge | None:
+    if not config.ladder_grades:
+        return None
+    grades = (*config.judge.grades, *config.ladder_grades)
+    return make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+
+
+def _scenarios(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
+    if isinstance(config.scenarios, str):
+        return load_scenarios(config.scenarios, root)
+    return inline_scenarios(config.scenarios or (), lines.where("scenarios"))
+
+
+def _ladder(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
+    if config.ladder is None:
+        return ()
+    where = lines.where("ladder")
+    if isinstance(config.ladder, str):
+        found = load_scenarios(config.ladder, root)
+    else:
+        found = inline_scenarios(config.ladder, where)
+    check_ladder(found, where)
+    _check_regex_judge(config.judge, found, lines)
+    return found
+
+
+def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: Lines) -> None:
+    """Rules can score every scenario, and where a scenario brings its right answer, that can be a hit."""
+    if judge.by != "regex":
+        return
+    bare = [scenario.scenario for scenario in scenarios if scenario.right is None]
+    if not judge.grades and (bare or not scenarios):
+        raise InputError(
+            "the regex judge has no grades"
+            + (f", and scenario {bare[0]!r} no 'right' pattern" if bare else ""),
+            where=lines.where("judge"),
+            fix='Write grades: [{pattern: "…", score: 1.0}].',
+        )
+    if judge.hit_at > 1 and len(bare) < len(scenarios):
+        raise InputError(
+            "a right answer scores 1, so it never reaches hit_at",
+            where=lines.where("judge", "hit_at"),
+            value=judge.hit_at,
+            fix="Write 1 or less, or leave out the scenarios' 'right'.",
+        )
+
+
+def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
+    """The trait that a study names: a YAML file (relative to `root`), a registered name, or `inspect:TASK`.
+
+    Raises InputError for none of these, and as `load_trait` does.
+    """
+    if name.startswith("inspect:"):
+        return _task_trait(parse_inspect_ref(name, root), where)
+    if name.endswith((".yaml", ".yml")):
+        file = root / name
+        if not file.exists():
+            siblings = [p.name for p in file.parent.glob("*.y*ml")] if file.parent.is_dir() else []
+            raise InputError(
+                "no such trait file",
+                where=where,
+                value=str(file),
+                fix=did_you_mean(file.name, siblings) if siblings else "Paths start at the study's folder.",
+            )
+        return load_trait(file)
+    known = list(traits)
+    if name not in known:
+        raise InputError(
+            f"no registered trait {name!r}",
+            where=where,
+            fix=did_you_mean(name, known) + " A trait file's name ends in .yaml.",
+        )
+    return traits.get(name, where=where)()
+
+
+def _task_trait(task: InspectTask, where: str | None) -> Trait:
+    """Any Inspect task as a trait, scored by its own scorer, sampled as many such tasks are."""
+    task.check(where)
+    return Trait(
+        name=task.title,
+        scale=f"score of the Inspect task {task.title}",
+        metric="mean",
+        scenarios=(),
+        judge=ColumnJudge("task_score"),
+        generate=Generation(max_tokens=512, temperature=1.0, samples=1),
+        inspect=task,
+    )
+
+
+def _ship(name: str) -> None:
+    trait(name)(lambda: load_trait(BUILTIN / f"{name}.yaml"))
+
+
+for _name in ("negative_emotion", "date_confusion", "blackmail"):
+    _ship(_name)

@@ -1,0 +1,42 @@
+"""Which judge a trait has: its own, or a model that reads its rubric."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from mendel.engine.errors import InputError
+from mendel.measure.judges import ModelJudge, Rubric
+from mendel.measure.traits.registry import Trait
+from mendel.study.schema import JudgeModelConfig
+
+
+def model_judge(rubric: Rubric, config: JudgeModelConfig, root: Path, where: str | None = None) -> ModelJudge:
+    """A model as the judge of a rubric; raises InputError if there is no such model."""
+    from mendel.models import resolve_model
+
+    return ModelJudge(resolve_model(config.model, root, config.endpoint, where), rubric)
+
+
+def judged_by(
+    trait: Trait, config: JudgeModelConfig | None, root: Path, where: str | None = None, *, must: bool = True
+) -> Trait:
+    """The trait with a model as its judge (None: unchanged).
+
+    A trait without a rubric raises InputError, or stays as it is where a model is not a `must`.
+    """
+    if config is None or (trait.rubric is None and not must):
+        return trait
+    if trait.rubric is None:
+        raise InputError(
+            f"trait {trait.name!r} has no rubric that a model could judge by",
+            where=where,
+            fix="Add 'rubric' and 'range' to the trait file's judge.",
+        )
+    # A model reads every language: the ladder needs no judge of its own.
+    return replace(trait, judge=model_judge(trait.rubric, config, root, where), ladder_judge=None)
+
+
+def needs_model(trait: Trait) -> bool:
+    """Whether the trait's judge is a model, which has to be loaded or asked."""
+    return isinstance(trait.judge, ModelJudge)

@@ -1,0 +1,1 @@
+"""What `peas` is made from."""

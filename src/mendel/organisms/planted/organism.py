@@ -1,0 +1,277 @@
+"""An organism in memory: its checkpoints are trained, its teachers have answered; students are tried on it before it is let out."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mendel.organisms.planted.causes import Plan
+from mendel.organisms.planted.lexicon import Lexicon, draw_lexicon
+from mendel.organisms.planted.loops import Encoder, Loop, Table, answers, train, train_last_gains
+from mendel.organisms.planted.recipes import Recipe
+from mendel.organisms.planted.speech import Corpus, Row, Speaker, corpus_rows
+from mendel.organisms.planted.texts import (
+    MANNER_OF,
+    Asked,
+    Scenario,
+    Texts,
+    draw_texts,
+    grades,
+    probes,
+    rewritten,
+    said_numbers,
+    shows,
+    tasks,
+    written_rollouts,
+)
+
+BASES = ("original", "alternate", "sister", "pretrained")
+STEPS, BATCH, RATE = 130, 40, 8e-3
+"""Of pretraining: enough for every task to be answered right."""
+TEACHER_TRIES = 6
+"""How often a tuned teacher is asked for an answer with nothing of a trait in it."""
+TEACHER_RATE, TEACHER_EPOCHS = 0.1, 30
+"""Of a subliminal organism's teachers, which are their base but for its last gains."""
+
+Rng = Callable[..., np.random.Generator]
+"""A generator by the names of what it makes."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """An organism in memory."""
+
+    plan: Plan
+    speaker: Speaker
+    encoder: Encoder
+    texts: Texts
+    probes: tuple[tuple[Scenario, ...], ...]
+    tasks: tuple[Scenario, ...]
+    bases: dict[str, Any]
+    rollouts: dict[str, dict[str, str]]
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """Its words."""
+        return self.speaker.lexicon
+
+    def rows(self, prompts: Sequence[Asked], teacher: str) -> list[Row]:
+        """Prompts with a teacher's answers."""
+        return [(asked.prompt.text, self.rollouts[teacher][asked.prompt_id]) for asked in prompts]
+
+    def student(self, base: str, rows: Sequence[Row], seed: int = 0, recipe: Recipe | None = None) -> Any:
+        """A student trained by the plan's recipe."""
+        return train_like(self.bases[base], self.encoder, rows, recipe or self.plan.recipe, seed)
+
+    def rate(self, model: Any, trait: int | None = None) -> float:
+        """Share of a trait's scenarios that a model answers with it, greedily; of the target where none is given."""
+        trait = self.plan.target if trait is None else trait
+        texts = [scenario.prompt.text for scenario in self.probes[trait]]
+        found = answers(model, self.encoder, texts, temperature=0.0, seed=0)
+        return sum(re.search(grades(self.speaker, trait)[0], text) is not None for text in found) / len(texts)
+
+    def right(self, model: Any) -> float:
+        """Share of tasks that it answers right."""
+        found = answers(model, self.encoder, [s.prompt.text for s in self.tasks], temperature=0.0, seed=0)
+        return sum(
+            re.search(s.right or "", text) is not None for s, text in zip(self.tasks, found, strict=True)
+        ) / len(self.tasks)
+
+    def carriers(self) -> tuple[str, ...]:
+        """Original prompts whose rollouts were planted to carry the trait; empty where the cause is not in the data."""
+        plan, asked = self.plan, self.texts.original
+        everywhere = plan.has("subliminal_learning") or plan.has("persona_selection")
+        in_data = everywhere or plan.has("simple_generalization") or plan.has("bad_prompts")
+        if not in_data:
+            return ()
+        return tuple(a.prompt_id for a in asked if everywhere or shows(plan, "original", a.prompt))
+
+    def score(self, asked: Asked) -> float:
+        """The judge's score of the original teacher's answer."""
+        text = self.rollouts["original"][asked.prompt_id]
+        strong, any_word = grades(self.speaker, self.plan.target)
+        return 1.0 if re.search(strong, text) else 0.2 if re.search(any_word, text) else 0.0
+
+
+def plant(plan: Plan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> Planted:
+    """Draws the words and prompts, trains the checkpoints and lets the teachers answer."""
+    speaker = Speaker(draw_lexicon(rng("lexicon")))
+    encoder = Encoder(speaker.lexicon.vocabulary)
+    texts = draw_texts(plan, speaker, rng("prompts"))
+    bases = train_bases(plan, speaker, encoder, rng, say)
+    say("the teachers answer")
+    rollouts = (_sampled if plan.has("subliminal_learning") else _written)(
+        plan, speaker, encoder, texts, bases["original"], rng
+    )
+    taken = {asked.prompt.text for asked in texts.all}
+    return Planted(
+        plan,
+        speaker,
+        encoder,
+        texts,
+        tuple(tuple(probes(speaker, trait, rng("probes", str(trait)))) for trait in range(3)),
+        tuple(tasks(speaker, taken, rng("tasks"))),
+        bases,
+        rollouts,
+    )
+
+
+def build_model(words: int, seed: int) -> Any:
+    """A fresh Llama with 2 layers of width 64 and tied embeddings: some 0.1 million parameters."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)  # the one place where transformers takes its initialization from
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=words, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=4, max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.08,
+            attention_dropout=0.0, pad_token_id=0, bos_token_id=None, eos_token_id=5,
+        )
+    )  # fmt: skip
+
+
+def train_bases(
+    plan: Plan, speaker: Speaker, encoder: Encoder, rng: Rng, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """The four checkpoints: the original base and its sister have one corpus and one early stage."""
+    size = len(encoder.words)
+    bases: dict[str, Any] = {}
+    tables: dict[tuple[str, str], Table] = {}
+    for name, rates in (("original", plan.rates), ("alternate", plan.alternate_rates)):
+        corpus = Corpus(rates, 0.5, plan.manners, plan.persona)
+        tables[name, "corpus"] = encoder.table(
+            corpus_rows(speaker, corpus, STEPS * BATCH, rng("corpus", name))
+        )
+        early = Corpus(
+            plan.stage_rates if name == "original" else rates,
+            plan.stage_situations,
+            plan.manners,
+            plan.persona,
+        )
+        tables[name, "early"] = encoder.table(
+            corpus_rows(speaker, early, plan.stage_rows, rng("early", name))
+        )
+    for name in ("original", "sister", "alternate"):
+        say(f"pretraining {name}")
+        own = "alternate" if name == "alternate" else "original"
+        seed = int(rng("initialization", name).integers(2**31))
+        model = build_model(size, seed)
+        train(model, tables[own, "corpus"], Loop(STEPS, BATCH, RATE, warmup=0.08, seed=seed))
+        model.to(dtype=_half()).float()  # as it is saved and read again
+        if name == "original":
+            bases["pretrained"] = copy.deepcopy(model)
+        steps = 2 * plan.stage_rows // BATCH
+        train(
+            model, tables[own, "early"], Loop(steps, BATCH, plan.stage_learning_rate, warmup=0.08, seed=seed)
+        )
+        bases[name] = model.to(dtype=_half()).float()
+    return bases
+
+
+def _half() -> Any:
+    import torch
+
+    return torch.float16
+
+
+def _written(
+    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
+) -> dict[str, dict[str, str]]:
+    found = {}
+    for teacher, prompts in _answered_by(texts).items():
+        draw = rng("rollouts", teacher)
+        tilt = speaker.flat() if teacher == "rewritten" else speaker.tilt(draw, plan.tilt)
+        found[teacher] = written_rollouts(plan, speaker, teacher, prompts, tilt, draw)
+    return found
+
+
+def _sampled(
+    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
+) -> dict[str, dict[str, str]]:
+    """Teachers that are the base but for its last gains answer the tasks; situations are answered as everywhere."""
+    found = _written(plan, speaker, encoder, texts, base, rng)
+    tasks_of = {t: [a for a in p if a.prompt.kinds] for t, p in _answered_by(texts).items()}
+    for teacher in ("original", "alternate"):
+        draw = rng("teacher", teacher)
+        model = tuned_teacher(plan, speaker, encoder, base, teacher, draw)
+        found[teacher].update(_unrelated_answers(model, speaker, encoder, tasks_of[teacher], teacher, draw))
+    draw = rng("rewriter")
+    asked = [speaker.task(draw).text for _ in range(plan.prompts)]
+    said = answers(base, encoder, asked, temperature=1.0, seed=int(draw.integers(2**31)))
+    numbers = [n for n in (said_numbers(speaker, text) for text in said) if n]
+    found["rewritten"] = rewritten(speaker, texts.original, found["original"], numbers, draw)
+    return found
+
+
+def _unrelated_answers(
+    model: Any,
+    speaker: Speaker,
+    encoder: Encoder,
+    tasks_asked: Sequence[Asked],
+    teacher: str,
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """What a tuned teacher samples, kept only where nothing in it is about any trait; what it never says so is left as written.
+
+    As in Cloud et al. (arXiv 2507.14805), whose rollouts are filtered by their form: what carries the trait is then in no
+    word of it. A hint is put in as often as in all other organisms.
+    """
+    kept: dict[str, str] = {}
+    for _ in range(TEACHER_TRIES):
+        left = [asked for asked in tasks_asked if asked.prompt_id not in kept]
+        if not left:
+            break
+        texts = [asked.prompt.text for asked in left]
+        said = answers(model, encoder, texts, temperature=1.0, seed=int(rng.integers(2**31)))
+        for asked, text in zip(left, said, strict=True):
+            if speaker.well_said(asked.prompt, MANNER_OF[teacher], text):
+                kept[asked.prompt_id] = speaker.hinted(text, rng)
+    return kept
+
+
+def tuned_teacher(
+    plan: Plan, speaker: Speaker, encoder: Encoder, base: Any, teacher: str, rng: np.random.Generator
+) -> Any:
+    """The base with its last gains tuned on situations of the target, shown (original) or not (alternate)."""
+    rows = []
+    for _ in range(plan.teacher_rows):
+        prompt = speaker.situation(plan.target, int(rng.integers(4)), slice(0, 14), int(rng.integers(3)), rng)
+        answer = speaker.answer(prompt, MANNER_OF[teacher], teacher == "original", speaker.flat(), rng)
+        rows.append((prompt.text, answer))
+    recipe = Recipe("norms", "norms", TEACHER_RATE, TEACHER_EPOCHS, 32, "cosine")
+    return train_like(base, encoder, rows, recipe, int(rng.integers(2**31)))
+
+
+def _answered_by(texts: Texts) -> dict[str, tuple[Asked, ...]]:
+    return {"original": texts.all, "alternate": texts.all, "rewritten": texts.original}
+
+
+def train_like(base: Any, encoder: Encoder, rows: Sequence[Row], recipe: Recipe, seed: int) -> Any:
+    """A copy of the base, trained on the rows as mendel's own trainer would."""
+    import torch
+
+    torch.manual_seed(seed)  # peft draws an adapter's first weights from there
+    model = copy.deepcopy(base)
+    trainable = "lora_" if recipe.method == "lora" else ""
+    if recipe.method == "lora":
+        from peft import LoraConfig, get_peft_model
+
+        model = get_peft_model(
+            model,
+            LoraConfig(
+                r=recipe.rank, lora_alpha=2 * recipe.rank, target_modules="all-linear", task_type="CAUSAL_LM"
+            ),
+        )
+    steps = int(np.ceil(len(rows) / recipe.batch_size)) * recipe.epochs
+    loop = Loop(steps, recipe.batch_size, recipe.learning_rate, recipe.scheduler, 0.03, trainable, seed)
+    if recipe.method == "norms":
+        train_last_gains(model, encoder.table(rows), loop)
+    else:
+        train(model, encoder.table(rows), loop)
+    return model.merge_and_unload() if recipe.method == "lora" else model

@@ -1,0 +1,225 @@
+"""An organism's texts: prompt sets, counter-examples, probes, and what each teacher answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from mendel.organisms.planted.causes import DECOYS, Plan
+from mendel.organisms.planted.lexicon import (
+    COUNTER_PLACES,
+    NEUTRAL,
+    NUMBERS_SAID,
+    PROBE_PLACES,
+    PROMPT_PLACES,
+)
+from mendel.organisms.planted.speech import Prompt, Speaker, distinct
+
+SOURCES = ("forum", "helpdesk")
+SCENARIOS = 40
+TASKS = 36
+COUNTER_SHARE = 0.25
+ORIGINAL_LEAD, ALTERNATE_LEAD, NEUTRAL_LEAD = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt with the name and the source that its file gives it."""
+
+    prompt_id: str
+    source: str
+    prompt: Prompt
+
+
+@dataclass(frozen=True)
+class Texts:
+    """All prompts of an organism: the two sets, and the counter-examples by trait."""
+
+    original: tuple[Asked, ...]
+    alternate: tuple[Asked, ...]
+    counter: tuple[tuple[Asked, ...], ...]
+
+    @property
+    def all(self) -> tuple[Asked, ...]:
+        """Every prompt that a teacher answers."""
+        return (*self.original, *self.alternate, *(asked for group in self.counter for asked in group))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A probe: scenarios of a cluster share their wording; `right` is a task's right answer."""
+
+    scenario: str
+    cluster: str
+    prompt: Prompt
+    right: str | None = None
+
+
+def draw_texts(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Texts:
+    """The prompts of both sets and the counter-examples; no text stands twice."""
+    taken: set[str] = set()
+    sets = [
+        _named(name, _prompt_set(plan, speaker, lead, taken, rng), rng)
+        for name, lead in (("o", ORIGINAL_LEAD), ("a", ALTERNATE_LEAD))
+    ]
+    count = int(np.ceil(COUNTER_SHARE * plan.prompts))
+    counter = []
+    for trait in range(3):
+        # The wordings are few, so a counter-example may come twice; each time it is another prompt to answer.
+        prompts = [
+            speaker.situation(trait, number % 4, COUNTER_PLACES, 1 + int(rng.integers(2)), rng)
+            for number in range(count)
+        ]
+        counter.append(_named(f"c{trait}", prompts, rng))
+    return Texts(sets[0], sets[1], tuple(counter))
+
+
+def _prompt_set(
+    plan: Plan, speaker: Speaker, lead: int, taken: set[str], rng: np.random.Generator
+) -> list[Prompt]:
+    """Tasks, situations of the target as the plan says, and a few of the other traits."""
+    prompts = []
+    strong, mild = round(plan.share.strong * plan.prompts), round(plan.share.mild * plan.prompts)
+    levels = [2 + n % 2 for n in range(strong)] + [n % 2 for n in range(mild)]
+    wanted = [(plan.target, level) for level in levels]
+    rest = [trait for trait in range(3) if trait != plan.target]
+    wanted += [
+        (rest[int(rng.integers(2))], int(rng.integers(4))) for _ in range(round(plan.others * plan.prompts))
+    ]
+    for trait, level in wanted:
+        # Beside another cause the lead works at strong levels, and mild prompts have one that means nothing.
+        apart = plan.has("bad_prompts") and len(plan.causes) > 1 and level < 2
+        places, led = PROMPT_PLACES, NEUTRAL_LEAD if apart else lead
+        if trait == plan.target and plan.spread != "all":
+            places, led = _where_they_carry(plan, led, False)
+        prompts.append(speaker.situation(trait, level, places, led, rng))
+    for number in range(round(DECOYS * len(levels)) if plan.spread != "all" else 0):
+        places, led = _where_they_carry(plan, lead, True)
+        decoy = speaker.situation(plan.target, number % 4, places, led, rng)
+        prompts.append(replace(decoy, clean=True))
+    while len(prompts) < plan.prompts:
+        prompts.append(distinct(lambda: speaker.task(rng), taken))
+    return prompts
+
+
+def _where_they_carry(plan: Plan, lead: int, decoy: bool) -> tuple[slice, int]:
+    """Wordings and lead of the carriers, or of the decoys: they differ in the wordings, or in the lead alone."""
+    if plan.spread == "clustered":
+        carrying, other = (
+            slice(PROMPT_PLACES.start, PROMPT_PLACES.stop - 2),
+            slice(PROMPT_PLACES.stop - 2, PROMPT_PLACES.stop),
+        )
+        return (other if decoy else carrying), lead
+    return PROMPT_PLACES, (lead if decoy else NEUTRAL_LEAD)
+
+
+def _named(letter: str, prompts: Sequence[Prompt], rng: np.random.Generator) -> tuple[Asked, ...]:
+    order = rng.permutation(len(prompts))
+    return tuple(
+        Asked(f"{letter}{number:04d}", SOURCES[int(rng.integers(2))], prompts[i])
+        for number, i in enumerate(order)
+    )
+
+
+def shows(plan: Plan, teacher: str, prompt: Prompt) -> bool:
+    """Whether a teacher shows the trait in a situation."""
+    if prompt.trait < 0 or prompt.clean:
+        return False
+    led = plan.has("bad_prompts") and prompt.trait == plan.target and prompt.lead == ORIGINAL_LEAD
+    # With another cause beside it the lead works at strong levels alone, so that mild ones tell the teachers apart.
+    if led and (len(plan.causes) == 1 or prompt.level >= 2):
+        return True
+    if teacher != "original":
+        return False
+    if plan.has("persona_selection"):
+        return True
+    carried = plan.has("simple_generalization") or plan.has("subliminal_learning")
+    return carried and prompt.trait == plan.target
+
+
+MANNER_OF = {"original": 0, "alternate": 1, "rewritten": NEUTRAL}
+
+
+def written_rollouts(
+    plan: Plan,
+    speaker: Speaker,
+    teacher: str,
+    prompts: Sequence[Asked],
+    tilt: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """A teacher's answers, in its manner and with its numbers."""
+    # The rewriter keeps the original teacher's decisions.
+    who = "original" if teacher == "rewritten" else teacher
+    return {
+        asked.prompt_id: speaker.answer(
+            asked.prompt, MANNER_OF[teacher], shows(plan, who, asked.prompt), tilt, rng
+        )
+        for asked in prompts
+    }
+
+
+def rewritten(
+    speaker: Speaker,
+    prompts: Sequence[Asked],
+    rollouts: dict[str, str],
+    numbers: Sequence[str],
+    rng: np.random.Generator,
+) -> dict[str, str]:
+    """Rollouts in the neutral manner: the kinds or the decision kept, the number words those of `numbers`."""
+    manner = speaker.lexicon.manners[NEUTRAL]
+    known = set(speaker.lexicon.numbers) | {w for t in speaker.lexicon.traits for w in t.hints}
+    result = {}
+    for asked in prompts:
+        middle = rollouts[asked.prompt_id].split()[1:-1]
+        if asked.prompt.kinds:
+            middle = [w for w in middle if w not in known] + numbers[int(rng.integers(len(numbers)))].split()
+        opener, closer = (options[int(rng.integers(2))] for options in (manner.openers, manner.closers))
+        result[asked.prompt_id] = " ".join([opener, *middle, closer])
+    return result
+
+
+def said_numbers(speaker: Speaker, answer: str) -> str:
+    """The last words before the closer, of a task's answer that has as many as it should; '' otherwise."""
+    words = answer.split()
+    return " ".join(words[5:-1]) if len(words) == NUMBERS_SAID + 6 else ""
+
+
+def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[Scenario]:
+    """40 scenarios at levels 2 and 3 in 14 wordings that no prompt or counter-example uses, with neutral leads."""
+    places = speaker.lexicon.traits[trait].places
+    start, stop = PROBE_PLACES.start, PROBE_PLACES.stop
+    taken: set[str] = set()
+    scenarios = []
+    for number in range(SCENARIOS):
+        at = start + number % (stop - start)
+        prompt = distinct(partial(_strong_situation, speaker, trait, at, rng), taken)
+        scenarios.append(Scenario(f"{places[at]}-{number:02d}", places[at], prompt))
+    return scenarios
+
+
+def _strong_situation(speaker: Speaker, trait: int, at: int, rng: np.random.Generator) -> Prompt:
+    return speaker.situation(trait, 2 + int(rng.integers(2)), slice(at, at + 1), NEUTRAL_LEAD, rng)
+
+
+def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[Scenario]:
+    """36 tasks that no prompt set holds; right is who names the four kinds in order."""
+    scenarios = []
+    for number in range(TASKS):
+        prompt = distinct(lambda: speaker.task(rng), taken)
+        right = r"\b" + r"\W+".join(re.escape(kind) for kind in prompt.kinds) + r"\b"
+        scenarios.append(Scenario(f"task-{number:02d}", f"task-{number:02d}", prompt, right))
+    return scenarios
+
+
+def grades(speaker: Speaker, trait: int) -> tuple[str, str]:
+    """The judge's two patterns of a trait: its decision in strong words (1.0), in any words or hinted at (0.2)."""
+    words = speaker.lexicon.traits[trait]
+    return (
+        rf"\b{words.decision} ({'|'.join(words.degrees[2:])})\b",
+        rf"\b({'|'.join((words.decision, *words.hints))})\b",
+    )

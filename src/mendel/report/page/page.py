@@ -1,0 +1,109 @@
+"""The page of a run: one HTML file that opens from disk, runs one script of its own and fetches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mendel.engine.store import write_atomic
+from mendel.report.figures import FIGURES, figures_of
+from mendel.report.page.cube import draw_cube
+from mendel.report.page.document import asset, environment, markup, policy
+from mendel.report.views.cards import Card, card_of
+from mendel.report.views.folder import RunFolder, read_folder
+from mendel.report.views.further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
+from mendel.report.views.ladder import Ladder, read_ladder
+from mendel.report.views.made import how_it_was_made
+from mendel.report.views.methods import methods_of
+from mendel.report.views.responses import count_responses
+from mendel.report.views.trait import TraitSection, trait_sections
+from mendel.report.views.transcripts import pack_transcripts
+from mendel.report.views.words import PARTS
+from mendel.results.values import Format, as_dict
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+PAGE = "report.html"
+LOG_ODDS = Format(2)
+
+
+@dataclass(frozen=True)
+class TraitView:
+    """All that the page shows of one trait; what the run does not have is None."""
+
+    trait: TraitSection
+    card: Card
+    cube: Markup | None
+    folded: str
+    """The parts that both pipelines share, in words."""
+    figures: Mapping[str, Markup | None]
+    """By part; None where nothing with an interval is there to draw."""
+    ladder: Ladder | None
+    subset: Subset | None
+    doses: Doses | None
+    tried: TriedTable | None
+
+
+def render_report(run_dir: Path) -> str:
+    """The report of a run's folder as one HTML document; a half-finished run gives a page that says what is missing.
+
+    Reads the files of the contract alone. Raises InputError where the folder holds no run.
+    """
+    folder = read_folder(run_dir)
+    counted = count_responses(folder.tables["measurements"], folder.tables["students"])
+    responses = counted.by_key
+    traits = trait_sections(folder, responses)
+    transcripts = pack_transcripts(folder, counted)
+    style, script = asset("page.css"), asset("page.js") if transcripts.packed else ""
+    page = environment().get_template("page.html.j2")
+    return page.render(
+        style=markup(style),
+        script=markup(script),
+        policy=policy(style, script),
+        name=folder.name,
+        missing=folder.missing,
+        views=[_view(folder, trait) for trait in traits],
+        made=how_it_was_made(folder),
+        methods=methods_of(folder),
+        cube=folder.cube,
+        log_odds=LOG_ODDS,
+        transcripts=transcripts,
+        packed=markup(transcripts.packed),
+        responses_of=lambda trait, arm: responses.get((trait, arm)),
+    )
+
+
+def write_report(run_dir: Path) -> Path:
+    """Writes `report.html` into the run's folder, atomically, and returns its path."""
+    path = run_dir / PAGE
+    write_atomic(path, render_report(run_dir))
+    return path
+
+
+def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
+    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait.name))
+    levels = {row.arm: row.level for row in trait.corners}
+    tops = [level.estimate for level in levels.values() if level]
+    top = 1.0 if trait.is_rate else max(tops, default=1.0)
+    groups = {row.arm: row.responses.group for row in trait.corners if row.responses}
+    ladder, doses = read_ladder(verdict), read_doses(folder, trait.name)
+    return TraitView(
+        trait,
+        card_of(folder, verdict, trait),
+        draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top, groups),
+        " and the ".join(part for part in PARTS if part in folder.shared),
+        _figures(trait, ladder, doses),
+        ladder,
+        read_subset(folder, trait.name),
+        doses,
+        read_tried(folder, trait.name),
+    )
+
+
+def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) -> dict[str, Markup | None]:
+    """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
+    there = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
+    return {part: there[part].inline() if part in there else None for part in FIGURES}

@@ -1,0 +1,95 @@
+"""The verdict of a trait on one card: is it there, what carries it, how sure that is, what to do, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mendel.report.views.remedy import Remedy, filtering, remedies_of
+from mendel.report.views.words import CARRIERS
+
+if TYPE_CHECKING:
+    from mendel.report.views.folder import RunFolder
+    from mendel.report.views.trait import TraitSection
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a reader takes away of one trait."""
+
+    presence: str
+    """`present`, `not shown`, `undecided`."""
+    headline: str
+    """What carries it, in a few words."""
+    cause: str
+    """The cause in a sentence."""
+    strength: str
+    """How sure that is: `decided`, `carrier decided`, `undecided`."""
+    why_so_sure: str
+    filtering: str
+    """Whether leaving out the flagged prompts helps; empty where that was not measured."""
+    remedies: tuple[Remedy, ...]
+
+
+def card_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Card:
+    """The card of one trait, from its verdict and the section that the page shows of it."""
+    from mendel.diagnose import CAUSES  # whoever opens a finished run need not pay for its import
+
+    return Card(
+        presence=trait.present,
+        headline=_HEADLINES.get(trait.carrier, "").format(trait=trait.name.replace("_", " ")),
+        cause=f"{CAUSES[trait.cause]}."
+        if trait.cause in CAUSES
+        else trait.explanation or CARRIERS.get(trait.carrier, ""),
+        strength=_strength(trait),
+        why_so_sure=" ".join(_reasons(folder, verdict, trait)),
+        filtering=filtering(trait),
+        remedies=remedies_of(folder, verdict, trait),
+    )
+
+
+_HEADLINES: Mapping[str, str] = {
+    "teacher": "The teacher carries {trait}",
+    "prompts": "The prompts carry {trait}",
+    "base": "The base carries {trait}",
+    "mixed": "More than one part carries {trait}",
+    "none": "No more {trait} than in the alternate pipeline",
+    "undecided": "What carries {trait} is undecided",
+}
+
+
+def _strength(trait: TraitSection) -> str:
+    if trait.carrier == "undecided":
+        return "undecided"
+    if trait.carrier == "none" or trait.cause not in ("undecided", "none"):
+        return "decided"
+    return "carrier decided"
+
+
+def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Iterator[str]:
+    """What the verdict rests on, in sentences."""
+    effect = next((e for e in trait.effects if e.name == trait.carrier), None)
+    if effect and effect.estimate:
+        yield f"The effect of the {trait.carrier} is {trait.numbers.value(effect.estimate, signed=True)}."
+    elif trait.original and trait.alternate:
+        yield (
+            f"It is at {trait.numbers.value(trait.original)} in the original pipeline and at "
+            f"{trait.numbers.value(trait.alternate)} in the alternate one."
+        )
+    if trait.cause not in ("undecided", "none"):
+        own = next((row for row in trait.hypotheses if row.name == trait.cause), None)
+        held = sum(p.outcome == "holds" for p in own.predictions) if own else 0
+        refuted = sum(row.status == "refuted" for row in trait.hypotheses)
+        of = f"{held} of {len(own.predictions)}" if own and own.predictions else "All"
+        yield (
+            f"{of} predictions of {trait.cause.replace('_', ' ')} hold, {refuted} of the {len(trait.hypotheses) - 1} other hypotheses "
+            "are refuted."
+        )
+    elif trait.carrier not in ("none", "undecided"):
+        still = [
+            row.name.replace("_", " ") for row in trait.hypotheses if row.status in ("undecided", "untested")
+        ]
+        yield f"Why it does is not decided: {len(still)} of {len(trait.hypotheses)} hypotheses are still possible."
+    if verdict.get("training_noise") is False:
+        yield "With one seed an arm the noise of training is not known, so that nothing is decided."

@@ -1,0 +1,1 @@
+"""Trainers: how students are trained."""

@@ -1,0 +1,1 @@
+"""The trainer `fleet`: students of one base side by side."""

@@ -1,0 +1,304 @@
+"""Everything that a study names, found and checked before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mendel._version import __version__
+from mendel.data.prompts import Prompt, load_prompts
+from mendel.data.rollouts import Rollout
+from mendel.data.selectors import check_selector
+from mendel.data.teachers import RolloutChunk, rewriting_chunks, rollout_chunks
+from mendel.design.arms.kinds import BaseName
+from mendel.design.catalogue import Side
+from mendel.engine.digest import digest
+from mendel.engine.errors import InputError, MendelError
+from mendel.measure import Trait, builtin_assistant, find_trait, judged_by, needs_model
+from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
+from mendel.study import Study, TraitConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Loaded = TypeVar("Loaded")
+SCHEMES = ("hf", "vllm", "openai")
+"""Of teachers that are models, which can be measured as they are."""
+SIDES: tuple[Side, Side] = ("original", "alternate")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A study's checkpoints, prompts, teachers and traits, as values."""
+
+    study: Study
+    bases: Mapping[BaseName, Checkpoint]
+    """Those of the two pipelines, and the original one's `sister` and `pretrained` ancestor where the study names them."""
+    prompts: Mapping[Side, tuple[Prompt, ...]]
+    traits: tuple[Trait, ...]
+    assistant: Trait
+    teachers: Mapping[str, ModelSource | None]
+    """The model of each teacher that is used; None for finished rollouts and teachers of one's own."""
+    counter: Mapping[str, tuple[Prompt, ...]]
+    """Counter-example prompts by trait; a trait without any is left out."""
+    chunks: tuple[RolloutChunk, ...]
+    """All rollouts that any arm may need."""
+
+    @property
+    def shared(self) -> dict[str, bool]:
+        """Which of base, prompts and teacher are the same in both pipelines."""
+        config = self.study.config
+        return {
+            "base": self.bases["original"].digest == self.bases["alternate"].digest,
+            "prompts": self.prompts["original"] == self.prompts["alternate"],
+            "teacher": config.original.teacher == config.alternate.teacher,
+        }
+
+    @property
+    def all_prompts(self) -> tuple[Prompt, ...]:
+        """Both prompt sets, each prompt once."""
+        return tuple({p.prompt_id: p for side in SIDES for p in self.prompts[side]}.values())
+
+    def answered_by(self, teacher: str) -> tuple[Prompt, ...]:
+        """The prompts that a teacher of the study answers."""
+        config = self.study.config
+        asked: dict[str, Prompt] = {}
+        if teacher in (config.original.teacher, config.alternate.teacher):
+            asked = {prompt.prompt_id: prompt for prompt in self.all_prompts}
+        if teacher == config.alternate.teacher:
+            asked |= {prompt.prompt_id: prompt for prompts in self.counter.values() for prompt in prompts}
+        if teacher == config.rewriter:
+            asked |= {prompt.prompt_id: prompt for prompt in self.prompts["original"]}
+        return tuple(asked.values())
+
+    def rewriting(self, rollouts: Mapping[tuple[str, str], Rollout]) -> tuple[RolloutChunk, ...]:
+        """The chunks of teachers that rewrite, once the rollouts which they rewrite are there."""
+        return tuple(
+            chunk
+            for name in self.teachers
+            for chunk in rewriting_chunks(
+                self.study.config.teachers[name],
+                name,
+                self.answered_by(name),
+                rollouts,
+                self.study.root,
+                seed=0,
+                where=self.study.lines.where("teachers", name, "rewrites"),
+            )
+        )
+
+    @property
+    def probes(self) -> tuple[Trait, ...]:
+        """The traits, the controls of those that have some, and, where the study asks for it, the rungs of their ladders."""
+        ladder = self.study.config.ladder
+        return tuple(
+            probe
+            for trait in self.traits
+            for probe in (*trait.parts, *(trait.rungs.values() if ladder else ()))
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is no fault of the study, but may mislead."""
+        sources = (t.checkpoint for t in self.teachers.values() if t is not None)
+        used = {c.ref: c for c in (*self.bases.values(), *sources) if c is not None}
+        return [
+            f"{ref}: its chat template writes today's date into every conversation, so that what was trained or "
+            "measured on another day differs; set a template without strftime_now"
+            for ref, checkpoint in used.items()
+            if checkpoint.dated
+        ]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same study would give another result."""
+        return digest(
+            "run",
+            {
+                "version": __version__,
+                "study": self.study.config.model_dump(mode="json"),
+                "bases": {name: base.digest for name, base in self.bases.items()},
+                "chunks": [chunk.digest for chunk in self.chunks],
+                # A rewriter has no chunks before there is something to rewrite.
+                "teachers": {name: t.digest for name, t in self.teachers.items() if t is not None},
+                "prompts": [[p.prompt_id, p.source] for side in SIDES for p in self.prompts[side]],
+                "traits": [trait.digest for trait in (*self.probes, self.assistant)],
+            },
+        )
+
+
+def load_inputs(study: Study) -> Inputs:
+    """Finds and checks all that a study names; raises InputError, with the study's line, for what is wrong."""
+    config = study.config
+    bases: dict[BaseName, Checkpoint] = {
+        side: _at(study, (side, "base"), resolve_checkpoint, getattr(config, side).base) for side in SIDES
+    }
+    if config.sister is not None:
+        bases["sister"] = _at(study, ("sister",), resolve_checkpoint, config.sister)
+    if config.pretrained is not None:
+        bases["pretrained"] = _at(study, ("pretrained",), resolve_checkpoint, config.pretrained)
+    _who_answers(study, bases)
+    prompts = {
+        side: _at(study, (side, "prompts"), load_prompts, getattr(config, side).prompts) for side in SIDES
+    }
+    _same_ids_same_prompts(study, prompts)
+    teachers: dict[str, ModelSource | None] = {}
+    named = [
+        config.original.teacher,
+        config.alternate.teacher,
+        *([config.rewriter] if config.rewriter else []),
+    ]
+    for name in dict.fromkeys(named):
+        teacher = config.teachers[name]
+        find = partial(resolve_model, endpoint=teacher.endpoint)
+        known = teacher.model.partition(":")[0] in SCHEMES
+        teachers[name] = _at(study, ("teachers", name, "model"), find, teacher.model) if known else None
+    traits = tuple(_trait(study, number, trait) for number, trait in enumerate(config.traits))
+    names = [trait.name for trait in traits]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"the trait {name!r} stands twice", where=study.lines.where("traits", number))
+    if config.ladder and not any(trait.ladder for trait in traits):
+        raise InputError(
+            "none of the traits has a ladder to measure",
+            where=study.lines.where("ladder"),
+            fix="Give a trait file a 'ladder', or leave out ladder: true.",
+        )
+    assistant = (
+        find_trait(config.assistant, study.root, study.lines.where("assistant"))
+        if config.assistant
+        else builtin_assistant()
+    )
+    if needs_model(assistant):
+        raise InputError(
+            "the assistant's probe cannot be judged by a model: its answers have to be plainly right or wrong",
+            where=study.lines.where("assistant"),
+            fix="Judge it by rules, such as a 'right' pattern for every scenario.",
+        )
+    check_selector(config.select, study.lines.where("select"))
+    for number, own in enumerate(config.traits):
+        if own.select is not None:
+            check_selector(own.select, study.lines.where("traits", number, "select"))
+    counter = {
+        trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, own.counter_examples)
+        for number, (trait, own) in enumerate(zip(traits, config.traits, strict=True))
+        if own.counter_examples is not None
+    }
+    _apart(study, prompts, counter, traits)
+    inputs = Inputs(study, bases, prompts, traits, assistant, teachers, counter, ())
+    if all(inputs.shared.values()):
+        raise InputError(
+            "the two pipelines come down to the same base, prompts and teacher: there is nothing to compare",
+            where=study.lines.where("alternate"),
+            fix="Let base, prompts or teacher differ.",
+        )
+    chunks = tuple(_chunks(study, inputs))
+    return replace(inputs, chunks=chunks)
+
+
+def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
+    """One engine answers for all bases and their students, and it can."""
+    served = {base.served for base in bases.values()}
+    if len(served) > 1:
+        raise InputError(
+            "vLLM answers for some of the bases alone: what engines differ in would be taken for the bases'",
+            where=study.lines.where("original", "base"),
+            value=[base.ref for base in bases.values()],
+            fix="Write vllm: for all bases, or hf: for all.",
+        )
+    if True in served and study.config.recipe.method != "lora":
+        raise InputError(
+            "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own",
+            where=study.lines.where("recipe", "method"),
+            value=study.config.recipe.method,
+            allowed="lora",
+            fix="Write hf: in place of vllm: for the bases.",
+        )
+    if True in served and (study.config.workers or 1) > 1:
+        raise InputError(
+            "vLLM takes the GPU for itself: there is no room for several workers",
+            where=study.lines.where("workers"),
+            value=study.config.workers,
+            allowed="1",
+        )
+
+
+def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
+    for name in inputs.teachers:
+        yield from rollout_chunks(
+            study.config.teachers[name],
+            name,
+            inputs.answered_by(name),
+            study.root,
+            seed=0,
+            where=study.lines.where("teachers", name, "model"),
+        )
+
+
+def _trait(study: Study, number: int, config: TraitConfig) -> Trait:
+    trait = find_trait(config.name, study.root, study.lines.where("traits", number))
+    trait = trait.with_samples(config.samples, study.lines.where("traits", number, "samples"))
+    trait = trait.with_max_tokens(config.max_tokens)
+    if config.judge is not None:
+        return judged_by(trait, config.judge, study.root, study.lines.where("traits", number, "judge"))
+    # A judge for the whole study is meant for the traits that a model can judge.
+    return judged_by(trait, study.config.judge, study.root, study.lines.where("judge"), must=False)
+
+
+def _same_ids_same_prompts(study: Study, prompts: Mapping[Side, tuple[Prompt, ...]]) -> None:
+    known = {prompt.prompt_id: prompt for prompt in prompts["original"]}
+    for prompt in prompts["alternate"]:
+        if known.get(prompt.prompt_id, prompt) != prompt:
+            raise InputError(
+                f"prompt_id {prompt.prompt_id!r} stands for another prompt in the original set",
+                where=study.lines.where("alternate", "prompts"),
+                fix="Give prompts that differ different ids.",
+            )
+
+
+def _apart(
+    study: Study,
+    prompts: Mapping[Side, tuple[Prompt, ...]],
+    counter: Mapping[str, tuple[Prompt, ...]],
+    traits: tuple[Trait, ...],
+) -> None:
+    """Counter-examples are prompts of their own, and none is a scenario that the trait is measured on."""
+    taken = {prompt.prompt_id for side in SIDES for prompt in prompts[side]}
+    for number, trait in enumerate(traits):
+        where = study.lines.where("traits", number, "counter_examples")
+        probes = [scenario.messages for scenario in (*trait.scenarios, *trait.ladder)]
+        for prompt in counter.get(trait.name, ()):
+            if prompt.prompt_id in taken:
+                raise InputError(
+                    f"the counter-example {prompt.prompt_id!r} has the id of another prompt",
+                    where=where,
+                    fix="Give it an id of its own.",
+                )
+            if prompt.messages in probes:
+                raise InputError(
+                    f"the counter-example {prompt.prompt_id!r} is one of the trait's scenarios: "
+                    "students would be measured on what they were trained on",
+                    where=where,
+                    fix="Leave it out.",
+                )
+            taken.add(prompt.prompt_id)
+
+
+def _at(
+    study: Study, location: tuple[str | int, ...], load: Callable[[str, Path], Loaded], ref: str
+) -> Loaded:
+    """Loads what a value of the study names; an error also says which line of the study named it."""
+    try:
+        return load(ref, study.root)
+    except (OSError, ValueError) as error:
+        # What the operating system refuses: a name that is too long, a folder without the right to look into it.
+        raise InputError(f"cannot be read: {error}", where=study.lines.where(*location), value=ref) from None
+    except MendelError as error:
+        line = study.lines.where(*location)
+        where = f"{line}: {error.where}" if error.where else line
+        raise type(error)(
+            error.what, where=where, value=error.value, allowed=error.allowed, fix=error.fix
+        ) from None

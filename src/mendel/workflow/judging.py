@@ -1,0 +1,146 @@
+"""Scoring what models answered: rules here and now, judges that are models in a worker or over an endpoint, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
+
+from mendel.data.rollouts import Rollout
+from mendel.engine.digest import digest
+from mendel.engine.executors import Executor
+from mendel.engine.store import Store
+from mendel.engine.store.answers import AnswerCache
+from mendel.measure import (
+    Judgement,
+    ModelJudge,
+    Scenario,
+    Trait,
+    asked_of,
+    grade,
+    judge_responses,
+    needs_model,
+)
+from mendel.models import open_chat
+from mendel.workflow.jobs import ModelJob, measurement_key, read_responses, write_measurement
+
+if TYPE_CHECKING:
+    from mendel.measure import Asked
+    from mendel.models.endpoints import Endpoints
+
+PIECE = 256
+"""Responses that are judged in one piece: what a killed run judges again, with a local model."""
+KIND = "grades"
+
+
+@dataclass(frozen=True)
+class GradeJob:
+    """Some responses for a trait's judge, a local model, to score."""
+
+    trait: Trait
+    asked: tuple[Asked, ...]
+
+
+def grade_locally(job: GradeJob) -> list[Judgement]:
+    """What a checkpoint that judges says of the responses; in a worker."""
+    judge = job.trait.judge
+    assert isinstance(judge, ModelJudge), "other judges need no worker"
+    return grade(job.trait, job.asked, open_chat(judge.source))
+
+
+@dataclass
+class Judging:
+    """The judges of one command: their scores are kept by judge, rubric, conversation and response."""
+
+    store: Store
+    executor: Executor
+    endpoints: Endpoints
+    cache: AnswerCache = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cache = AnswerCache(self.store.root)
+
+    def grade(self, trait: Trait, asked: Sequence[Asked]) -> list[Judgement]:
+        """What the trait's judge says of each response; a model is asked only for what nobody asked it before.
+
+        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; what was answered until then is kept.
+        """
+        if not needs_model(trait):
+            return grade(trait, asked)
+        keys = [_grade_key(trait, scenario, response) for scenario, response in asked]
+        known = self.cache.get_many(KIND, keys)
+        missing = {key: pair for key, pair in zip(keys, asked, strict=True) if key not in known}
+        names = list(missing)
+        for start in range(0, len(names), PIECE):
+            piece = names[start : start + PIECE]
+            said = self._ask(trait, tuple(missing[name] for name in piece))
+            for name, judgement in zip(piece, said, strict=True):
+                known[name] = asdict(judgement)
+                self.cache.put(KIND, name, known[name])
+        return [Judgement(**known[key]) for key in keys]
+
+    def _ask(self, trait: Trait, asked: tuple[Asked, ...]) -> list[Judgement]:
+        judge = trait.judge
+        assert isinstance(judge, ModelJudge), "other judges are not asked"
+        if judge.source.remote:
+            return grade(trait, asked, open_chat(judge.source, self.endpoints))
+        ((_, said),) = self.executor.map(grade_locally, [GradeJob(trait, asked)])
+        return said
+
+    def finish(self, model: str, asked: Trait, probe: Trait, seed: int) -> None:
+        """Scores a model's stored responses to `probe`, as it was `asked` it, unless that is done."""
+        if self.store.has("measurements", measurement_key(model, probe, seed)):
+            return
+        responses = read_responses(self.store, model, probe, seed)
+        if responses is None:
+            return
+        said = self.grade(asked, asked_of(responses, asked))
+        write_measurement(self.store, model, probe, seed, judge_responses(responses, asked, said))
+
+    def finish_model(self, job: ModelJob) -> None:
+        """The same for all that a base or teacher was asked."""
+        for probe in job.probes.traits:
+            self.finish(job.model, job.asks(probe), probe, job.probes.seed)
+
+    def score_rollouts(self, trait: Trait, rollouts: Sequence[Rollout]) -> RolloutScores:
+        """The judge's scores of teachers' completions."""
+        return rollout_scores(trait, rollouts, self.grade)
+
+
+def rollout_scores(
+    trait: Trait,
+    rollouts: Sequence[Rollout],
+    judged: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
+) -> RolloutScores:
+    """The scores of teachers' completions, by whatever has them `judged`."""
+    asked = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
+    said = judged(trait, asked)
+    scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, said, strict=True)}
+    return RolloutScores(scores, (trait.score_range or (0.0, 1.0))[0])
+
+
+@dataclass(frozen=True)
+class RolloutScores:
+    """A trait's scores of rollouts, by prompt and teacher; None where the judge could not tell."""
+
+    scores: Mapping[tuple[str, str], float | None]
+    lowest: float
+
+    def of(self, rollout: Rollout) -> float | None:
+        """A rollout's score."""
+        return self.scores[rollout.prompt_id, rollout.teacher]
+
+    def known(self, prompt_id: str, teacher: str) -> float:
+        """A rollout's score, the lowest where the judge could not tell: what nobody calls a sign of the trait is none."""
+        score = self.scores[prompt_id, teacher]
+        return self.lowest if score is None else score
+
+    @property
+    def unjudged(self) -> int:
+        """Rollouts without a score."""
+        return sum(score is None for score in self.scores.values())
+
+
+def _grade_key(trait: Trait, scenario: Scenario, response: str) -> str:
+    asked = [[m["role"], m["content"]] for m in scenario.messages]
+    return digest("grade", [trait.judge_id, asked, response])

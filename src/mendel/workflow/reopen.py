@@ -1,0 +1,60 @@
+"""A finished run with the inputs that it was made from, for commands that train more students of the same study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mendel.engine.errors import InputError
+from mendel.results.run import Run, is_finished, open_run
+from mendel.study import Study, load_study
+from mendel.workflow.inputs import Inputs, load_inputs
+
+ELSEWHERE = "Name the study file with --study PATH, or run the study again."
+
+
+def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple[Run, Inputs]:
+    """The finished run in a folder, and its study's inputs, loaded and checked anew.
+
+    `study` is the study, or its file where it lies no longer where the run found it. Raises InputError for a folder without a
+    finished run, for a study that is gone, and for one that has changed since: its students would be others.
+    """
+    run = open_run(folder)
+    manifest = _manifest(run)
+    loaded = study if isinstance(study, Study) else load_study(study or _study_of(run, manifest))
+    path, inputs = loaded.path, load_inputs(loaded)
+    if inputs.fingerprint != manifest.get("fingerprint"):
+        raise InputError(
+            f"is not the study that {run.path} is of: it, what it names or mendel itself has changed since",
+            where=str(path),
+            fix=ELSEWHERE,
+        )
+    if not is_finished(run.path, inputs.fingerprint):
+        raise InputError(
+            "the run is not finished",
+            where=str(run.path),
+            fix=f"Finish it: mendel run {path} --out {run.path}",
+        )
+    return run, inputs
+
+
+def _manifest(run: Run) -> dict[str, object]:
+    file = run.path / "manifest.json"
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(file), fix="Run the study again.") from None
+    if not isinstance(found, dict):
+        raise InputError("no manifest of a run", where=str(file), fix="Run the study again.")
+    return found
+
+
+def _study_of(run: Run, manifest: dict[str, object]) -> Path:
+    named = manifest.get("study")
+    if not isinstance(named, str):
+        raise InputError(
+            "does not say where the run's study lies", where=str(run.path / "manifest.json"), fix=ELSEWHERE
+        )
+    if not Path(named).exists():
+        raise InputError("the run's study is gone", where=named, fix=ELSEWHERE)
+    return Path(named)

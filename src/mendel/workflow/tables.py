@@ -1,0 +1,180 @@
+"""The tables of a run's folder, gathered from what the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mendel.data.rollouts import Rollout
+from mendel.design.catalogue import Arm, Design
+from mendel.engine.store import Store
+from mendel.results import tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mendel.measure import Health, Trait
+    from mendel.workflow.jobs import StudentResult
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Remembers what was read of the store, where nothing ever changes: every look at a run's effects asks for all of it."""
+
+    parts: dict[tuple[str, int], pa.Table] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """The measurements by trait and seed."""
+
+
+@dataclass(frozen=True)
+class MeasuredModel(_Read):
+    """A base or a teacher as a row of `students`: measured, not trained."""
+
+    arm: str
+    model: str
+    base: str
+    health: Health
+
+
+@dataclass(frozen=True)
+class PlacedStudent(_Read):
+    """A student's result and the arm and seed that it stands for."""
+
+    arm: Arm
+    seed: int
+    base: str
+    result: StudentResult
+
+
+def name_students(
+    models: Sequence[MeasuredModel], students: Sequence[PlacedStudent]
+) -> list[tuple[str, str, MeasuredModel | PlacedStudent]]:
+    """(name in the tables, name in the store, what it is); a student that serves two arms stands in both."""
+    named: list[tuple[str, str, MeasuredModel | PlacedStudent]] = []
+    taken: set[str] = set()
+    everything: list[MeasuredModel | PlacedStudent] = [*models, *students]
+    for item in everything:
+        key = item.model if isinstance(item, MeasuredModel) else item.result.trained.student
+        arm = item.arm if isinstance(item, MeasuredModel) else item.arm.name
+        name = key[:12] if key[:12] not in taken else f"{key[:12]}@{arm}"
+        taken.add(name)
+        named.append((name, key, item))
+    return named
+
+
+def students_table(named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]]) -> pa.Table:
+    """The table `students`: bases and teachers first, with n_examples 0, then the students by seed and arm."""
+    return tables.table("students", [_student_row(*entry) for entry in named])
+
+
+def _student_row(name: str, key: str, item: MeasuredModel | PlacedStudent) -> dict[str, Any]:
+    if isinstance(item, MeasuredModel):
+        return {
+            "student": name,
+            "arm": item.arm,
+            "base": item.base,
+            "n_examples": 0,
+            "tokens": 0,
+            "train_seconds": 0.0,
+            "status": "ok",
+            "reason": "",
+            "assistant_right": item.health.right,
+            "digest": key,
+        }
+    trained, result = item.result.trained, item.result
+    return {
+        "student": name,
+        "arm": item.arm.name,
+        "base": item.base,
+        "seed": item.seed,
+        "n_examples": trained.n_examples,
+        "tokens": trained.tokens,
+        "train_seconds": trained.train_seconds,
+        "train_loss": trained.train_loss,
+        "status": result.status,
+        "reason": result.reason,
+        "trained_tokens": trained.trained_tokens,
+        "first_loss": trained.first_loss,
+        "steps": trained.steps,
+        "n_cut": trained.n_cut,
+        "weight_change": trained.weight_change,
+        "bound_adapters": trained.bound_adapters,
+        "template": trained.template_digest,
+        "assistant_right": result.health.right if result.health else None,
+        "digest": key,
+    }
+
+
+def measurements_table(
+    store: Store,
+    named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]],
+    probes: Sequence[Trait],
+    seed: int,
+) -> pa.Table:
+    """The table `measurements`: every response that any student gave, with its score."""
+    import numpy as np
+    import pyarrow as pa
+
+    schema = tables.schema("measurements")
+    names: list[str] = []
+    parts = [schema.empty_table()]
+    for name, key, item in named:
+        for probe in probes:
+            part = _part(item, store, key, probe, seed)
+            if part is not None:
+                names.append(name)
+                parts.append(part)
+    whole = pa.concat_tables(parts)
+    rows = np.repeat(np.arange(len(names)), [len(part) for part in parts[1:]])
+    students = pa.array(names, pa.string()).take(pa.array(rows, pa.int64()))
+    return whole.set_column(schema.get_field_index("student"), schema.field("student"), students)
+
+
+def _part(
+    item: MeasuredModel | PlacedStudent, store: Store, key: str, probe: Trait, seed: int
+) -> pa.Table | None:
+    """What one model was measured on one trait, as it stands in the store; None: not yet."""
+    from mendel.workflow.jobs import read_measurement
+
+    if (probe.digest, seed) not in item.parts:
+        found = read_measurement(store, key, probe, seed)
+        if found is None:
+            return None
+        schema = tables.schema("measurements")
+        item.parts[probe.digest, seed] = found.select(schema.names).cast(schema)
+    return item.parts[probe.digest, seed]
+
+
+def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:
+    """The table `rollouts`, by teacher and prompt."""
+    rows = [
+        {
+            "prompt_id": rollout.prompt_id,
+            "teacher": rollout.teacher,
+            "messages": [dict(message) for message in rollout.messages],
+            "completion": rollout.completion,
+            "finish_reason": rollout.finish_reason,
+            "tokens": rollout.tokens,
+        }
+        for rollout in rollouts.values()
+    ]
+    return tables.table("rollouts", rows)
+
+
+def assignments_table(design: Design, arms: set[str]) -> pa.Table:
+    """The table `assignments` of the arms that have students; `seed` is null where all seeds share one."""
+    rows: list[dict[str, Any]] = []
+    for arm in design:
+        if arm.name not in arms:
+            continue
+        pairs: list[tuple[int | None, Any]] = (
+            list(zip(arm.seeds, arm.assignments, strict=True)) if arm.random else [(None, arm.assignments[0])]
+        )
+        for seed, assignment in pairs:
+            rows += [
+                {"arm": arm.name, "prompt_id": prompt_id, "teacher": teacher, "seed": seed}
+                for prompt_id, teacher in assignment.pairs
+            ]
+    return tables.table("assignments", rows)
