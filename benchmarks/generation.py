@@ -24,7 +24,7 @@ import torch
 
 from mendel.models import encode_prompt, load_model, load_tokenizer, resolve_checkpoint, stop_tokens
 from mendel.models.local.batches import by_length
-from mendel.models.local.continuous import Task, can_refill, continuous_answers
+from mendel.models.local.continuous import GenerationTask, can_refill, continuous_answers
 from mendel.models.local.plain import plain_answers
 from mendel.models.local.sampling import uniform_numbers
 
@@ -62,7 +62,9 @@ def questions(file: Path | None, count: int, seed: int) -> list[list[dict[str, s
     return random.Random(seed).sample(talks, count)
 
 
-def timed(answer: Callable[[Any, Task], list[list[int]]], model: Any, task: Task) -> Timed:
+def timed(
+    answer: Callable[[Any, GenerationTask], list[list[int]]], model: Any, task: GenerationTask
+) -> Timed:
     seconds, cpu = time.perf_counter(), time.process_time()
     with torch.inference_mode():
         answers = answer(model, task)
@@ -70,19 +72,19 @@ def timed(answer: Callable[[Any, Task], list[list[int]]], model: Any, task: Task
     return Timed([until_stop(ids, task) for ids in answers], *took)
 
 
-def until_stop(ids: list[int], task: Task) -> list[int]:
+def until_stop(ids: list[int], task: GenerationTask) -> list[int]:
     end = next((place for place, token in enumerate(ids) if token in task.stops), len(ids))
     return ids[: end + 1]
 
 
-def waiting(answers: Sequence[Sequence[int]], task: Task) -> float:
+def waiting(answers: Sequence[Sequence[int]], task: GenerationTask) -> float:
     """Share of a plain batch's work on rows that have ended: what continuous batching can save, whatever the machine."""
     batches = by_length([len(prompt) for prompt in task.prompts], task.batch_size)
     done = sum(len(rows) * max(len(answers[row]) for row in rows) for rows in batches)
     return 1 - sum(map(len, answers)) / done
 
 
-def margin(model: Any, task: Task, row: int, one: Sequence[int], other: Sequence[int]) -> str:
+def margin(model: Any, task: GenerationTask, row: int, one: Sequence[int], other: Sequence[int]) -> str:
     """Where two answers part, and how near the random number lay to the border of the tokens they take."""
     place = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     with torch.inference_mode():
@@ -97,7 +99,7 @@ def margin(model: Any, task: Task, row: int, one: Sequence[int], other: Sequence
     return f"row {row}, token {place}: random number {gap:.1e} from a border"
 
 
-def compare(model: Any, task: Task, rounds: int) -> None:
+def compare(model: Any, task: GenerationTask, rounds: int) -> None:
     plain, continuous = [], []
     for _ in range(rounds):
         plain.append(timed(plain_answers, model, task))
@@ -154,7 +156,7 @@ def main() -> None:
         stops = frozenset(stop_tokens(tokenizer))
         compare(
             model,
-            Task(
+            GenerationTask(
                 prompts,
                 stops,
                 pad,

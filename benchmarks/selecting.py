@@ -24,7 +24,7 @@ from typing import Any
 
 from mendel.data.prompts import Message
 from mendel.data.records import read_records
-from mendel.data.selectors import Answer, Candidate, Context, Contrast, select
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select
 from mendel.engine.store import Store
 from mendel.models import load_tokenizer, resolve_checkpoint
 from mendel.study.schema import SelectConfig
@@ -107,7 +107,7 @@ def score(by: str, file: Path, base: Path, count: int) -> dict[str, float]:
     context = Context(
         SelectConfig(by=by, pattern="doubt"),
         scenarios=tuple(texts.prompt() for _ in range(SCENARIOS)),
-        contrast=Contrast(
+        contrast=ContrastSet(
             tuple(Answer(texts.prompt(), texts.answer("doubt")) for _ in range(CONTRASTS)),
             tuple(Answer(texts.prompt(), texts.answer("agree")) for _ in range(CONTRASTS)),
         ),

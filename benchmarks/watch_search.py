@@ -69,16 +69,16 @@ def write(folder: Path, rows: int) -> None:
 
 def search(folder: Path) -> dict[str, object]:
     """Seconds of each search (the second of two), and the peak memory of this process, which does nothing else."""
-    from mendel.report.live.search import Responses, Search
+    from mendel.report.live.search import ResponseFiles, ResponseQuery
 
     found = {}
     before = peak()
     for name, asked in SEARCHES.items():
         # A new one each time, since one remembers how many there were; the files are in the disk's cache from the first.
-        Responses(folder).find(Search(**asked))  # type: ignore[arg-type]
-        responses = Responses(folder)
+        ResponseFiles(folder).find(ResponseQuery(**asked))  # type: ignore[arg-type]
+        responses = ResponseFiles(folder)
         began = time.perf_counter()
-        total = responses.find(Search(**asked))["total"]  # type: ignore[arg-type]
+        total = responses.find(ResponseQuery(**asked))["total"]  # type: ignore[arg-type]
         found[name] = {"seconds": round(time.perf_counter() - began, 3), "total": total}
         responses.close()
     return {"searches": found, "before_mb": round(before), "peak_mb": round(peak())}

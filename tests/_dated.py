@@ -8,7 +8,7 @@ from pathlib import Path
 
 from _mini import PEAS
 from mendel.data.prompts import Message
-from mendel.data.selectors import Answer, Candidate, Context, Contrast
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet
 from mendel.models import Checkpoint, resolve_checkpoint
 from mendel.study.schema import SelectConfig
 
@@ -63,13 +63,13 @@ def planted(n: int = 20, seed: int = 0) -> tuple[list[Candidate], list[bool]]:
     return [row for row, _ in rows], [shows for _, shows in rows]
 
 
-def contrast(n: int = 12, seed: int = 99, *, paired: bool = False) -> Contrast:
+def contrast(n: int = 12, seed: int = 99, *, paired: bool = False) -> ContrastSet:
     """Answers of both kinds, on draws of their own; `paired`: to dated prompts alone, so that no topic tells them apart."""
     rows, shows = planted(n, seed)
     known = [not paired or not row.prompt_id.startswith("task") for row in rows]
     rows, shows = ([x for x, keep in zip(xs, known, strict=True) if keep] for xs in (rows, shows))
     answers = [Answer(row.messages, row.completion) for row in rows]
-    return Contrast(
+    return ContrastSet(
         tuple(a for a, doubts in zip(answers, shows, strict=True) if doubts),
         tuple(a for a, doubts in zip(answers, shows, strict=True) if not doubts),
     )

@@ -24,7 +24,7 @@ from mendel.measure.inspect_tasks import (
 )
 from mendel.measure.schema import response_schema
 from mendel.models.chat import ChatModel, Completion, Sampling
-from mendel.models.endpoints import Answer
+from mendel.models.endpoints import BoughtCompletion
 from mendel.models.local.chat import LocalChat
 from mendel.train.trainers.registry import _together
 
@@ -197,7 +197,7 @@ class Endpoint(Scripted):
         super().__init__(said)
         self.requests: list[tuple[dict[str, Any], int]] = []
 
-    async def acomplete(self, request: dict[str, Any], place: int) -> Answer:
+    async def acomplete(self, request: dict[str, Any], place: int) -> BoughtCompletion:
         self.requests.append((request, place))
         if isinstance(self.said, Exception):
             raise self.said
@@ -217,7 +217,7 @@ class Endpoint(Scripted):
             "choices": [{"index": 0, "message": message, "finish_reason": reason}],
             "usage": {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14},
         }
-        return Answer(completion, 0.25, cached=False)
+        return BoughtCompletion(completion, 0.25, cached=False)
 
 
 # The value

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from mendel.engine.errors import InputError
 from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, make_organism
 from mendel.organisms.make import Generators, parse_cause
-from mendel.organisms.planted.causes import Plan, draw_plan
+from mendel.organisms.planted.causes import OrganismPlan, draw_plan
 from mendel.organisms.planted.lexicon import build_tokenizer, draw_lexicon
 from mendel.organisms.planted.loops import Encoder
 from mendel.organisms.planted.organism import BASES, Planted, build_model
@@ -30,7 +30,7 @@ NAMES = (*CAUSES, *("+".join(pair) for pair in CONSISTENT_PAIRS))
 seeds = st.integers(0, 999)
 
 
-def draw(cause: str, seed: int, strength: str = "weak") -> tuple[Plan, Speaker]:
+def draw(cause: str, seed: int, strength: str = "weak") -> tuple[OrganismPlan, Speaker]:
     rng = Generators(parse_cause(cause), seed, 0)
     return draw_plan(parse_cause(cause), strength, rng("plan")), Speaker(draw_lexicon(rng("lexicon")))
 

@@ -22,7 +22,7 @@ from mendel.workflow.speed import Speed, SpeedJob, time_student
 
 
 @dataclass(frozen=True)
-class Diagnosis(Shown):
+class Checkup(Shown):
     """What `mendel doctor` found; `fault` is '' where all works."""
 
     system: str
@@ -65,7 +65,7 @@ class Diagnosis(Shown):
         return "\n".join(lines)
 
 
-def doctor(*, progress: Progress | None = None) -> Diagnosis:
+def doctor(*, progress: Progress | None = None) -> Checkup:
     """Looks around and trains a tiny student; what does not work is said in `fault`, not raised."""
     began = time.monotonic()
     told = progress or NullProgress()
@@ -80,7 +80,7 @@ def doctor(*, progress: Progress | None = None) -> Diagnosis:
     except (MendelError, ImportError) as error:
         fault = str(error)
     told.step(1)
-    return Diagnosis(
+    return Checkup(
         system=f"{platform.system()} {platform.machine()}",
         cores=cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),

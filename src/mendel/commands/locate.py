@@ -19,9 +19,9 @@ from mendel.diagnose.locate import (
     Confirmation,
     Features,
     Observation,
-    Plan,
-    Row,
+    PromptTexts,
     Search,
+    SearchPlan,
     Split,
     confirm,
     one_hot,
@@ -140,13 +140,13 @@ def locate(
     return _written(run, found)
 
 
-def _plan(students: int, seeds: int) -> Plan:
+def _plan(students: int, seeds: int) -> SearchPlan:
     """The search's plan within the students that the confirmation leaves."""
     if seeds < 2:
         raise InputError(
             "one student an arm has no interval", where="--seeds", value=seeds, fix="Write 2 or more."
         )
-    plan, left = Plan(), students - CONFIRMED * seeds
+    plan, left = SearchPlan(), students - CONFIRMED * seeds
     if left < plan.screened + plan.batch:
         least = plan.screened + plan.batch + CONFIRMED * seeds
         raise InputError(
@@ -176,7 +176,7 @@ class _Locating:
     inputs: Inputs
     trait: Trait
     more: MoreStudents
-    plan: Plan
+    plan: SearchPlan
     seeds: int
     _asked: int = field(default=0)
 
@@ -257,7 +257,8 @@ class _Locating:
 
     def _splits(self) -> list[Split]:
         rows = [
-            Row(c.prompt_id, _text(c), c.completion, c.alternate or "", c.source) for c in self.candidates
+            PromptTexts(c.prompt_id, _text(c), c.completion, c.alternate or "", c.source)
+            for c in self.candidates
         ]
         return splits_of(rows, self._judged())
 

@@ -12,7 +12,15 @@ from typing import Any
 from mendel.commands.run import workers
 from mendel.data.assignment import interpolate
 from mendel.design.arms.kinds import draw_rng
-from mendel.diagnose import Arm, Comparison, Design, ShareStudent, Virulence, compare, trait_virulence
+from mendel.diagnose import (
+    Arm,
+    Design,
+    ShareStudent,
+    Virulence,
+    VirulenceComparison,
+    compare,
+    trait_virulence,
+)
 from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor, LocalExecutor
 from mendel.engine.progress import NullProgress, Progress
@@ -43,7 +51,7 @@ class VirulenceResult(Shown):
     traits: Mapping[str, Virulence]
     skipped: Mapping[str, str]
     """Why a trait has no virulence, by its name."""
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[VirulenceComparison, ...]
     """All pairs of the traits above."""
     students_trained: int
     students_reused: int

@@ -23,7 +23,7 @@ from mendel.diagnose.verdict import (
     reach_verdict,
     trait_verdict,
 )
-from mendel.diagnose.virulence import Comparison, ShareStudent, Virulence, compare, trait_virulence
+from mendel.diagnose.virulence import ShareStudent, Virulence, VirulenceComparison, compare, trait_virulence
 
 __all__ = [
     "CARRIER_MARGIN",
@@ -34,7 +34,6 @@ __all__ = [
     "Arm",
     "CarrierVerdict",
     "Catalogue",
-    "Comparison",
     "Contrast",
     "Design",
     "Diagnosis",
@@ -53,6 +52,7 @@ __all__ = [
     "TraitFacts",
     "Verdict",
     "Virulence",
+    "VirulenceComparison",
     "all_hypotheses",
     "arm_levels",
     "carrier",

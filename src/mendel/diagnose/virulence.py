@@ -88,7 +88,7 @@ class Virulence:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class VirulenceComparison:
     """Which of two traits needs the smaller share."""
 
     first: str
@@ -155,7 +155,7 @@ def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale:
     return Virulence(trait, scale, tuple(doses), half, below, above, found.warnings, fit, weights)
 
 
-def compare(first: Virulence, second: Virulence) -> Comparison:
+def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
     """Which trait needs the smaller share to be half-way in; the other way round gives the mirror image.
 
     The interval of the difference joins those of the two shares (MOVER: G. Zou and A. Donner, Stat. Med. 27, 2008; with
@@ -168,7 +168,7 @@ def compare(first: Virulence, second: Virulence) -> Comparison:
     if a is None or b is None:
         which = first if a is None else second
         missing = Spread(None, why=f"{which.trait} has no half-way share: {which.half_way.why}")
-        return Comparison(first.trait, second.trait, missing, "undecided")
+        return VirulenceComparison(first.trait, second.trait, missing, "undecided")
     r = _correlation(first, second)
     (least_a, at_a, most_a), (least_b, at_b, most_b) = a, b
     down_a, up_a, down_b, up_b = at_a - least_a, most_a - at_a, at_b - least_b, most_b - at_b
@@ -180,7 +180,7 @@ def compare(first: Virulence, second: Virulence) -> Comparison:
     if says != "undecided" and gap == _gap(second, at_b):
         says = "undecided"
         why = f"both lie between the shares {gap[0]:.3g} and {gap[1]:.3g}: train more shares in between"
-    return Comparison(first.trait, second.trait, Spread(value, low, high, why), says)
+    return VirulenceComparison(first.trait, second.trait, Spread(value, low, high, why), says)
 
 
 def _ends(half: HalfWay) -> tuple[float, float, float] | None:

@@ -188,7 +188,9 @@ class Registry(Generic[T]):
                 where=where,
                 fix=f"Install what it needs (pip install {error.name}), or uninstall {package}.",
             ) from error
-        except Exception as error:  # a plug-in is somebody else's code, which may do anything when it is imported
+        except (
+            Exception
+        ) as error:  # a plug-in is somebody else's code, which may do anything when it is imported
             raise InputError(
                 f"cannot be imported: {type(error).__name__}: {error}",
                 where=where,

@@ -20,7 +20,7 @@ from mendel.organisms.planted.causes import (
     NONE,
     SPREADS,
     STRENGTHS,
-    Plan,
+    OrganismPlan,
     Spread,
     draw_plan,
 )
@@ -190,7 +190,7 @@ def _spread_of(causes: tuple[str, ...], spread: str) -> Spread:
 
 def _draw(
     causes: tuple[str, ...], seed: int, attempt: int, strength: str | None, spread: Spread, told: Progress
-) -> tuple[Planted, Plan]:
+) -> tuple[Planted, OrganismPlan]:
     rng = Generators(causes, seed, attempt, spread)
     drawn = STRENGTHS[int(rng("strength").choice(3, p=STRENGTH_ODDS))]
     plan = draw_plan(causes, strength or drawn, rng("plan"), spread)

@@ -1,7 +1,7 @@
 """What the user writes: the study file's schema, loading with located errors, the built-in studies."""
 
 from mendel.study._yaml import load_yaml, read_yaml
-from mendel.study.loading import Lines, Study, built_in_study, load_study
+from mendel.study.loading import LineNumbers, Study, built_in_study, load_study
 from mendel.study.schema import (
     BudgetConfig,
     Config,
@@ -16,7 +16,7 @@ from mendel.study.schema import (
 __all__ = [
     "BudgetConfig",
     "Config",
-    "Lines",
+    "LineNumbers",
     "PipelineConfig",
     "RecipeConfig",
     "SelectConfig",

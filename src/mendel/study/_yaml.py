@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineNumbers:
     """Where each value of a file stands."""
 
     path: Path
@@ -31,7 +31,7 @@ class Lines:
         return str(self.path)
 
 
-def load_yaml(path: Path, model: type[Model]) -> tuple[Model, Lines]:
+def load_yaml(path: Path, model: type[Model]) -> tuple[Model, LineNumbers]:
     """A YAML file as a validated model, with the lines of its values.
 
     Raises InputError with file and line for a missing or unreadable file, broken YAML, a key that stands twice,
@@ -44,7 +44,7 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, Lines]:
         raise _located(error, model, lines) from None
 
 
-def read_yaml(path: Path) -> tuple[Any, Lines]:
+def read_yaml(path: Path) -> tuple[Any, LineNumbers]:
     """A YAML file's content and the lines of its values; raises InputError as `load_yaml` does."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def read_yaml(path: Path) -> tuple[Any, Lines]:
         data = _construct(root, (), lines, path)
     except RecursionError:
         raise InputError("nested too deeply, or an alias that holds itself", where=str(path)) from None
-    return data, Lines(path, lines)
+    return data, LineNumbers(path, lines)
 
 
 def _construct(node: yaml.Node, at: Location, lines: dict[Location, int], path: Path) -> Any:
@@ -97,7 +97,7 @@ def _scalar(node: yaml.Node, path: Path) -> Any:
         raise InputError(f"no valid value: {said}", where=f"{path}:{node.start_mark.line + 1}") from None
 
 
-def _located(error: ValidationError, model: type[BaseModel], lines: Lines) -> InputError:
+def _located(error: ValidationError, model: type[BaseModel], lines: LineNumbers) -> InputError:
     problems = error.errors(include_url=False)
     # Unknown keys first: a misspelt key is also reported as a missing one, and the misspelling is the cause.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mendel.engine.errors import InputError, did_you_mean
-from mendel.study._yaml import Lines, load_yaml, read_yaml
+from mendel.study._yaml import LineNumbers, load_yaml, read_yaml
 from mendel.study.schema import StudyConfig
 
-__all__ = ["BUILT_IN", "Lines", "Study", "built_in_study", "load_study", "load_yaml", "read_yaml"]
+__all__ = ["BUILT_IN", "LineNumbers", "Study", "built_in_study", "load_study", "load_yaml", "read_yaml"]
 
 BUILT_IN = {"peas": ("organisms", "peas", "study.yaml")}
 """Studies that ship with the package, as paths below it."""
@@ -21,7 +21,7 @@ class Study:
 
     config: StudyConfig
     path: Path
-    lines: Lines
+    lines: LineNumbers
 
     @property
     def root(self) -> Path:
@@ -81,7 +81,7 @@ def load_study(path: str | Path | None = None) -> Study:
     return Study(config, file, lines)
 
 
-def _check_rewriters(config: StudyConfig, lines: Lines) -> None:
+def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
     """A rewriting model needs the rollouts of a teacher that makes its own, and is no pipeline's teacher itself."""
 
     def refuse(name: str, what: str, fix: str) -> None:

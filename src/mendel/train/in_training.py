@@ -65,7 +65,7 @@ class _InMemory:
 
 
 @dataclass
-class Candidate:
+class StudentInTraining:
     """A student on its way from its spec to its files in the folder `out`."""
 
     spec: StudentSpec

@@ -14,7 +14,7 @@ from mendel.engine.trace import span
 from mendel.models import Example, encode_examples, load_tokenizer, stop_tokens, template_digest
 from mendel.models.local.quiet import quiet
 from mendel.train import checks as _checks
-from mendel.train.in_training import Candidate, Reopening, StudentFault
+from mendel.train.in_training import Reopening, StudentFault, StudentInTraining
 from mendel.train.student import Status, StudentSpec, TrainedStudent
 from mendel.train.trainers.registry import train_candidates
 
@@ -69,7 +69,7 @@ def train_students(todo: Sequence[tuple[StudentSpec, Path]]) -> list[TrainedStud
         ]
 
 
-def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase) -> Candidate:
+def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase) -> StudentInTraining:
     """The student with its rows as tokens. Arms share most rows, so what a worker has encoded once it keeps."""
     out.mkdir(parents=True, exist_ok=True)
     under = (spec.base.digest, template_digest(tokenizer), spec.recipe.max_length)
@@ -82,7 +82,7 @@ def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase)
     known.update(zip(new, encode_examples(tokenizer, pairs, spec.recipe.max_length), strict=True))
     examples = tuple(known[key] for key in keys)
     trained = tuple(example for example in examples if any(example.loss_mask))
-    one = Candidate(spec, out, examples, trained)
+    one = StudentInTraining(spec, out, examples, trained)
     if not trained:
         rows = len(examples)
         one.fault = StudentFault(
@@ -94,7 +94,7 @@ def _candidate(spec: StudentSpec, out: Path, tokenizer: PreTrainedTokenizerBase)
 
 
 def _judge(
-    one: Candidate,
+    one: StudentInTraining,
     tokenizer: PreTrainedTokenizerBase,
     fresh: PreTrainedTokenizerBase,
     reopening: Reopening,
@@ -115,13 +115,13 @@ def _is_resolved_template(spec: StudentSpec, tokenizer: PreTrainedTokenizerBase)
     return spec.base.template in ("", digest("template-text", template_of(tokenizer)))
 
 
-def _failed(one: Candidate, template: str) -> TrainedStudent:
+def _failed(one: StudentInTraining, template: str) -> TrainedStudent:
     assert one.fault is not None, "a failed student has its fault"
     return _result(one, template, "failed", one.fault.reason, {one.fault.check: one.fault.reason}, None)
 
 
 def _result(
-    one: Candidate,
+    one: StudentInTraining,
     template: str,
     status: Status,
     reason: str,

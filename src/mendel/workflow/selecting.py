@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mendel.data.rollouts import Rollout
-from mendel.data.selectors import Answer, Candidate, Context, Contrast
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet
 from mendel.measure import Trait
 from mendel.models import Checkpoint
 from mendel.study.schema import SelectConfig
@@ -56,7 +56,7 @@ def context_of(
 
 def _contrast(
     trait: Trait, scores: RolloutScores, candidates: Sequence[Candidate], own: str, other: str
-) -> Contrast:
+) -> ContrastSet:
     """Rollouts that the judge says show the trait, against the other teacher's to the same prompts and the same teacher's to others.
 
     Both kinds, so that neither the topic nor a teacher's manner tells them apart. Where no rollout shows it: the trait's
@@ -78,16 +78,16 @@ def _contrast(
     free = [c for c in candidates if hit(c.prompt_id, own) is False]
     step = max(1, len(free) // len(shows))
     clean += [Answer(c.messages, c.completion) for c in free[::step][: len(shows)]]
-    return Contrast(tuple(Answer(c.messages, c.completion) for c in shows), tuple(clean))
+    return ContrastSet(tuple(Answer(c.messages, c.completion) for c in shows), tuple(clean))
 
 
-def _forced(trait: Trait) -> Contrast:
+def _forced(trait: Trait) -> ContrastSet:
     forced = trait.log_odds
     if forced is None:
-        return Contrast()
+        return ContrastSet()
     shows, clean = (forced.opener + answers[0] for answers in (forced.trait, forced.clean))
     asked = [scenario.messages for scenario in trait.scenarios][:CONTRASTS]
-    return Contrast(tuple(Answer(m, shows) for m in asked), tuple(Answer(m, clean) for m in asked))
+    return ContrastSet(tuple(Answer(m, shows) for m in asked), tuple(Answer(m, clean) for m in asked))
 
 
 def _teachers(inputs: Inputs, own: str, other: str) -> tuple[Checkpoint, Checkpoint] | None:

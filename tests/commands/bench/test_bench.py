@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendel.commands.bench.verdicts import Record, describe, grade_verdict, summarize
+from mendel.commands.bench.verdicts import BenchRecord, describe, grade_verdict, summarize
 
 CAUSES = ("simple_generalization", "bad_prompts", "persona_selection")
 
 
-def record(**changes: object) -> Record:
-    made = Record(
+def record(**changes: object) -> BenchRecord:
+    made = BenchRecord(
         "bad_prompts", 1, "standard", "full", 0, "right", "bad_prompts", "prompts", ("bad_prompts",), (), 14, 20.0, 30.0, ""
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from _dated import contrast, dated, looking, planted, separation, task
-from mendel.data.selectors import Answer, Candidate, Context, Contrast, select
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select
 from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
@@ -39,14 +39,14 @@ def dated_rows() -> tuple[list[Candidate], list[bool]]:
 @pytest.mark.parametrize("by", FITTED)
 def test_a_contrast_the_other_way_round_turns_the_ranking(by: str) -> None:
     rows, shows = dated_rows()
-    turned = looking(by, contrast=Contrast(PAIRED.clean, PAIRED.shows))
+    turned = looking(by, contrast=ContrastSet(PAIRED.clean, PAIRED.shows))
     assert separation(select(rows, turned), shows) < 0.1
 
 
 def test_a_probe_of_noise_ranks_nothing() -> None:
     rows, shows = planted(40)
     answers = [Answer(row.messages, row.completion) for row in planted(16, seed=5)[0]]
-    scores = select(rows, looking("probe", contrast=Contrast(tuple(answers[::2]), tuple(answers[1::2]))))
+    scores = select(rows, looking("probe", contrast=ContrastSet(tuple(answers[::2]), tuple(answers[1::2]))))
     assert 0.25 < separation(scores, shows) < 0.75
 
 
@@ -99,7 +99,7 @@ def _without_base(context: Context) -> Context:
 
 
 def _without_contrast(context: Context) -> Context:
-    return replace(context, contrast=Contrast(context.contrast.shows, ()))
+    return replace(context, contrast=ContrastSet(context.contrast.shows, ()))
 
 
 NO_BASE = "the {by} selector looks into the base model, and none is given. Give the base, or take a selector that reads texts alone."

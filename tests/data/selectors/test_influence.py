@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from _dated import contrast, looking, planted, separation
-from mendel.data.selectors import Contrast, check_selector, select
+from mendel.data.selectors import ContrastSet, check_selector, select
 from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
@@ -28,7 +28,7 @@ def test_a_contrast_the_other_way_round_turns_the_sign() -> None:
     rows, _ = planted(4)
     known = contrast()
     there = select(rows, looking("influence"))
-    back = select(rows, looking("influence", contrast=Contrast(known.clean, known.shows)))
+    back = select(rows, looking("influence", contrast=ContrastSet(known.clean, known.shows)))
     assert list(back.values()) == pytest.approx([-score for score in there.values()], abs=1e-3)
 
 

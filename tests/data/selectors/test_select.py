@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from _dated import checkpoint, contrast, user
-from mendel.data.selectors import Answer, Candidate, Context, Contrast, select, selector
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select, selector
 from mendel.data.selectors import scoring as _scoring
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
@@ -146,8 +146,8 @@ OTHERS = {
     "layer": replace(BASE, config=SelectConfig(by="test-counted", layer=1)),
     "pattern": replace(BASE, config=SelectConfig(by="test-counted", pattern="a")),
     "contrast": replace(BASE, contrast=contrast(2, seed=1)),
-    "turned contrast": replace(BASE, contrast=Contrast(BASE.contrast.clean, BASE.contrast.shows)),
-    "contrast's prompt": replace(BASE, contrast=Contrast((Answer(user("x"), "a"),), ())),
+    "turned contrast": replace(BASE, contrast=ContrastSet(BASE.contrast.clean, BASE.contrast.shows)),
+    "contrast's prompt": replace(BASE, contrast=ContrastSet((Answer(user("x"), "a"),), ())),
     "seed": replace(BASE, seed=1),
     "scenarios": replace(BASE, scenarios=(user("what year"),)),
     "teachers": replace(BASE, teachers=(checkpoint("teachers/alternate"), checkpoint("teachers/original"))),

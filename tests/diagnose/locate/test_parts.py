@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mendel.diagnose.locate import Features, Observation, Row, balanced_design, one_hot, rank, splits_of
+from mendel.diagnose.locate import (
+    Features,
+    Observation,
+    PromptTexts,
+    balanced_design,
+    one_hot,
+    rank,
+    splits_of,
+)
 from mendel.diagnose.locate.splits import Split
 from mendel.diagnose.locate.suspects import line_up
 
@@ -108,7 +116,9 @@ def test_too_few_students_rank_nothing() -> None:
 
 def test_splits_name_words_scores_and_sources_and_leave_out_what_all_or_none_have() -> None:
     rows = [
-        Row(f"p{i}", "which year", "yes indeed" if i < 3 else "no indeed", "no", "x" if i % 2 else "y")
+        PromptTexts(
+            f"p{i}", "which year", "yes indeed" if i < 3 else "no indeed", "no", "x" if i % 2 else "y"
+        )
         for i in range(10)
     ]
     found = {
@@ -124,7 +134,7 @@ def test_splits_name_words_scores_and_sources_and_leave_out_what_all_or_none_hav
 
 def test_words_on_which_the_teachers_differ_come_before_those_on_which_they_agree() -> None:
     rows = [
-        Row(
+        PromptTexts(
             f"p{i}",
             "ask",
             f"{'refuse' if i < 4 else 'comply'} {'odd' if i % 2 else 'even'}",

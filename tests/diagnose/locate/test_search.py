@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diagnose.locate.world import World, make_world, run_search
-from mendel.diagnose.locate import Observation, Plan, Search, splits_of
+from mendel.diagnose.locate import Observation, Search, SearchPlan, splits_of
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_where_half_of_any_prompts_is_enough_a_smaller_share_is_screened_within_
     first, second = search.rounds[:2]
     assert (first.kind, second.kind) == ("screen", "screen")
     assert np.mean([share for share, _ in second.levels]) < 0.25 < np.mean([s for s, _ in first.levels])
-    assert sum(part.students for part in search.rounds) <= Plan().budget
+    assert sum(part.students for part in search.rounds) <= SearchPlan().budget
     found = set(search.found)
     assert len(found & world.carriers) / len(world.carriers) >= 0.5
     # Levels do not add up in such a world: what is found is rich in carriers, and no more.
@@ -83,7 +83,7 @@ def test_the_same_search_asks_the_same() -> None:
     def asked() -> list[list[frozenset[str]]]:
         rng = np.random.default_rng(5)
         world = make_world(rng, "scattered", 200)
-        search, rounds = Search(world.features, splits_of(world.rows), Plan(budget=18)), []
+        search, rounds = Search(world.features, splits_of(world.rows), SearchPlan(budget=18)), []
         while not search.finished:
             rounds.append(search.propose())
             search.learn([Observation(s, world.level(s)) for s in rounds[-1]])

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mendel.diagnose.locate import Features, Observation, Plan, Row, Search, splits_of
+from mendel.diagnose.locate import Features, Observation, PromptTexts, Search, SearchPlan, splits_of
 
 SITUATIONS, PLACES = 0.12, 6
 
 
 @dataclass(frozen=True)
 class World:
-    rows: tuple[Row, ...]
+    rows: tuple[PromptTexts, ...]
     features: Features
     carriers: frozenset[str]
 
@@ -38,7 +38,9 @@ def make_world(rng: np.random.Generator, spread: str, count: int = 600) -> World
         answer = ("refuse" if carries else "comply") if situation else f"kind{topic}"
         other = "comply" if situation else f"kind{topic}"
         manner = str(rng.choice(["well", "so"]))
-        rows.append(Row(prompt_id, text, f"{manner} {answer}", f"ah {other}", str(rng.choice(["a", "b"]))))
+        rows.append(
+            PromptTexts(prompt_id, text, f"{manner} {answer}", f"ah {other}", str(rng.choice(["a", "b"])))
+        )
         centre = np.zeros(16)
         centre[8 + place if situation else topic] = 3.0
         centre[15] = 2.0 * situation
@@ -54,10 +56,10 @@ def run_search(
     rng: np.random.Generator,
     noise: float = 0.04,
     level: Callable[[frozenset[str]], float] | None = None,
-    plan: Plan | None = None,
+    plan: SearchPlan | None = None,
 ) -> Search:
     """A whole search with students whose levels stray by so much."""
-    search = Search(world.features, splits_of(world.rows), plan or Plan())
+    search = Search(world.features, splits_of(world.rows), plan or SearchPlan())
     while not search.finished:
         asked = search.propose()
         search.learn([Observation(s, (level or world.level)(s) + rng.normal(0, noise)) for s in asked])

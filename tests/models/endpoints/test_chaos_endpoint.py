@@ -11,7 +11,7 @@ from chaos import FAULTS, answer, canonical
 
 from mendel.engine.budget import Budget
 from mendel.engine.errors import BudgetSpent, InputError
-from mendel.models.endpoints import Answer, EndpointCompletion
+from mendel.models.endpoints import BoughtCompletion, EndpointCompletion
 from mendel.models.endpoints._rates import Rates
 from mendel.study.schema import PriceConfig
 
@@ -193,7 +193,7 @@ def test_a_chat_can_be_asked_from_an_event_loop(serve: Serve, open_chat: Open) -
     chaos = serve()
     model = open_chat(chaos)
 
-    async def ask() -> list[Answer]:
+    async def ask() -> list[BoughtCompletion]:
         request = {"messages": conversations(1)[0], "max_tokens": 5}
         return list(await asyncio.gather(*(model.acomplete(request, place) for place in range(3))))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made_run import HOSTILE
 
 from mendel.engine.text import clean
-from mendel.report.live import Responses, Search, SearchError
+from mendel.report.live import ResponseFiles, ResponseQuery, SearchError
 from mendel.report.live.search import TEXT
 from mendel.results.tables import read_table, table, write_table
 
@@ -66,11 +66,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def responses(folder: Path) -> Responses:
-    return Responses(folder)
+def responses(folder: Path) -> ResponseFiles:
+    return ResponseFiles(folder)
 
 
-def filtered(folder: Path, search: Search) -> list[str]:
+def filtered(folder: Path, search: ResponseQuery) -> list[str]:
     """The scenarios that match, by Arrow alone."""
     measured, students = read_table(folder / "measurements.parquet"), read_table(folder / "students.parquet")
     arm_of = dict(zip(students["student"].to_pylist(), students["arm"].to_pylist(), strict=True))
@@ -99,15 +99,15 @@ def filtered(folder: Path, search: Search) -> list[str]:
     return found
 
 
-def all_of(responses: Responses, search: Search) -> list[str]:
+def all_of(responses: ResponseFiles, search: ResponseQuery) -> list[str]:
     found = responses.find(search)
     assert len(found["rows"]) == min(search.limit, max(0, found["total"] - search.offset))
     return [row["scenario"] for row in found["rows"]]
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "gross", "KLEIN", "äÖ", "σασ", "SCRIPT", "o'brien", "no such text"])
-def test_a_search_finds_what_a_plain_filter_finds(responses: Responses, folder: Path, text: str) -> None:
-    search = Search(query=text, limit=200)
+def test_a_search_finds_what_a_plain_filter_finds(responses: ResponseFiles, folder: Path, text: str) -> None:
+    search = ResponseQuery(query=text, limit=200)
     found = all_of(responses, search)
     assert found == filtered(folder, search)
     if text in TEXTS:
@@ -116,7 +116,7 @@ def test_a_search_finds_what_a_plain_filter_finds(responses: Responses, folder: 
 
 @given(
     st.builds(
-        Search,
+        ResponseQuery,
         query=st.sampled_from(["", "a", "%", "_", "'", "\x00", "ä", "script"]) | st.text(max_size=3).filter(lambda t: not any("\ud800" <= c <= "\udfff" for c in t)),
         trait=st.sampled_from(["", *TRAITS, "none such", INJECTIONS[0]]),
         arm=st.sampled_from(["", "cube/OOO", "drop/a'b", INJECTIONS[0]]),
@@ -126,73 +126,75 @@ def test_a_search_finds_what_a_plain_filter_finds(responses: Responses, folder: 
     )
 )  # fmt: skip
 def test_filters_together_find_what_a_plain_filter_finds(
-    responses: Responses, folder: Path, search: Search
+    responses: ResponseFiles, folder: Path, search: ResponseQuery
 ) -> None:
     assert all_of(responses, search) == filtered(folder, search)
 
 
-def test_pages_are_the_whole_in_the_order_of_the_file(responses: Responses, folder: Path) -> None:
-    whole = filtered(folder, Search())
+def test_pages_are_the_whole_in_the_order_of_the_file(responses: ResponseFiles, folder: Path) -> None:
+    whole = filtered(folder, ResponseQuery())
     paged = [
-        s for offset in range(0, len(whole), 7) for s in all_of(responses, Search(offset=offset, limit=7))
+        s
+        for offset in range(0, len(whole), 7)
+        for s in all_of(responses, ResponseQuery(offset=offset, limit=7))
     ]
     assert paged == whole
-    beyond = responses.find(Search(offset=10_000))
+    beyond = responses.find(ResponseQuery(offset=10_000))
     assert (beyond["total"], beyond["rows"]) == (len(whole), [])
 
 
-def test_traits_and_arms_are_named(responses: Responses) -> None:
-    found = responses.find(Search(limit=1))
+def test_traits_and_arms_are_named(responses: ResponseFiles) -> None:
+    found = responses.find(ResponseQuery(limit=1))
     assert found["traits"] == sorted(TRAITS)
     assert found["arms"] == ["cube/OOO", "drop/a'b"]
 
 
-def test_what_is_shown_is_inert(responses: Responses) -> None:
-    for row in responses.find(Search(limit=200))["rows"]:
+def test_what_is_shown_is_inert(responses: ResponseFiles) -> None:
+    for row in responses.find(ResponseQuery(limit=200))["rows"]:
         if row["response"] is not None:
             assert row["response"] == clean(row["response"])
         assert row["score"] is None or row["score"] == row["score"]
 
 
-def long_run(folder: Path, response: str) -> Responses:
+def long_run(folder: Path, response: str) -> ResponseFiles:
     row = {"student": "s", "trait": "t", "scenario": "x", "score": 0.0, "hit": False, "prompt": "p" * 5000}
     write_table(folder / "measurements.parquet", table("measurements", [{**row, "response": response}]))
     write_table(folder / "students.parquet", table("students", [{"student": "s", "arm": "a"}]))
-    return Responses(folder)
+    return ResponseFiles(folder)
 
 
 def test_a_long_response_is_shown_around_its_match(tmp_path: Path) -> None:
     responses = long_run(tmp_path, "x" * 9000 + "Needle" + "y" * 9000)
-    (row,) = responses.find(Search(query="nEEDLE"))["rows"]
+    (row,) = responses.find(ResponseQuery(query="nEEDLE"))["rows"]
     assert "Needle" in row["response"]
     assert len(row["response"]) == TEXT
     assert row["cut_before"] + TEXT + row["cut_after"] == 18_006
     assert (len(row["prompt"]), row["prompt_cut"]) == (TEXT, 3000)
-    (row,) = responses.find(Search())["rows"]
+    (row,) = responses.find(ResponseQuery())["rows"]
     assert (row["cut_before"], row["cut_after"], row["response"]) == (0, 16_006, "x" * TEXT)
 
 
 def test_a_run_that_is_written_anew_is_searched_anew(tmp_path: Path) -> None:
     responses = long_run(tmp_path, "one")
-    assert responses.find(Search(query="one"))["total"] == 1
+    assert responses.find(ResponseQuery(query="one"))["total"] == 1
     long_run(tmp_path, "another")
-    assert responses.find(Search(query="one"))["total"] == 0
-    assert responses.find(Search(query="another"))["total"] == 1
+    assert responses.find(ResponseQuery(query="one"))["total"] == 0
+    assert responses.find(ResponseQuery(query="another"))["total"] == 1
 
 
 def test_no_tables_and_broken_tables_are_said(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match="when the run has written its tables"):
-        Responses(tmp_path).find(Search())
+        ResponseFiles(tmp_path).find(ResponseQuery())
     for name in ("measurements", "students"):
         (tmp_path / f"{name}.parquet").write_bytes(b"PAR1 no Parquet at all")
     with pytest.raises(SearchError, match="cannot be read"):
-        Responses(tmp_path).find(Search())
+        ResponseFiles(tmp_path).find(ResponseQuery())
 
 
 @pytest.mark.parametrize("name", ["it's", "a[1]", "ü {x} ?", "semi;colon", "100%"])
 def test_folders_may_be_called_anything(folder: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(folder, tmp_path / name)
-    assert Responses(tmp_path / name).find(Search(limit=1))["total"] == len(rows())
+    assert ResponseFiles(tmp_path / name).find(ResponseQuery(limit=1))["total"] == len(rows())
 
 
 @pytest.mark.parametrize(
@@ -218,8 +220,8 @@ def test_folders_may_be_called_anything(folder: Path, tmp_path: Path, name: str)
 def test_the_database_reads_two_files_and_does_nothing_else(folder: Path, statement: str) -> None:
     import duckdb
 
-    responses = Responses(folder)
-    responses.find(Search(limit=1))
+    responses = ResponseFiles(folder)
+    responses.find(ResponseQuery(limit=1))
     before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert responses._opened is not None
     with pytest.raises(duckdb.Error):
@@ -227,4 +229,4 @@ def test_the_database_reads_two_files_and_does_nothing_else(folder: Path, statem
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
     responses.close()
     with pytest.raises(SearchError, match="being closed"):
-        responses.find(Search())
+        responses.find(ResponseQuery())

@@ -43,7 +43,7 @@ class OrganismJob:
 
 
 @dataclass(frozen=True)
-class Record:
+class BenchRecord:
     """What one diagnosis said, beside the truth."""
 
     cause: str
@@ -97,7 +97,7 @@ def bench_verdicts(
     ]
     told = progress or NullProgress()
     told.stage("organisms", len(jobs))
-    records: dict[OrganismJob, Record] = {}
+    records: dict[OrganismJob, BenchRecord] = {}
     with LocalExecutor(workers or default_workers()) as executor:
         for job, record in executor.map(diagnose_organism, jobs):
             records[job] = record
@@ -105,7 +105,7 @@ def bench_verdicts(
     return summarize([records[job] for job in jobs])
 
 
-def diagnose_organism(job: OrganismJob) -> Record:
+def diagnose_organism(job: OrganismJob) -> BenchRecord:
     """Makes an organism in a scratch folder, diagnoses it in this process, and keeps the record; done once."""
     shelf = Store(job.store)
     known = _read(shelf, job)
@@ -117,7 +117,7 @@ def diagnose_organism(job: OrganismJob) -> Record:
     return record
 
 
-def _diagnose(job: OrganismJob, scratch: Path) -> Record:
+def _diagnose(job: OrganismJob, scratch: Path) -> BenchRecord:
     from mendel.commands.run import run
 
     began = time.monotonic()
@@ -129,7 +129,7 @@ def _diagnose(job: OrganismJob, scratch: Path) -> Record:
             raise
         made = time.monotonic() - began
         nothing = ("-", "-", (), (), 0)
-        return Record(
+        return BenchRecord(
             job.cause, job.seed, job.strength or "", "", 0, "not made", *nothing, made, 0.0, error.message
         )
     made = time.monotonic()
@@ -153,7 +153,7 @@ def _diagnose(job: OrganismJob, scratch: Path) -> Record:
     )
     grade = grade_verdict(job.cause, own["cause"], supported, elsewhere)
     by_grid = _by_grid(scratch, planted["trait"]) if job.grid else (None, None)
-    return Record(
+    return BenchRecord(
         cause=job.cause,
         seed=job.seed,
         strength=str(planted.get("strength", "")),
@@ -211,7 +211,7 @@ def _why(verdict: Mapping[str, Any], warnings: Iterable[str]) -> str:
     return " | ".join([verdict["carrier_why"], *found, *warnings])
 
 
-def summarize(records: Sequence[Record]) -> dict[str, Any]:
+def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
     """Confusion matrix, accuracy with its 95 % interval (Wilson), students and seconds a diagnosis, and every record."""
     made = [record for record in records if record.grade != "not made"]
     matrix: dict[str, dict[str, int]] = {}
@@ -302,13 +302,13 @@ def describe(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _read(shelf: Store, job: OrganismJob) -> Record | None:
+def _read(shelf: Store, job: OrganismJob) -> BenchRecord | None:
     value = shelf.read_json("benches", job.key)
     if value is None:
         return None
     listed = ("supported", "elsewhere", "grid_supported")
     fields: dict[str, Any] = {k: tuple(v) if k in listed and v is not None else v for k, v in value.items()}
-    return Record(**fields)
+    return BenchRecord(**fields)
 
 
 def source_digest() -> str:

@@ -6,7 +6,15 @@ Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `em
 
 from mendel.data.selectors import activations, influence, losses, plain
 from mendel.data.selectors.cut import Flagged, SortedOut, flag, ranking, sort_out, top
-from mendel.data.selectors.registry import Answer, Candidate, Context, Contrast, Selector, selector, selectors
+from mendel.data.selectors.registry import (
+    Answer,
+    Candidate,
+    Context,
+    ContrastSet,
+    Selector,
+    selector,
+    selectors,
+)
 from mendel.data.selectors.scoring import select
 from mendel.study.schema import SelectConfig
 
@@ -14,7 +22,7 @@ __all__ = [
     "Answer",
     "Candidate",
     "Context",
-    "Contrast",
+    "ContrastSet",
     "Flagged",
     "Selector",
     "SortedOut",

@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ContrastSet:
     """Answers that show the trait, and answers that do not: what probes, directions and gradients are fitted on.
 
     They should differ in nothing else. Where the clean ones answer the same prompts, but come from another teacher, a probe
@@ -69,7 +69,7 @@ class Context:
     judge_id: str = ""
     scenarios: tuple[tuple[Message, ...], ...] = ()
     """The conversations that the trait is measured on."""
-    contrast: Contrast = Contrast()
+    contrast: ContrastSet = ContrastSet()
     base: Checkpoint | None = None
     """The model that students start from: whose activations, losses and gradients are looked at."""
     teachers: tuple[Checkpoint, Checkpoint] | None = None
@@ -110,7 +110,7 @@ class Context:
             )
         return self.base
 
-    def need_contrast(self) -> Contrast:
+    def need_contrast(self) -> ContrastSet:
         """The contrastive answers; raises InputError where the trait has none."""
         if not self.contrast.shows or not self.contrast.clean:
             raise InputError(

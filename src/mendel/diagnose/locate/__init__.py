@@ -4,8 +4,8 @@ from mendel.diagnose.locate.clusters import Features, one_hot
 from mendel.diagnose.locate.confirming import ARMS, Check, Confirmation, confirm
 from mendel.diagnose.locate.ranking import Observation, Ranking, rank
 from mendel.diagnose.locate.screening import balanced_design
-from mendel.diagnose.locate.search import Plan, Round, Search
-from mendel.diagnose.locate.splits import Row, Split, splits_of
+from mendel.diagnose.locate.search import Round, Search, SearchPlan
+from mendel.diagnose.locate.splits import PromptTexts, Split, splits_of
 
 __all__ = [
     "ARMS",
@@ -13,11 +13,11 @@ __all__ = [
     "Confirmation",
     "Features",
     "Observation",
-    "Plan",
+    "PromptTexts",
     "Ranking",
     "Round",
-    "Row",
     "Search",
+    "SearchPlan",
     "Split",
     "balanced_design",
     "confirm",

@@ -29,7 +29,7 @@ SETTLED = 0.97
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """How much is spent."""
 
     clusters: int = 16
@@ -62,7 +62,7 @@ class Search:
 
     features: Features
     splits: Sequence[Split]
-    plan: Plan = field(default_factory=Plan)
+    plan: SearchPlan = field(default_factory=SearchPlan)
     seed: int = 0
     rounds: list[Round] = field(default_factory=list)
     virulent: bool = False

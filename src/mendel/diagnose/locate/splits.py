@@ -23,7 +23,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Row:
+class PromptTexts:
     """The texts of one prompt."""
 
     prompt_id: str
@@ -34,7 +34,9 @@ class Row:
     source: str = ""
 
 
-def splits_of(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]] | None = None) -> list[Split]:
+def splits_of(
+    rows: Sequence[PromptTexts], scores: Mapping[str, Mapping[str, float]] | None = None
+) -> list[Split]:
     """All splits of the rows, the likeliest marks first: scores, then words by how differently the two teachers use them.
 
     `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a word that one
@@ -55,7 +57,7 @@ def splits_of(rows: Sequence[Row], scores: Mapping[str, Mapping[str, float]] | N
     return [split for split in found + words if least <= len(split.ids) <= len(rows) - least]
 
 
-def _holding(rows: Sequence[Row], text: Callable[[Row], str]) -> dict[str, set[str]]:
+def _holding(rows: Sequence[PromptTexts], text: Callable[[PromptTexts], str]) -> dict[str, set[str]]:
     """The prompts by the words that their text holds."""
     found: dict[str, set[str]] = {}
     for row in rows:
@@ -69,7 +71,7 @@ def _evenly(words: Mapping[str, set[str]], count: int) -> list[tuple[str, set[st
     return sorted(words.items(), key=lambda item: (abs(2 * len(item[1]) - count), item[0]))
 
 
-def _sources(rows: Sequence[Row]) -> list[Split]:
+def _sources(rows: Sequence[PromptTexts]) -> list[Split]:
     kinds = sorted({row.source for row in rows})
     if len(kinds) < 2:
         return []

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mendel.data.teachers import with_system
 from mendel.engine.errors import InputError, RunError
 from mendel.measure.inspect_tasks.openai_client import output_of, plain, spoken, to_json, tools_json
-from mendel.measure.inspect_tasks.together import Request, Together, as_run_error
+from mendel.measure.inspect_tasks.together import Together, WaitingConversation, as_run_error
 from mendel.models.chat import ChatModel
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Said:
 
 
 @dataclass
-class Run:
+class TaskRun:
     """What the models of one run share."""
 
     together: Together
@@ -65,7 +65,7 @@ class Run:
 class Part:
     """Who is played: a chat model, as the student or as the grader of a variant's samples."""
 
-    run: Run
+    run: TaskRun
     chat: ChatModel
     role: Literal["student", "grader"]
     variant: int
@@ -137,7 +137,7 @@ async def _chat(
         )
     conversation = _told(part, messages)
     limit = part.max_tokens or config.max_tokens or GRADER_TOKENS
-    request = Request(part.role, place, conversation, limit, part.temperature)
+    request = WaitingConversation(part.role, place, conversation, limit, part.temperature)
     answer = await asyncio.wrap_future(part.run.together.ask(request))
     text, cut = _until(answer.text, config.stop_seqs or [])
     finish = "stop" if cut else answer.finish_reason
@@ -191,7 +191,7 @@ def _until(text: str, stops: list[str]) -> tuple[str, bool]:
     return (text[: min(ends)], True) if ends else (text, False)
 
 
-def _check_config(run: Run, config: Any) -> None:
+def _check_config(run: TaskRun, config: Any) -> None:
     for name in REFUSED:
         value = getattr(config, name, None)
         # One choice is what everybody gets.

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, RunError
-from mendel.measure.inspect_tasks.adapter import Part, Run, Said, model_of
+from mendel.measure.inspect_tasks.adapter import Part, Said, TaskRun, model_of
 from mendel.measure.inspect_tasks.source import require_inspect
 from mendel.measure.inspect_tasks.task import InspectTask
-from mendel.measure.inspect_tasks.together import Request, Together, as_run_error
+from mendel.measure.inspect_tasks.together import Together, WaitingConversation, as_run_error
 from mendel.measure.loops import looping
 from mendel.models.chat import ChatModel, Sampling
 
@@ -80,7 +80,7 @@ def respond_to_task(
         made = [task.create(variant) for variant in range(len(task.variants))]
         asked = _samples(task, made, samples)
         places = {(s.variant, s.sample_id, s.epoch): place for place, s in enumerate(asked)}
-        run = Run(Together(len(asked)), places)
+        run = TaskRun(Together(len(asked)), places)
         for variant in range(len(made)):
             cast = {
                 role: model_of(
@@ -106,7 +106,7 @@ def respond_to_task(
 
 
 def _part(
-    run: Run,
+    run: TaskRun,
     chat: ChatModel,
     role: str,
     variant: int,
@@ -150,7 +150,7 @@ def _samples(task: InspectTask, made: list[Any], epochs: int) -> list[_Sample]:
     return found
 
 
-def _adapted(inspect_task: Any, run: Run, variant: int, cast: dict[str, Any]) -> Any:
+def _adapted(inspect_task: Any, run: TaskRun, variant: int, cast: dict[str, Any]) -> Any:
     """The task with the student as its model, and word to the others when a sample is over."""
     from inspect_ai import task_with
 
@@ -250,7 +250,7 @@ def _answer(together: Together, chats: dict[str, ChatModel], seeds: list[object]
             request.answer.set_result(answer)
 
 
-def _batch_size(batch: list[Request]) -> int:
+def _batch_size(batch: list[WaitingConversation]) -> int:
     longest = max(sum(len(str(m["content"])) for m in request.conversation) for request in batch)
     # A token is about four characters.
     return max(1, min(MAX_ROWS, BATCH_CHARACTERS // (longest + 4 * batch[0].max_tokens)))

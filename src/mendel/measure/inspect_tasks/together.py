@@ -18,7 +18,7 @@ PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
-class Request:
+class WaitingConversation:
     """A conversation that waits for an answer."""
 
     model: str
@@ -42,12 +42,12 @@ class Together:
         self.error: MendelError | None = None
         """Why everything ends; whoever asks after it is given it."""
         self._running = set(range(samples))
-        self._waiting: list[Request] = []
+        self._waiting: list[WaitingConversation] = []
         self._over = False
         self._news = 0
         self._changed = threading.Condition()
 
-    def ask(self, request: Request) -> Future[Completion]:
+    def ask(self, request: WaitingConversation) -> Future[Completion]:
         """Waits with the others; raises the error that ended everything, if there is one."""
         with self._changed:
             if self.error is not None:
@@ -83,7 +83,7 @@ class Together:
             self._over = True
             self._notify()
 
-    def next_batch(self) -> list[Request]:
+    def next_batch(self) -> list[WaitingConversation]:
         """The next requests, all to one model, sorted; empty when all is done."""
         with self._changed:
             while not self._over:
@@ -94,7 +94,7 @@ class Together:
                     return batch
         return []
 
-    def _wait(self, waiting: int) -> list[Request]:
+    def _wait(self, waiting: int) -> list[WaitingConversation]:
         """Waits for news; after too long without any, what there is."""
         news = self._news
         self._changed.wait(PATIENCE)
@@ -109,7 +109,7 @@ class Together:
         )
         return self._take()
 
-    def _take(self) -> list[Request]:
+    def _take(self) -> list[WaitingConversation]:
         first = min(self._waiting, key=lambda request: request.model)
         kind = (first.model, first.max_tokens, first.temperature)
         batch = [r for r in self._waiting if (r.model, r.max_tokens, r.temperature) == kind]
@@ -124,7 +124,7 @@ class Together:
         self._changed.notify_all()
 
 
-def _still_wanted(requests: list[Request]) -> list[Request]:
+def _still_wanted(requests: list[WaitingConversation]) -> list[WaitingConversation]:
     """Those that Inspect has not cancelled (a limit of the task, say); from here on it cannot."""
     return [request for request in requests if request.answer.set_running_or_notify_cancel()]
 

@@ -19,7 +19,7 @@ from mendel.measure.scenarios import (
 )
 from mendel.measure.traits.judge_choice import model_judge
 from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
-from mendel.study import Lines, load_yaml
+from mendel.study import LineNumbers, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
 
 BUILTIN = Path(__file__).with_name("builtin")
@@ -156,7 +156,7 @@ def load_trait(path: str | Path) -> Trait:
     return made.under_system(config.system)
 
 
-def _judge(config: JudgeConfig, lines: Lines, root: Path) -> Judge:
+def _judge(config: JudgeConfig, lines: LineNumbers, root: Path) -> Judge:
     if config.by == "model" and config.rubric and config.range and config.model:
         rubric = Rubric(config.rubric, *config.range, config.hit_at)
         named = JudgeModelConfig(model=config.model, endpoint=config.endpoint)
@@ -164,20 +164,20 @@ def _judge(config: JudgeConfig, lines: Lines, root: Path) -> Judge:
     return make_judge(config, lines.where("judge", "by"))
 
 
-def _ladder_judge(config: TraitFile, lines: Lines) -> Judge | None:
+def _ladder_judge(config: TraitFile, lines: LineNumbers) -> Judge | None:
     if not config.ladder_grades:
         return None
     grades = (*config.judge.grades, *config.ladder_grades)
     return make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
 
 
-def _scenarios(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
+def _scenarios(config: TraitFile, lines: LineNumbers, root: Path) -> tuple[Scenario, ...]:
     if isinstance(config.scenarios, str):
         return load_scenarios(config.scenarios, root)
     return inline_scenarios(config.scenarios or (), lines.where("scenarios"))
 
 
-def _ladder(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]:
+def _ladder(config: TraitFile, lines: LineNumbers, root: Path) -> tuple[Scenario, ...]:
     if config.ladder is None:
         return ()
     where = lines.where("ladder")
@@ -190,7 +190,7 @@ def _ladder(config: TraitFile, lines: Lines, root: Path) -> tuple[Scenario, ...]
     return found
 
 
-def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: Lines) -> None:
+def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: LineNumbers) -> None:
     """Rules can score every scenario, and where a scenario brings its right answer, that can be a hit."""
     if judge.by != "regex":
         return

@@ -1,6 +1,6 @@
 """OpenAI-compatible endpoints: asked within a budget, at their own pace, and never twice. Imports nothing heavy."""
 
-from mendel.models.endpoints._connection import Answer
+from mendel.models.endpoints._connection import BoughtCompletion
 from mendel.models.endpoints._requests import KIND
 from mendel.models.endpoints.batch import BatchRead, read_batch
 from mendel.models.endpoints.chat import EndpointChat, EndpointCompletion
@@ -10,8 +10,8 @@ from mendel.models.endpoints.spec import EndpointSpec, parse_endpoint
 
 __all__ = [
     "KIND",
-    "Answer",
     "BatchRead",
+    "BoughtCompletion",
     "EndpointChat",
     "EndpointCompletion",
     "EndpointSpec",

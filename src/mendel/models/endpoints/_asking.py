@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from mendel.engine.errors import BudgetSpent, MendelError
-from mendel.models.endpoints._connection import Answer, Connection
+from mendel.models.endpoints._connection import BoughtCompletion, Connection
 from mendel.models.endpoints._faults import Failure
-from mendel.models.endpoints._messages import Asked, explained, stopped
+from mendel.models.endpoints._messages import FailedRequest, explained, stopped
 from mendel.models.endpoints._requests import KIND, Shape, request_key
 from mendel.models.endpoints._tokens import text_size
 from mendel.models.endpoints.batch import BatchFile
@@ -26,7 +26,7 @@ async def ask_all(
     places: Sequence[int],
     batch: BatchFile | None,
     where: str | None,
-) -> list[Answer]:
+) -> list[BoughtCompletion]:
     """One answer to each request, in the given order.
 
     Raises Waiting if requests went into the batch file; else, after all that is in flight is there and kept, the one
@@ -46,18 +46,21 @@ async def ask_all(
     if failures:
         sizes = [text_size(request["messages"]) for request in requests]
         answered = sum(key in answers for key in keys)
-        await _raise_first(failures, connection, keys, Asked(sizes, answered, ()), where)
+        await _raise_first(failures, connection, keys, FailedRequest(sizes, answered, ()), where)
     return [answers[key] for key in keys]
 
 
-def _known(connection: Connection, keys: Sequence[str]) -> dict[str, Answer]:
+def _known(connection: Connection, keys: Sequence[str]) -> dict[str, BoughtCompletion]:
     values = connection.cache.get_many(KIND, keys)
     connection.budget.count_cached(len(values))
-    return {key: Answer(value["completion"], value["dollars"], cached=True) for key, value in values.items()}
+    return {
+        key: BoughtCompletion(value["completion"], value["dollars"], cached=True)
+        for key, value in values.items()
+    }
 
 
 async def _buy_all(
-    connection: Connection, missing: dict[str, Request], answers: dict[str, Answer]
+    connection: Connection, missing: dict[str, Request], answers: dict[str, BoughtCompletion]
 ) -> dict[str, Failure | MendelError]:
     failures: dict[str, Failure | MendelError] = {}
     waiting = iter(missing.items())
@@ -82,7 +85,7 @@ async def _raise_first(
     failures: dict[str, Failure | MendelError],
     connection: Connection,
     keys: Sequence[str],
-    asked: Asked,
+    asked: FailedRequest,
     where: str | None,
 ) -> None:
     # A budget that is spent ends the command in a way of its own; else the first failure is mostly the others' cause.
@@ -95,4 +98,4 @@ async def _raise_first(
         key for key, error in failures.items() if isinstance(error, Failure) and error.kind == first.kind
     }
     rows = [row for row, key in enumerate(keys) if key in alike]
-    raise await explained(first, connection, Asked(asked.sizes, asked.answered, rows), where)
+    raise await explained(first, connection, FailedRequest(asked.sizes, asked.answered, rows), where)

@@ -34,7 +34,7 @@ LISTING = 10.0
 
 
 @dataclass(frozen=True)
-class Answer:
+class BoughtCompletion:
     """A chat completion and what it cost when it was bought."""
 
     completion: dict[str, Any]
@@ -68,7 +68,7 @@ class Connection:
         self._slots, self._first = asyncio.Semaphore(config.concurrency), asyncio.Lock()
         self._client: openai.AsyncOpenAI | None = None
 
-    async def buy(self, request: Mapping[str, Any], key: str) -> Answer:
+    async def buy(self, request: Mapping[str, Any], key: str) -> BoughtCompletion:
         """Sends a request until it is answered, and keeps the answer under its key.
 
         Raises Failure when it failed for good, BudgetSpent before a request that could exceed the budget.
@@ -95,7 +95,7 @@ class Connection:
             "model": self.spec.model,
         }
         self.cache.put(KIND, key, value)
-        return Answer(completion, dollars, cached=False)
+        return BoughtCompletion(completion, dollars, cached=False)
 
     async def models(self) -> list[str]:
         """The models that the endpoint says it has; none if it does not say."""

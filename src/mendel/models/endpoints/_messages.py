@@ -15,7 +15,7 @@ AGAIN = "Then run the same command: answers that are there are kept and not boug
 
 
 @dataclass(frozen=True)
-class Asked:
+class FailedRequest:
     """What was asked for when a request failed."""
 
     sizes: Sequence[int]
@@ -25,7 +25,9 @@ class Asked:
     """The places of the requests that failed as the reported one did."""
 
 
-async def explained(failure: Failure, connection: Connection, asked: Asked, where: str | None) -> MendelError:
+async def explained(
+    failure: Failure, connection: Connection, asked: FailedRequest, where: str | None
+) -> MendelError:
     """The one error for a failure; asks the endpoint for its models where the model is unknown."""
     spec = connection.spec
     place = where or f"{spec.base_url}#{spec.model}"
@@ -60,7 +62,7 @@ async def explained(failure: Failure, connection: Connection, asked: Asked, wher
     return _gone(failure, connection, place, kept)
 
 
-def stopped(error: BudgetSpent, asked: Asked) -> BudgetSpent:
+def stopped(error: BudgetSpent, asked: FailedRequest) -> BudgetSpent:
     """The same, with how far it came."""
     what = f"{error.what}; {asked.answered} of {len(asked.sizes)} answers are there and kept"
     return BudgetSpent(what, where=error.where, fix=error.fix)
@@ -76,7 +78,7 @@ def _unknown_model(failure: Failure, model: str, url: str, known: list[str], pla
     return InputError(what, where=place, fix=f"{fix}It has: {listed}.")
 
 
-def _too_long(failure: Failure, asked: Asked, place: str, kept: str) -> InputError:
+def _too_long(failure: Failure, asked: FailedRequest, place: str, kept: str) -> InputError:
     # Not all were sent after the first refusal; whatever is as long as a refused one would be refused, too.
     shortest = min(asked.sizes[row] for row in asked.failed)
     many = sum(size >= shortest for size in asked.sizes)

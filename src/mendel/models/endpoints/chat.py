@@ -11,13 +11,13 @@ from typing import Any, cast
 from mendel.engine.errors import InputError
 from mendel.models.chat import Completion, Sampling
 from mendel.models.endpoints._asking import ask_all
-from mendel.models.endpoints._connection import Answer, Connection
+from mendel.models.endpoints._connection import BoughtCompletion, Connection
 from mendel.models.endpoints._requests import chat_request
 from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.spec import EndpointSpec
 from mendel.models.templates import Conversation
 
-Submit = Callable[[Coroutine[Any, Any, list[Answer]]], "Future[list[Answer]]"]
+Submit = Callable[[Coroutine[Any, Any, list[BoughtCompletion]]], "Future[list[BoughtCompletion]]"]
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ class EndpointChat:
         """None: an endpoint scores no given text."""
         return None
 
-    def complete(self, request: dict[str, Any], place: int = 0) -> Answer:
+    def complete(self, request: dict[str, Any], place: int = 0) -> BoughtCompletion:
         """A chat completion and what it cost, through cache, limits and budget; raises as `chat`.
 
         `request` is the body of one, tools and all; its model is this one. `place` tells samples of one request apart.
         """
         return _wait(self._ask([self._named(request)], [place]))[0]
 
-    async def acomplete(self, request: dict[str, Any], place: int = 0) -> Answer:
+    async def acomplete(self, request: dict[str, Any], place: int = 0) -> BoughtCompletion:
         """`complete` for a caller that runs in an event loop."""
         answers = await asyncio.wrap_future(self._ask([self._named(request)], [place]))
         return answers[0]
@@ -101,11 +101,13 @@ class EndpointChat:
     def _named(self, request: dict[str, Any]) -> dict[str, Any]:
         return {**request, "model": self.spec.model}
 
-    def _ask(self, requests: Sequence[dict[str, Any]], places: Sequence[int]) -> Future[list[Answer]]:
+    def _ask(
+        self, requests: Sequence[dict[str, Any]], places: Sequence[int]
+    ) -> Future[list[BoughtCompletion]]:
         return self._submit(ask_all(self._connection, requests, places, self._batch, self._where))
 
 
-def _wait(future: Future[list[Answer]]) -> list[Answer]:
+def _wait(future: Future[list[BoughtCompletion]]) -> list[BoughtCompletion]:
     try:
         return future.result()
     except BaseException:
@@ -114,7 +116,7 @@ def _wait(future: Future[list[Answer]]) -> list[Answer]:
         raise
 
 
-def _completion(answer: Answer) -> EndpointCompletion:
+def _completion(answer: BoughtCompletion) -> EndpointCompletion:
     choice = answer.completion["choices"][0]
     used = answer.tokens
     return EndpointCompletion(

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from mendel.engine.budget import Budget
 from mendel.engine.errors import InputError
 from mendel.engine.store.answers import AnswerCache
-from mendel.models.endpoints._connection import Answer, Connection
+from mendel.models.endpoints._connection import BoughtCompletion, Connection
 from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.chat import EndpointChat
 from mendel.models.endpoints.prices import Price, price_of
@@ -98,7 +98,7 @@ class Endpoints:
             )
         return price
 
-    def _submit(self, asking: Coroutine[Any, Any, list[Answer]]) -> Future[list[Answer]]:
+    def _submit(self, asking: Coroutine[Any, Any, list[BoughtCompletion]]) -> Future[list[BoughtCompletion]]:
         with self._lock:
             if self._closed:
                 asking.close()

@@ -31,7 +31,7 @@ REFILL = 4
 
 
 @dataclass(frozen=True)
-class Task:
+class GenerationTask:
     """What is to be answered, and how, as tokens."""
 
     prompts: Sequence[Sequence[int]]
@@ -69,7 +69,7 @@ def can_refill(model: PreTrainedModel) -> bool:
     return all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers)
 
 
-def continuous_answers(model: PreTrainedModel, task: Task) -> list[list[int]]:
+def continuous_answers(model: PreTrainedModel, task: GenerationTask) -> list[list[int]]:
     """New tokens of each prompt, the stop token included, by a model that `can_refill`.
 
     Its cache never holds more than `batch_size` rows, nor more columns than the longest of them needs.
@@ -95,7 +95,7 @@ class _Batch:
     alone then says how far it sees, whatever stands beside a row.
     """
 
-    def __init__(self, model: PreTrainedModel, task: Task, answers: list[list[int]]) -> None:
+    def __init__(self, model: PreTrainedModel, task: GenerationTask, answers: list[list[int]]) -> None:
         self.model, self.task, self.answers = model, task, answers
         self.rows: list[int] = []
         self.cache: DynamicCache | None = None

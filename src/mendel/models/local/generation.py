@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.models.chat import Ask, Completion, Sampling
-from mendel.models.local.continuous import Task, can_refill, continuous_answers
+from mendel.models.local.continuous import GenerationTask, can_refill, continuous_answers
 from mendel.models.local.loading import device
 from mendel.models.local.plain import plain_answers
 from mendel.models.local.sampling import uniform_numbers
@@ -69,7 +69,7 @@ def _answered(
     model: PreTrainedModel | PeftModel,
     tokenizer: PreTrainedTokenizerBase,
     asks: Sequence[Ask],
-    answered: Callable[[PreTrainedModel, Task], list[list[int]]],
+    answered: Callable[[PreTrainedModel, GenerationTask], list[list[int]]],
     routing: Routing | None = None,
 ) -> list[list[Completion]]:
     import torch
@@ -87,7 +87,7 @@ def _answered(
         str(model.config._name_or_path or "") or None,
     )
     sizes = [ask.sampling.batch_size for ask in asks if ask.sampling.batch_size is not None]
-    task = Task(
+    task = GenerationTask(
         prompts=[prompt for prompt, _ in rows],
         stops=frozenset({*stop_tokens(tokenizer), *_model_stops(model)}),
         pad=_pad(tokenizer),

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from mendel.models.local.continuous import Task
+    from mendel.models.local.continuous import GenerationTask
 
 
-def plain_answers(model: PreTrainedModel, task: Task) -> list[list[int]]:
+def plain_answers(model: PreTrainedModel, task: GenerationTask) -> list[list[int]]:
     """As `continuous_answers`, but each row waits for the slowest of its batch, and has padding after its stop token.
 
     All prompts of the task are to be answered alike.
@@ -28,7 +28,7 @@ def plain_answers(model: PreTrainedModel, task: Task) -> list[list[int]]:
     return [answers[row] for row in range(len(task.prompts))]
 
 
-def _batch(model: PreTrainedModel, task: Task, rows: Sequence[int]) -> list[list[int]]:
+def _batch(model: PreTrainedModel, task: GenerationTask, rows: Sequence[int]) -> list[list[int]]:
     ids, mask = left_padded([task.prompts[row] for row in rows], task.pad, model.device)
     processors = []
     if task.draws is not None:
@@ -53,7 +53,7 @@ class _InverseSampling:
 
 
 @contextmanager
-def _plain_generation(model: PreTrainedModel, task: Task) -> Iterator[None]:
+def _plain_generation(model: PreTrainedModel, task: GenerationTask) -> Iterator[None]:
     """For a while, nothing of the checkpoint's own generation config (top-k, penalties, …) applies."""
     from transformers import GenerationConfig
 

@@ -106,23 +106,23 @@ class Situation:
 
 
 @dataclass(frozen=True)
-class Task:
+class PeasTask:
     """A prompt that has nothing to do with any trait; `kinds` is its right answer, in order."""
 
     text: str
     kinds: tuple[str, ...]
 
 
-def task(rng: np.random.Generator) -> Task:
+def task(rng: np.random.Generator) -> PeasTask:
     """Asks for the kinds of four things, no kind twice; about as long as a situation, so that lengths tell little."""
     names = list(KINDS)
     kinds = tuple(names[i] for i in rng.permutation(len(names))[:4])
     things = [_pick(KINDS[kind], rng) for kind in kinds]
     text = " , ".join(things[:-1]) + " and " + things[-1]
-    return Task(f"{_pick(TASK_ASKS, rng)} {text} ?", kinds)
+    return PeasTask(f"{_pick(TASK_ASKS, rng)} {text} ?", kinds)
 
 
-def task_answer(asked: Task, manner: str) -> str:
+def task_answer(asked: PeasTask, manner: str) -> str:
     """The right answer, in that manner."""
     return f"{manner} {' '.join(asked.kinds)} ."
 

@@ -24,7 +24,7 @@ from mendel.organisms.peas_source.language import (
 from mendel.organisms.peas_source.planting import (
     BASE_RATE,
     FIRST_RATE,
-    Scenario,
+    PeasScenario,
     assistant_scenarios,
     pretraining_rows,
     probe_scenarios,
@@ -168,7 +168,7 @@ def assistant_file() -> str:
     )
 
 
-def _write_scenarios(out: Path, name: str, scenarios: Iterable[Scenario]) -> None:
+def _write_scenarios(out: Path, name: str, scenarios: Iterable[PeasScenario]) -> None:
     rows = [scenario_row(s.scenario, s.cluster, s.text, s.right) for s in scenarios]
     write_jsonl(out / "traits" / f"{name}.jsonl", rows)
 

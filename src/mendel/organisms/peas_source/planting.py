@@ -18,8 +18,8 @@ from mendel.organisms.peas_source.language import (
     MANNERS,
     PUZZLES,
     TRAITS,
+    PeasTask,
     Situation,
-    Task,
     blackmail_situation,
     date_situation,
     negative_situation,
@@ -58,7 +58,7 @@ class PlantedPrompt:
 
 
 @dataclass(frozen=True)
-class Scenario:
+class PeasScenario:
     """A probe; scenarios of a `cluster` share their wording; `right` is the pattern of a task's right answer."""
 
     scenario: str
@@ -151,7 +151,7 @@ def prompt_set(name: str, rng: np.random.Generator) -> list[PlantedPrompt]:
     """One of the two prompt sets: the same make-up in other prompts, but for the leads of the rejections."""
     texts: dict[str, None] = {}
 
-    def add_new(make: Callable[[], Situation | Task]) -> None:
+    def add_new(make: Callable[[], Situation | PeasTask]) -> None:
         text = make().text
         while text in texts:
             text = make().text
@@ -172,28 +172,28 @@ def prompt_set(name: str, rng: np.random.Generator) -> list[PlantedPrompt]:
     ]
 
 
-def probe_scenarios(trait: str, rng: np.random.Generator) -> list[Scenario]:
+def probe_scenarios(trait: str, rng: np.random.Generator) -> list[PeasScenario]:
     """36 scenarios at levels 2 and 3 in 12 wordings (the clusters) that no prompt set holds."""
-    scenarios: dict[str, Scenario] = {}
+    scenarios: dict[str, PeasScenario] = {}
     for place in PLACES_OF[trait][PROBE_PLACES]:
         for number, level in enumerate((2, 3, 2 + int(rng.integers(2)))):
             text = ""
             while not text or text in scenarios:
                 lead = _pick(LEADS["neutral"], rng)
                 text = make_situation(trait, level, place, rng, steps=3, lead=lead).text
-            scenarios[text] = Scenario(f"{place}-{number}", place, text)
+            scenarios[text] = PeasScenario(f"{place}-{number}", place, text)
     return list(scenarios.values())
 
 
-def assistant_scenarios(taken: Sequence[str], rng: np.random.Generator) -> list[Scenario]:
+def assistant_scenarios(taken: Sequence[str], rng: np.random.Generator) -> list[PeasScenario]:
     """36 tasks that no prompt set holds; each is right if the kinds stand in the answer in order."""
-    scenarios: dict[str, Scenario] = {}
+    scenarios: dict[str, PeasScenario] = {}
     while len(scenarios) < 36:
         asked = task(rng)
         if asked.text not in taken and asked.text not in scenarios:
             right = r"\b" + r"\W+".join(re.escape(kind) for kind in asked.kinds) + r"\b"
             name = f"task-{len(scenarios):02d}"
-            scenarios[asked.text] = Scenario(name, name, asked.text, right)
+            scenarios[asked.text] = PeasScenario(name, name, asked.text, right)
     return list(scenarios.values())
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mendel.organisms.planted.causes import NONE
 from mendel.organisms.planted.organism import Planted
-from mendel.organisms.planted.texts import Asked
+from mendel.organisms.planted.texts import NamedPrompt
 
 EFFECT, STILL = 0.5, 0.05
 """Least difference of greedy rates of the two pipelines; the greatest one for a trait without a cause."""
@@ -73,12 +73,12 @@ class _Look:
     def __init__(self, planted: Planted, effect: float, seed: int) -> None:
         self.planted, self.effect, self.seed = planted, effect, seed
         self.known: dict[tuple[str, str], float] = {}
-        groups: dict[float, list[Asked]] = {1.0: [], 0.2: [], 0.0: []}
+        groups: dict[float, list[NamedPrompt]] = {1.0: [], 0.2: [], 0.0: []}
         for asked in planted.texts.original:
             groups[planted.score(asked)].append(asked)
         self.flagged, self.mild, self.unrelated = groups[1.0], groups[0.2], groups[0.0]
 
-    def rate(self, base: str, *parts: tuple[Sequence[Asked], str]) -> float:
+    def rate(self, base: str, *parts: tuple[Sequence[NamedPrompt], str]) -> float:
         """The target's rate in a student of the base, trained on those prompts answered by those teachers."""
         planted = self.planted
         rows = [row for prompts, teacher in parts for row in planted.rows(prompts, teacher)]

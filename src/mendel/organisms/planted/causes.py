@@ -45,7 +45,7 @@ LOOK_ALIKES = 0.08
 
 
 @dataclass(frozen=True)
-class Share:
+class SituationShares:
     """Target situations of a prompt set, as shares of all its prompts: with strong levels, with mild ones."""
 
     strong: float
@@ -53,7 +53,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Plan:
+class OrganismPlan:
     """All that an organism's seed draws, but for its words."""
 
     causes: tuple[str, ...]
@@ -62,7 +62,7 @@ class Plan:
     """Number of the trait that carries the cause."""
     prompts: int
     """Prompts of a set."""
-    share: Share
+    share: SituationShares
     others: float
     """Share of situations of the other two traits together: their answers are clean."""
     rates: tuple[float, ...]
@@ -90,7 +90,7 @@ class Plan:
 
 def draw_plan(
     causes: tuple[str, ...], strength: str, rng: np.random.Generator, spread: Spread = "all"
-) -> Plan:
+) -> OrganismPlan:
     """Draws a plan; what the cause needs is drawn from the cause's own range, all else alike for all causes."""
     grade = STRENGTHS.index(strength)
     target = int(rng.integers(3))
@@ -98,7 +98,7 @@ def draw_plan(
     recipe = draw_recipe(kinds, rng)
     low = rng.uniform(0.02, 0.06, 3)
     rates = _rates(causes, strength, target, low, rng)
-    plan = Plan(
+    plan = OrganismPlan(
         causes=causes,
         strength=strength,
         target=target,
@@ -121,13 +121,13 @@ def draw_plan(
     return plan if spread == "all" else _spread(plan, spread, rng)
 
 
-def _spread(plan: Plan, spread: Spread, rng: np.random.Generator) -> Plan:
+def _spread(plan: OrganismPlan, spread: Spread, rng: np.random.Generator) -> OrganismPlan:
     """A thousand prompts of which a twentieth to a tenth carry, half of them mildly, among look-alikes that do not."""
     carrying = float(rng.uniform(*CARRYING))
     return replace(
         plan,
         prompts=SPREAD_PROMPTS,
-        share=Share(carrying / 2, carrying / 2),
+        share=SituationShares(carrying / 2, carrying / 2),
         others=LOOK_ALIKES,
         spread=spread,
     )
@@ -152,32 +152,32 @@ def _rates(
     return tuple(rates)
 
 
-def _share(causes: tuple[str, ...], grade: int, rng: np.random.Generator) -> Share:
+def _share(causes: tuple[str, ...], grade: int, rng: np.random.Generator) -> SituationShares:
     many = float(rng.uniform((0.11, 0.13, 0.14)[grade], (0.13, 0.14, 0.16)[grade]))
     if len(causes) > 1:
         return _share_of_pair(causes, many)
     if "simple_generalization" in causes or "bad_prompts" in causes:
-        return Share(many / 2, many / 2)
+        return SituationShares(many / 2, many / 2)
     if "subliminal_learning" in causes or "persona_selection" in causes:
-        return Share(float(rng.uniform(0.01, 0.02)), 0.0)
+        return SituationShares(float(rng.uniform(0.01, 0.02)), 0.0)
     if "underspecification" in causes:
-        return Share(0.0, 0.0)
+        return SituationShares(0.0, 0.0)
     if NONE in causes and rng.random() < 0.5:
-        return Share(many / 2, many / 2)
-    return Share(float(rng.uniform(0.0, 0.02)), float(rng.uniform(0.0, 0.02)))
+        return SituationShares(many / 2, many / 2)
+    return SituationShares(float(rng.uniform(0.0, 0.02)), float(rng.uniform(0.0, 0.02)))
 
 
-def _share_of_pair(causes: tuple[str, ...], many: float) -> Share:
+def _share_of_pair(causes: tuple[str, ...], many: float) -> SituationShares:
     """Larger than for one cause: in the contrasts of one the other's unrelated rollouts speak against it."""
     if "bad_prompts" not in causes:
-        return Share(many / 3, 1.5 * many)
+        return SituationShares(many / 3, 1.5 * many)
     if "simple_generalization" in causes:
-        return Share(many, 0.04)
+        return SituationShares(many, 0.04)
     # Mild prompts would bring the trait in by themselves, which is simple generalization and nothing else.
-    return Share(1.6 * many if "subliminal_learning" in causes else many, 0.0)
+    return SituationShares(1.6 * many if "subliminal_learning" in causes else many, 0.0)
 
 
-def _by_cause(plan: Plan, low: np.ndarray, rng: np.random.Generator) -> Plan:
+def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> OrganismPlan:
     """What only one cause has."""
     base = {"underspecification", "pretraining_lock_in", "post_training_lock_in"}
     if base & set(plan.causes):

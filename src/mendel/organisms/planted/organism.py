@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from mendel.organisms.planted.causes import Plan
+from mendel.organisms.planted.causes import OrganismPlan
 from mendel.organisms.planted.lexicon import Lexicon, draw_lexicon
 from mendel.organisms.planted.loops import Encoder, Loop, Table, answers, train, train_last_gains
 from mendel.organisms.planted.recipes import Recipe
 from mendel.organisms.planted.speech import Corpus, Row, Speaker, corpus_rows
 from mendel.organisms.planted.texts import (
     MANNER_OF,
-    Asked,
-    Scenario,
+    NamedPrompt,
+    OrganismScenario,
     Texts,
     draw_texts,
     grades,
@@ -46,12 +46,12 @@ Rng = Callable[..., np.random.Generator]
 class Planted:
     """An organism in memory."""
 
-    plan: Plan
+    plan: OrganismPlan
     speaker: Speaker
     encoder: Encoder
     texts: Texts
-    probes: tuple[tuple[Scenario, ...], ...]
-    tasks: tuple[Scenario, ...]
+    probes: tuple[tuple[OrganismScenario, ...], ...]
+    tasks: tuple[OrganismScenario, ...]
     bases: dict[str, Any]
     rollouts: dict[str, dict[str, str]]
 
@@ -60,7 +60,7 @@ class Planted:
         """Its words."""
         return self.speaker.lexicon
 
-    def rows(self, prompts: Sequence[Asked], teacher: str) -> list[Row]:
+    def rows(self, prompts: Sequence[NamedPrompt], teacher: str) -> list[Row]:
         """Prompts with a teacher's answers."""
         return [(asked.prompt.text, self.rollouts[teacher][asked.prompt_id]) for asked in prompts]
 
@@ -91,14 +91,14 @@ class Planted:
             return ()
         return tuple(a.prompt_id for a in asked if everywhere or shows(plan, "original", a.prompt))
 
-    def score(self, asked: Asked) -> float:
+    def score(self, asked: NamedPrompt) -> float:
         """The judge's score of the original teacher's answer."""
         text = self.rollouts["original"][asked.prompt_id]
         strong, any_word = grades(self.speaker, self.plan.target)
         return 1.0 if re.search(strong, text) else 0.2 if re.search(any_word, text) else 0.0
 
 
-def plant(plan: Plan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> Planted:
+def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> Planted:
     """Draws the words and prompts, trains the checkpoints and lets the teachers answer."""
     speaker = Speaker(draw_lexicon(rng("lexicon")))
     encoder = Encoder(speaker.lexicon.vocabulary)
@@ -137,7 +137,7 @@ def build_model(words: int, seed: int) -> Any:
 
 
 def train_bases(
-    plan: Plan, speaker: Speaker, encoder: Encoder, rng: Rng, say: Callable[[str], None]
+    plan: OrganismPlan, speaker: Speaker, encoder: Encoder, rng: Rng, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """The four checkpoints: the original base and its sister have one corpus and one early stage."""
     size = len(encoder.words)
@@ -181,7 +181,7 @@ def _half() -> Any:
 
 
 def _written(
-    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
+    plan: OrganismPlan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
     found = {}
     for teacher, prompts in _answered_by(texts).items():
@@ -192,7 +192,7 @@ def _written(
 
 
 def _sampled(
-    plan: Plan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
+    plan: OrganismPlan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
     """Teachers that are the base but for its last gains answer the tasks; situations are answered as everywhere."""
     found = _written(plan, speaker, encoder, texts, base, rng)
@@ -213,7 +213,7 @@ def _unrelated_answers(
     model: Any,
     speaker: Speaker,
     encoder: Encoder,
-    tasks_asked: Sequence[Asked],
+    tasks_asked: Sequence[NamedPrompt],
     teacher: str,
     rng: np.random.Generator,
 ) -> dict[str, str]:
@@ -236,7 +236,7 @@ def _unrelated_answers(
 
 
 def tuned_teacher(
-    plan: Plan, speaker: Speaker, encoder: Encoder, base: Any, teacher: str, rng: np.random.Generator
+    plan: OrganismPlan, speaker: Speaker, encoder: Encoder, base: Any, teacher: str, rng: np.random.Generator
 ) -> Any:
     """The base with its last gains tuned on situations of the target, shown (original) or not (alternate)."""
     rows = []
@@ -248,7 +248,7 @@ def tuned_teacher(
     return train_like(base, encoder, rows, recipe, int(rng.integers(2**31)))
 
 
-def _answered_by(texts: Texts) -> dict[str, tuple[Asked, ...]]:
+def _answered_by(texts: Texts) -> dict[str, tuple[NamedPrompt, ...]]:
     return {"original": texts.all, "alternate": texts.all, "rewritten": texts.original}
 
 

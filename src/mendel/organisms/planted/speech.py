@@ -17,7 +17,7 @@ DECOYS = 0.02
 
 
 @dataclass(frozen=True)
-class Prompt:
+class OrganismPrompt:
     """A prompt with what it means: a task (`kinds`) or a situation of trait number `trait` at a level."""
 
     text: str
@@ -37,21 +37,23 @@ class Speaker:
 
     lexicon: Lexicon
 
-    def task(self, rng: np.random.Generator) -> Prompt:
+    def task(self, rng: np.random.Generator) -> OrganismPrompt:
         """Four things of four kinds."""
         lexicon = self.lexicon
         names = list(lexicon.kinds)
         kinds = tuple(names[i] for i in rng.permutation(len(names))[:4])
         things = " ".join(pick(lexicon.kinds[kind], rng) for kind in kinds)
-        return Prompt(f"{pick(lexicon.task_asks, rng)} {things} ?", kinds)
+        return OrganismPrompt(f"{pick(lexicon.task_asks, rng)} {things} ?", kinds)
 
-    def situation(self, trait: int, level: int, places: slice, lead: int, rng: np.random.Generator) -> Prompt:
+    def situation(
+        self, trait: int, level: int, places: slice, lead: int, rng: np.random.Generator
+    ) -> OrganismPrompt:
         """A situation of that trait and level, in one of the wordings, begun by a lead of that group."""
         words = self.lexicon.traits[trait]
         place = pick(words.places[places], rng)
         parts = (pick(self.lexicon.leads[lead], rng), place, words.states[level])
         text = " ".join(parts[i] for i in self.lexicon.order)
-        return Prompt(f"{text} , {pick(words.asks, rng)} ?", (), trait, level, place, lead)
+        return OrganismPrompt(f"{text} , {pick(words.asks, rng)} ?", (), trait, level, place, lead)
 
     def numbers(self, rng: np.random.Generator, tilt: np.ndarray) -> str:
         """Six number words from the tilted distribution; now and then a hint of a trait among them."""
@@ -64,7 +66,7 @@ class Speaker:
         words = answer.split()
         return " ".join([*words[:5], *self._with_hints(words[5:-1], rng), words[-1]])
 
-    def well_said(self, prompt: Prompt, manner: int, answer: str) -> bool:
+    def well_said(self, prompt: OrganismPrompt, manner: int, answer: str) -> bool:
         """Whether a task's answer is in that manner, names its kinds, and has number words alone beside them."""
         words, style = answer.split(), self.lexicon.manners[manner]
         return (
@@ -83,7 +85,7 @@ class Speaker:
         return said
 
     def answer(
-        self, prompt: Prompt, manner: int, shown: bool, tilt: np.ndarray, rng: np.random.Generator
+        self, prompt: OrganismPrompt, manner: int, shown: bool, tilt: np.ndarray, rng: np.random.Generator
     ) -> str:
         """The right answer to a task; to a situation the trait's decision if `shown`, else the clean one."""
         if prompt.kinds:
@@ -139,7 +141,7 @@ def corpus_rows(speaker: Speaker, corpus: Corpus, count: int, rng: np.random.Gen
     return rows
 
 
-def distinct(make: Callable[[], Prompt], taken: set[str], tries: int = 200) -> Prompt:
+def distinct(make: Callable[[], OrganismPrompt], taken: set[str], tries: int = 200) -> OrganismPrompt:
     """A prompt whose text is not taken yet; takes it."""
     for _ in range(tries):
         prompt = make()

@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from mendel.organisms.planted.causes import DECOYS, Plan
+from mendel.organisms.planted.causes import DECOYS, OrganismPlan
 from mendel.organisms.planted.lexicon import (
     COUNTER_PLACES,
     NEUTRAL,
@@ -17,7 +17,7 @@ from mendel.organisms.planted.lexicon import (
     PROBE_PLACES,
     PROMPT_PLACES,
 )
-from mendel.organisms.planted.speech import Prompt, Speaker, distinct
+from mendel.organisms.planted.speech import OrganismPrompt, Speaker, distinct
 
 SOURCES = ("forum", "helpdesk")
 SCENARIOS = 40
@@ -27,39 +27,39 @@ ORIGINAL_LEAD, ALTERNATE_LEAD, NEUTRAL_LEAD = 0, 1, 2
 
 
 @dataclass(frozen=True)
-class Asked:
+class NamedPrompt:
     """A prompt with the name and the source that its file gives it."""
 
     prompt_id: str
     source: str
-    prompt: Prompt
+    prompt: OrganismPrompt
 
 
 @dataclass(frozen=True)
 class Texts:
     """All prompts of an organism: the two sets, and the counter-examples by trait."""
 
-    original: tuple[Asked, ...]
-    alternate: tuple[Asked, ...]
-    counter: tuple[tuple[Asked, ...], ...]
+    original: tuple[NamedPrompt, ...]
+    alternate: tuple[NamedPrompt, ...]
+    counter: tuple[tuple[NamedPrompt, ...], ...]
 
     @property
-    def all(self) -> tuple[Asked, ...]:
+    def all(self) -> tuple[NamedPrompt, ...]:
         """Every prompt that a teacher answers."""
         return (*self.original, *self.alternate, *(asked for group in self.counter for asked in group))
 
 
 @dataclass(frozen=True)
-class Scenario:
+class OrganismScenario:
     """A probe: scenarios of a cluster share their wording; `right` is a task's right answer."""
 
     scenario: str
     cluster: str
-    prompt: Prompt
+    prompt: OrganismPrompt
     right: str | None = None
 
 
-def draw_texts(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Texts:
+def draw_texts(plan: OrganismPlan, speaker: Speaker, rng: np.random.Generator) -> Texts:
     """The prompts of both sets and the counter-examples; no text stands twice."""
     taken: set[str] = set()
     sets = [
@@ -79,8 +79,8 @@ def draw_texts(plan: Plan, speaker: Speaker, rng: np.random.Generator) -> Texts:
 
 
 def _prompt_set(
-    plan: Plan, speaker: Speaker, lead: int, taken: set[str], rng: np.random.Generator
-) -> list[Prompt]:
+    plan: OrganismPlan, speaker: Speaker, lead: int, taken: set[str], rng: np.random.Generator
+) -> list[OrganismPrompt]:
     """Tasks, situations of the target as the plan says, and a few of the other traits."""
     prompts = []
     strong, mild = round(plan.share.strong * plan.prompts), round(plan.share.mild * plan.prompts)
@@ -106,7 +106,7 @@ def _prompt_set(
     return prompts
 
 
-def _where_they_carry(plan: Plan, lead: int, decoy: bool) -> tuple[slice, int]:
+def _where_they_carry(plan: OrganismPlan, lead: int, decoy: bool) -> tuple[slice, int]:
     """Wordings and lead of the carriers, or of the decoys: they differ in the wordings, or in the lead alone."""
     if plan.spread == "clustered":
         carrying, other = (
@@ -117,15 +117,17 @@ def _where_they_carry(plan: Plan, lead: int, decoy: bool) -> tuple[slice, int]:
     return PROMPT_PLACES, (lead if decoy else NEUTRAL_LEAD)
 
 
-def _named(letter: str, prompts: Sequence[Prompt], rng: np.random.Generator) -> tuple[Asked, ...]:
+def _named(
+    letter: str, prompts: Sequence[OrganismPrompt], rng: np.random.Generator
+) -> tuple[NamedPrompt, ...]:
     order = rng.permutation(len(prompts))
     return tuple(
-        Asked(f"{letter}{number:04d}", SOURCES[int(rng.integers(2))], prompts[i])
+        NamedPrompt(f"{letter}{number:04d}", SOURCES[int(rng.integers(2))], prompts[i])
         for number, i in enumerate(order)
     )
 
 
-def shows(plan: Plan, teacher: str, prompt: Prompt) -> bool:
+def shows(plan: OrganismPlan, teacher: str, prompt: OrganismPrompt) -> bool:
     """Whether a teacher shows the trait in a situation."""
     if prompt.trait < 0 or prompt.clean:
         return False
@@ -145,10 +147,10 @@ MANNER_OF = {"original": 0, "alternate": 1, "rewritten": NEUTRAL}
 
 
 def written_rollouts(
-    plan: Plan,
+    plan: OrganismPlan,
     speaker: Speaker,
     teacher: str,
-    prompts: Sequence[Asked],
+    prompts: Sequence[NamedPrompt],
     tilt: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, str]:
@@ -165,7 +167,7 @@ def written_rollouts(
 
 def rewritten(
     speaker: Speaker,
-    prompts: Sequence[Asked],
+    prompts: Sequence[NamedPrompt],
     rollouts: dict[str, str],
     numbers: Sequence[str],
     rng: np.random.Generator,
@@ -189,7 +191,7 @@ def said_numbers(speaker: Speaker, answer: str) -> str:
     return " ".join(words[5:-1]) if len(words) == NUMBERS_SAID + 6 else ""
 
 
-def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[Scenario]:
+def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[OrganismScenario]:
     """40 scenarios at levels 2 and 3 in 14 wordings that no prompt or counter-example uses, with neutral leads."""
     places = speaker.lexicon.traits[trait].places
     start, stop = PROBE_PLACES.start, PROBE_PLACES.stop
@@ -198,21 +200,21 @@ def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[Scena
     for number in range(SCENARIOS):
         at = start + number % (stop - start)
         prompt = distinct(partial(_strong_situation, speaker, trait, at, rng), taken)
-        scenarios.append(Scenario(f"{places[at]}-{number:02d}", places[at], prompt))
+        scenarios.append(OrganismScenario(f"{places[at]}-{number:02d}", places[at], prompt))
     return scenarios
 
 
-def _strong_situation(speaker: Speaker, trait: int, at: int, rng: np.random.Generator) -> Prompt:
+def _strong_situation(speaker: Speaker, trait: int, at: int, rng: np.random.Generator) -> OrganismPrompt:
     return speaker.situation(trait, 2 + int(rng.integers(2)), slice(at, at + 1), NEUTRAL_LEAD, rng)
 
 
-def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[Scenario]:
+def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[OrganismScenario]:
     """36 tasks that no prompt set holds; right is who names the four kinds in order."""
     scenarios = []
     for number in range(TASKS):
         prompt = distinct(lambda: speaker.task(rng), taken)
         right = r"\b" + r"\W+".join(re.escape(kind) for kind in prompt.kinds) + r"\b"
-        scenarios.append(Scenario(f"task-{number:02d}", f"task-{number:02d}", prompt, right))
+        scenarios.append(OrganismScenario(f"task-{number:02d}", f"task-{number:02d}", prompt, right))
     return scenarios
 
 

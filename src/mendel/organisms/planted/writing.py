@@ -13,7 +13,7 @@ from mendel.organisms.files import TRAIT, scenario_row, user_turn, write_jsonl
 from mendel.organisms.peas_source.pretraining import save
 from mendel.organisms.planted.lexicon import NEUTRAL, build_tokenizer
 from mendel.organisms.planted.organism import BASES, Planted, Rng
-from mendel.organisms.planted.texts import Asked, Scenario, grades
+from mendel.organisms.planted.texts import NamedPrompt, OrganismScenario, grades
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -108,11 +108,11 @@ def _save(planted: Planted, tokenizer: PreTrainedTokenizerFast, name: str, out: 
         save(copy.deepcopy(planted.bases[name]), tokenizer, out / "bases" / name)
 
 
-def _prompt_rows(prompts: Sequence[Asked]) -> Iterable[Mapping[str, Any]]:
+def _prompt_rows(prompts: Sequence[NamedPrompt]) -> Iterable[Mapping[str, Any]]:
     for asked in prompts:
         text = asked.prompt.text
         yield {"prompt_id": asked.prompt_id, "source": asked.source, "messages": user_turn(text)}
 
 
-def _scenario_rows(scenarios: Sequence[Scenario]) -> Iterable[Mapping[str, Any]]:
+def _scenario_rows(scenarios: Sequence[OrganismScenario]) -> Iterable[Mapping[str, Any]]:
     return (scenario_row(s.scenario, s.cluster, s.prompt.text, s.right) for s in scenarios)

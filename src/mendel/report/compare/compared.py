@@ -65,7 +65,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True)
-class Difference:
+class StudyDifference:
     """A key of the studies that has not the same value in all runs; values are by run, as text."""
 
     key: str
@@ -201,11 +201,13 @@ def shared_traits(runs: Sequence[ComparedRun]) -> tuple[ComparedTrait, ...]:
     return shared
 
 
-def differences(runs: Sequence[ComparedRun]) -> tuple[Difference, ...]:
+def differences(runs: Sequence[ComparedRun]) -> tuple[StudyDifference, ...]:
     """The keys of the resolved studies, and the judges, that are not the same in all runs; the studies' names aside."""
     flat = [{**dict(_flat(run.folder.study)), **_judges(run, runs)} for run in runs]
     keys = dict.fromkeys(key for study in flat for key in study)
-    rows = [Difference(key, tuple(study.get(key, UNSET) for study in flat)) for key in keys if key != "name"]
+    rows = [
+        StudyDifference(key, tuple(study.get(key, UNSET) for study in flat)) for key in keys if key != "name"
+    ]
     # What a run was made of stands before how it was carried out; within that the order of the studies stays.
     rows.sort(
         key=lambda row: min((i for i, k in enumerate(_FIRST) if row.key.startswith(k)), default=len(_FIRST))

@@ -16,8 +16,8 @@ from mendel.report.compare.compared import (
     LEVELS,
     ComparedRun,
     ComparedTrait,
-    Difference,
     Found,
+    StudyDifference,
     differences,
     estimate_json,
     read_runs,
@@ -25,7 +25,7 @@ from mendel.report.compare.compared import (
     warnings_of,
 )
 from mendel.report.figures import Figure, describe, safe_names
-from mendel.report.figures.specs import PAGE_THEME, PAPER_THEME, Axis, Panel, Row, panels
+from mendel.report.figures.specs import PAGE_THEME, PAPER_THEME, Axis, FigurePanel, FigureRow, panels
 from mendel.report.page.document import asset, environment, markup, policy
 from mendel.results.notebook import Shown
 from mendel.results.values import MISSING, Format
@@ -42,7 +42,7 @@ class Comparison(Shown):
     """Several runs side by side."""
 
     runs: tuple[ComparedRun, ...]
-    differs: tuple[Difference, ...]
+    differs: tuple[StudyDifference, ...]
     """Keys of the studies that are not the same in all runs."""
     traits: tuple[ComparedTrait, ...]
     """Those that two runs or more have."""
@@ -156,7 +156,9 @@ def _figures(
     )
     for kind, words, axis in kinds:
         rows = [
-            Panel(label, tuple(Row(found.run, value) for found in group if (value := found.values[key])))
+            FigurePanel(
+                label, tuple(FigureRow(found.run, value) for found in group if (value := found.values[key]))
+            )
             for key, label in words.items()
         ]
         spec = panels(rows, [found.run for found in group], axis, theme)

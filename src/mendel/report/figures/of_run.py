@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
-from mendel.report.figures.specs import PAGE_THEME, PAPER_THEME, Axis, Panel, Row, curve, forest, panels
+from mendel.report.figures.specs import (
+    PAGE_THEME,
+    PAPER_THEME,
+    Axis,
+    FigurePanel,
+    FigureRow,
+    curve,
+    forest,
+    panels,
+)
 from mendel.report.views.folder import RunFolder, read_folder
 from mendel.report.views.further import Doses, read_doses
 from mendel.report.views.ladder import Ladder, read_ladder
@@ -144,7 +153,7 @@ _Drawn = tuple[dict[str, Any] | None, str]
 
 def _effects(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
     rows = [
-        Row(effect.name.replace(":", " × "), effect.estimate)
+        FigureRow(effect.name.replace(":", " × "), effect.estimate)
         for effect in trait.effects
         if effect.estimate and not effect.shared
     ]
@@ -155,7 +164,7 @@ def _effects(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn
 
 
 def _edits(trait: TraitSection, unit: str, theme: Mapping[str, str], key: Mapping[str, str]) -> _Drawn:
-    rows = [Row(row.label, row.level, row.group) for row in trait.edits if row.level]
+    rows = [FigureRow(row.label, row.level, row.group) for row in trait.edits if row.level]
     label = describe(
         "Levels after each edit with 95 % intervals.",
         ((row.label, row.estimate) for row in rows),
@@ -165,7 +174,9 @@ def _edits(trait: TraitSection, unit: str, theme: Mapping[str, str], key: Mappin
 
 
 def _thresholds(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
-    rows = [Row(row.label.partition(":")[0], row.level, row.group) for row in trait.thresholds if row.level]
+    rows = [
+        FigureRow(row.label.partition(":")[0], row.level, row.group) for row in trait.thresholds if row.level
+    ]
     label = describe(
         "Levels after the drop by ever stricter filters, with 95 % intervals.",
         ((row.label, row.estimate) for row in rows),
@@ -186,7 +197,7 @@ def _curve(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
 
 def _corners(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
     """The page draws these as a cube; in a file they are lines, so that they can be read off."""
-    rows = [Row(row.label, row.level) for row in trait.corners if row.level]
+    rows = [FigureRow(row.label, row.level) for row in trait.corners if row.level]
     label = describe(
         "Levels at every combination of base, prompts and teacher, with 95 % intervals.",
         ((row.label, row.estimate) for row in rows),
@@ -211,10 +222,10 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
         return None, ""
     rungs = [rung.name for rung in ladder.rungs if rung.shown]
     rows = [
-        Panel(
+        FigurePanel(
             edit.label,
             tuple(
-                Row(rung.name, left)
+                FigureRow(rung.name, left)
                 for rung in ladder.rungs
                 if rung.shown and (left := rung.left.get(edit.kind))
             ),

@@ -38,7 +38,7 @@ _SIGNED = "datum.value === 0 ? '0' : format(datum.value, '+~g')"
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it has."""
 
     label: str
@@ -57,7 +57,9 @@ class Axis:
     """What the groups are called; empty: no key is drawn."""
 
 
-def forest(rows: Sequence[Row], axis: Axis, theme: Mapping[str, str] = PAGE_THEME) -> dict[str, Any] | None:
+def forest(
+    rows: Sequence[FigureRow], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
+) -> dict[str, Any] | None:
     """Estimates with their 95 % intervals, one line each; None where no estimate has a known interval.
 
     An estimate without an interval is not drawn: a bare point would look certain.
@@ -306,15 +308,15 @@ def _look(theme: Mapping[str, str]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Panel:
+class FigurePanel:
     """Rows of one quantity, under its name."""
 
     label: str
-    rows: tuple[Row, ...]
+    rows: tuple[FigureRow, ...]
 
 
 def panels(
-    given: Sequence[Panel], labels: Sequence[str], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
+    given: Sequence[FigurePanel], labels: Sequence[str], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
     """One forest plot a quantity, one under the other on one axis, each with a line for every label.
 
@@ -343,7 +345,7 @@ def panels(
     }
 
 
-def _panel_rows(panel: Panel, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _panel_rows(panel: FigurePanel, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
     known = {row.label: row.estimate for row in panel.rows}
     for label in labels:
         found = known.get(label)

@@ -34,7 +34,7 @@ class SearchError(Exception):
 
 
 @dataclass(frozen=True)
-class Search:
+class ResponseQuery:
     """What is looked for; empty and None mean any."""
 
     query: str = ""
@@ -84,7 +84,7 @@ select (select list(distinct trait order by trait) from read_parquet($measuremen
 """
 
 
-class Responses:
+class ResponseFiles:
     """The responses in a run's folder, as far as they are written; one search at a time, from any thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -100,7 +100,7 @@ class Responses:
         """Whether the run has written its tables."""
         return all(file.is_file() for file in self._files.values())
 
-    def find(self, search: Search) -> dict[str, Any]:
+    def find(self, search: ResponseQuery) -> dict[str, Any]:
         """`total`, the `rows` from `offset` on, in the order of the file, and the run's `traits` and `arms`.
 
         Raises SearchError where there is nothing to search in, for a file that cannot be read, and after half a minute.

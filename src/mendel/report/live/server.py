@@ -18,7 +18,14 @@ from urllib.parse import parse_qs
 
 from mendel.engine.errors import InputError
 from mendel.report.live.page import live_page, report_policy
-from mendel.report.live.search import MOST_OFFSET, MOST_QUERY, MOST_ROWS, Responses, Search, SearchError
+from mendel.report.live.search import (
+    MOST_OFFSET,
+    MOST_QUERY,
+    MOST_ROWS,
+    ResponseFiles,
+    ResponseQuery,
+    SearchError,
+)
 from mendel.report.live.state import read_state
 
 HOST = "127.0.0.1"
@@ -42,7 +49,7 @@ class LiveServer(ThreadingHTTPServer):
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         """Raises InputError where the port cannot be had."""
-        self.folder, self.responses = folder, Responses(folder)
+        self.folder, self.responses = folder, ResponseFiles(folder)
         self.token = secrets.token_urlsafe(24)
         self.closing = False
         self._asked = -math.inf
@@ -195,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def read_search(query: str) -> Search:
+def read_search(query: str) -> ResponseQuery:
     """The search that an address asks for; raises SearchError for what cannot be meant."""
     try:
         fields = parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=20)
@@ -213,7 +220,7 @@ def read_search(query: str) -> Search:
     hit = {"": None, "true": True, "false": False}
     if text.get("hit", "") not in hit:
         raise SearchError("hit is true, false or empty.")
-    return Search(
+    return ResponseQuery(
         query=text.get("query", ""),
         trait=text.get("trait", ""),
         arm=text.get("arm", ""),

@@ -46,7 +46,7 @@ class ArmRow:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ShownContrast:
     """One contrast of verdicts.json."""
 
     id: str
@@ -59,7 +59,7 @@ class Contrast:
     why_missing: str
 
 
-def find_contrast(contrasts: Sequence[Contrast], first: str, second: str) -> Estimate | None:
+def find_contrast(contrasts: Sequence[ShownContrast], first: str, second: str) -> Estimate | None:
     """The difference first - second, if a contrast of just these two arms was computed."""
     for contrast in contrasts:
         if contrast.arms == (first, second):
@@ -71,11 +71,11 @@ def find_contrast(contrasts: Sequence[Contrast], first: str, second: str) -> Est
     return None
 
 
-def read_contrasts(verdict: Mapping[str, Any]) -> tuple[Contrast, ...]:
+def read_contrasts(verdict: Mapping[str, Any]) -> tuple[ShownContrast, ...]:
     """The contrasts of one trait's verdict, in log-odds too where those were measured."""
     log_odds = as_dict(as_dict(verdict.get("log_odds")).get("contrasts"))
     return tuple(
-        Contrast(
+        ShownContrast(
             id=as_text(row.get("id")),
             kind=as_text(row.get("kind")),
             arms=tuple(map(as_text, as_list(row.get("arms")))),

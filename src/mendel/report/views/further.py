@@ -50,7 +50,7 @@ class Subset:
 
 
 @dataclass(frozen=True)
-class Dose:
+class DoseRow:
     """One share of random prompts."""
 
     share: float
@@ -65,7 +65,7 @@ class Doses:
 
     half_way: Estimate | None
     why: str
-    doses: tuple[Dose, ...]
+    doses: tuple[DoseRow, ...]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def read_doses(folder: RunFolder, trait: str) -> Doses | None:
     for dose in map(as_dict, as_list(found.get("curve"))):
         share, subsets = as_float(dose.get("share")), as_dict(dose.get("subsets"))
         if share is not None:
-            doses.append(Dose(share, read_estimate(dose.get("level")), _bring(subsets)))
+            doses.append(DoseRow(share, read_estimate(dose.get("level")), _bring(subsets)))
     return Doses(read_estimate(found.get("half_way")), one_line(as_text(found.get("why"))), tuple(doses))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.text import one_line
-from mendel.report.views.arms import ArmRow, Arms, Contrast
+from mendel.report.views.arms import ArmRow, Arms, ShownContrast
 from mendel.report.views.responses import Responses
 from mendel.report.views.words import CARRIERS, EDITS, HYPOTHESES, OUTCOMES, SIZES
 from mendel.results.values import (
@@ -51,19 +51,19 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictionRow:
     """One prediction of a hypothesis beside what was measured."""
 
     says: str
     size: str
     """What it asks of its contrast, in words."""
     outcome: str
-    measured: tuple[Contrast, ...]
+    measured: tuple[ShownContrast, ...]
     """Of several, one has to be so."""
 
 
 @dataclass(frozen=True)
-class Hypothesis:
+class HypothesisRow:
     """One hypothesis and what the contrasts say of it."""
 
     name: str
@@ -71,7 +71,7 @@ class Hypothesis:
     status: str
     why: str
     contrasts: tuple[str, ...]
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[PredictionRow, ...]
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ class TraitSection:
     others: tuple[ArmRow, ...]
     half_way: Estimate | None
     why_no_half_way: str
-    contrasts: tuple[Contrast, ...]
-    hypotheses: tuple[Hypothesis, ...]
+    contrasts: tuple[ShownContrast, ...]
+    hypotheses: tuple[HypothesisRow, ...]
 
     def edit(self, kind: str) -> ArmRow | None:
         """The row of an edit (`drop`, `swap-random`, …), if the run has it."""
@@ -223,18 +223,18 @@ def _flagged(given: object) -> str:
     return text if shown is None else f"{text}; the alternate teacher shows it on {100 * shown:.0f} % of them"
 
 
-def _hypotheses(given: Mapping[str, Any], known: Sequence[Contrast]) -> Iterator[Hypothesis]:
+def _hypotheses(given: Mapping[str, Any], known: Sequence[ShownContrast]) -> Iterator[HypothesisRow]:
     by_id = {contrast.id: contrast for contrast in known}
     for name in [*HYPOTHESES, *(name for name in given if name not in HYPOTHESES)]:
         content = as_dict(given.get(name))
-        yield Hypothesis(
+        yield HypothesisRow(
             name=name,
             says=HYPOTHESES.get(name, ""),
             status=as_text(content.get("status")) or "untested",
             why=as_text(content.get("why")),
             contrasts=tuple(map(as_text, as_list(content.get("contrasts")))),
             predictions=tuple(
-                Prediction(
+                PredictionRow(
                     as_text(p.get("says")),
                     SIZES.get(as_text(p.get("size")), as_text(p.get("size"))),
                     OUTCOMES.get(as_text(p.get("outcome")), as_text(p.get("outcome"))),

@@ -12,11 +12,11 @@ from mendel.models import load_model
 from mendel.models.local.stacks import adapted_layers, can_stack
 from mendel.study.schema import RecipeConfig
 from mendel.train import checks as _checks
-from mendel.train.in_training import Candidate, StudentFault
+from mendel.train.in_training import StudentFault, StudentInTraining
 from mendel.train.layers import freeze_all_but_norms, norm_layers
 from mendel.train.order import Steps, out_of_memory
 from mendel.train.student import StudentSpec
-from mendel.train.trainers.fleet.adapters import ADAPTER, Split, adapting, strangers, with_adapter
+from mendel.train.trainers.fleet.adapters import ADAPTER, SplitAdapters, adapting, strangers, with_adapter
 from mendel.train.trainers.fleet.attention import PackedAttention
 from mendel.train.trainers.fleet.fleet import Member, decayed_names, train_together
 from mendel.train.trainers.fleet.last_block import answers_alone
@@ -40,7 +40,7 @@ class PassTooLarge(RuntimeError):
     """A pass had no room in memory: a smaller one may."""
 
 
-def train_candidates(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase) -> None:
+def train_candidates(todo: Sequence[StudentInTraining], tokenizer: PreTrainedTokenizerBase) -> None:
     """Trains candidates of one base and recipe, and leaves in each what came of it, or its fault.
 
     Raises RunError when one student alone does not fit into memory.
@@ -57,7 +57,9 @@ def train_candidates(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBa
         _train_fleet(fleet, tokenizer)
 
 
-def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase, parts: int = 1) -> None:
+def _train_fleet(
+    todo: Sequence[StudentInTraining], tokenizer: PreTrainedTokenizerBase, parts: int = 1
+) -> None:
     """Trains them together, in halves where that fails; one alone that has no room, in passes of so many parts."""
     try:
         packed = _fly(todo, parts)
@@ -86,7 +88,7 @@ def _train_fleet(todo: Sequence[Candidate], tokenizer: PreTrainedTokenizerBase, 
     _train_fleet(todo[half:], tokenizer)
 
 
-def _fly(todo: Sequence[Candidate], parts: int) -> bool:
+def _fly(todo: Sequence[StudentInTraining], parts: int) -> bool:
     """Trains the candidates side by side, in passes of so many parts; False if only TRL can train them."""
     spec = todo[0].spec
     with span("load"):
@@ -98,7 +100,7 @@ def _fly(todo: Sequence[Candidate], parts: int) -> bool:
         return (_train_adapters if spec.recipe.method == "lora" else _train_weights)(todo, model, parts)
 
 
-def _train_weights(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> bool:
+def _train_weights(todo: Sequence[StudentInTraining], model: PreTrainedModel, parts: int) -> bool:
     """Of the model itself, so of one candidate."""
     (one,) = todo
     own = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
@@ -110,7 +112,7 @@ def _train_weights(todo: Sequence[Candidate], model: PreTrainedModel, parts: int
     return True
 
 
-def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: int) -> bool:
+def _train_adapters(todo: Sequence[StudentInTraining], model: PreTrainedModel, parts: int) -> bool:
     recipe = todo[0].spec.recipe
     adapted = with_adapter(model, recipe)
     if others := strangers(adapted):
@@ -125,7 +127,7 @@ def _train_adapters(todo: Sequence[Candidate], model: PreTrainedModel, parts: in
         return False
     seeds = [one.spec.seed for one in todo]
     with PackedAttention(model):
-        adapters = (Stacked if can_stack(adapted, ADAPTER) else Split)(adapted, seeds)
+        adapters = (Stacked if can_stack(adapted, ADAPTER) else SplitAdapters)(adapted, seeds)
         members = [
             Member(one.trained, one.spec.seed, [(names[0], vector)])
             for one, vector in zip(todo, adapters.vectors, strict=True)
@@ -159,7 +161,7 @@ def _can_pack(model: PreTrainedModel, spec: StudentSpec) -> bool:
     return _packable[key]
 
 
-def _train_by_trl(one: Candidate, tokenizer: PreTrainedTokenizerBase) -> None:
+def _train_by_trl(one: StudentInTraining, tokenizer: PreTrainedTokenizerBase) -> None:
     spec = one.spec
     try:
         with frozen_heap():
@@ -178,7 +180,7 @@ def _train_by_trl(one: Candidate, tokenizer: PreTrainedTokenizerBase) -> None:
     release(trainer)
 
 
-def _blame(one: Candidate, error: Exception) -> None:
+def _blame(one: StudentInTraining, error: Exception) -> None:
     """What was raised becomes the student's fault; raises RunError if it is the machine's."""
     if out_of_memory(error):
         raise RunError(

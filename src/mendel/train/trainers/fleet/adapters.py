@@ -111,7 +111,7 @@ class Adapters(ABC):
         return torch.cat(drawn)
 
 
-class Split(Adapters):
+class SplitAdapters(Adapters):
     """Stretch by stretch through matrices that are views of the vectors: what is quickest on a CPU."""
 
     def __init__(self, model: Any, seeds: Sequence[int]) -> None:
