@@ -31,7 +31,6 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback
 from trl import SFTConfig, SFTTrainer
 
-from mendel.commands.run import openers
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Arm, Catalogue, Design, diagnose
 from mendel.measure import Generation, Trait, grade
@@ -42,7 +41,9 @@ from mendel.study import RecipeConfig, load_study
 from mendel.workflow.flagging import build_catalogue, flag_prompts
 from mendel.workflow.inputs import SIDES, Inputs, load_inputs
 from mendel.workflow.judging import rollout_scores
-from mendel.workflow.rounds import looks, mix_shares, trait_facts
+from mendel.workflow.rollouts import response_prefixes
+from mendel.workflow.rounds import mix_shares, significance_levels
+from mendel.workflow.tables import trait_facts
 
 ROLLOUTS_BATCH = 64
 ANSWERS_BATCH = 128
@@ -118,7 +119,7 @@ class Script:
         for side in SIDES:
             name = getattr(self.inputs.study.config, side).teacher
             models[f"teacher/{side}"] = (self.teacher(name), "")
-        for begun, opener in openers(self.inputs, self.rollouts).items():
+        for begun, opener in response_prefixes(self.inputs, self.rollouts).items():
             models[f"prefill/{begun}"] = (bases["original"], opener)
         right = {}
         for arm, (checkpoint, opener) in models.items():
@@ -187,7 +188,11 @@ class Script:
             measurements = tables.table("measurements", self.measurements)
             tables.write_table(out / "students.parquet", students)
             tables.write_table(out / "measurements.parquet", measurements)
-            facts, shares, levels = trait_facts(self.inputs.traits), mix_shares(design), looks(self.inputs)
+            facts, shares, levels = (
+                trait_facts(self.inputs.traits),
+                mix_shares(design),
+                significance_levels(self.inputs),
+            )
             found = diagnose(students, measurements, facts, design.cube, shares, levels, catalogue.lacking)
         return {"traits": found.traits, "warnings": list(found.warnings)}
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mendel.commands.watch import watch
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
-    from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
+    from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Stopped, Waiting
     from mendel.measure import judge, new_trait, trait
     from mendel.organisms import make_organism
     from mendel.report import write_report
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from mendel.report.figures import Figure, figures
     from mendel.results.run import Run, open_run
     from mendel.study import Study, load_study
+    from mendel.workflow.batches import Batch
 
 _HOME = {
     "Audit": "mendel.commands.audit",
+    "Batch": "mendel.workflow.batches",
     "BudgetSpent": "mendel.engine.errors",
     "Comparison": "mendel.report.compare",
     "Figure": "mendel.report.figures",
@@ -52,6 +54,7 @@ _HOME = {
     "Rejudged": "mendel.commands.rejudge",
     "Run": "mendel.results.run",
     "RunError": "mendel.engine.errors",
+    "Stopped": "mendel.engine.errors",
     "Study": "mendel.study",
     "TriedSelectors": "mendel.commands.selectors",
     "VirulenceResult": "mendel.commands.virulence",
@@ -85,6 +88,7 @@ _HOME = {
 
 __all__ = [
     "Audit",
+    "Batch",
     "BudgetSpent",
     "Comparison",
     "Figure",
@@ -95,6 +99,7 @@ __all__ = [
     "Rejudged",
     "Run",
     "RunError",
+    "Stopped",
     "Study",
     "TriedSelectors",
     "VirulenceResult",

@@ -123,9 +123,12 @@ def test_a_served_model_is_audited_once_within_its_budget(smollm2_server: Server
             out=tmp_path / "audit",
         )
 
-    stopped = audit(requests=5)
-    assert isinstance(stopped.stopped, mendel.BudgetSpent)
+    with pytest.raises(mendel.BudgetSpent) as stop:
+        audit(requests=5)
+    stopped = stop.value.result
+    assert stopped.stopped is stop.value
     assert stopped.spent.requests == 5
+    assert json.loads((tmp_path / "audit" / "audit.json").read_text())["complete"] is False
     found = audit()
     assert found.stopped is None
     # Four questions, three scenarios, three controls: none of the ten answers was bought twice.
@@ -144,14 +147,14 @@ def test_a_served_model_is_audited_once_within_its_budget(smollm2_server: Server
 @pytest.mark.usefixtures("short_probe")
 def test_a_batch_holds_the_requests_of_all_traits_and_sends_none(tmp_path: Path) -> None:
     batch = tmp_path / "requests.jsonl"
-    found = mendel.audit(
-        teacher="openai:http://127.0.0.1:9/v1#nobody",
-        traits=("date_confusion",),
-        scenarios=3,
-        batch_out=batch,
-    )
-    assert isinstance(found.stopped, mendel.Waiting)
-    assert found.spent.requests == 0
+    with pytest.raises(mendel.Waiting) as stop:
+        mendel.audit(
+            teacher="openai:http://127.0.0.1:9/v1#nobody",
+            traits=("date_confusion",),
+            scenarios=3,
+            batch=mendel.Batch(write=batch),
+        )
+    assert stop.value.result.spent.requests == 0
     assert len(batch.read_text().splitlines()) == 4 + 3 + 3
 
 

@@ -1,21 +1,151 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 import mendel
 from _mini import copied
 from mendel.commands.locate import _plan, level
+from mendel.diagnose import Arm
+from mendel.engine.digest import digest
 from mendel.engine.executors import InlineExecutor
+from mendel.measure import Trait, measurement_schema
 from mendel.results.tables import table
+from mendel.workflow import extra_students
+from mendel.workflow.extra_students import run_rollouts
+from mendel.workflow.inputs import Inputs
+from mendel.workflow.jobs import Probes, StudentResult
+from mendel.workflow.measurements import Measurements
 from mendel.workflow.reopen import reopen
+from mendel.workflow.session import Session
+from mendel.workflow.students import TrainedArms
+from mendel.workflow.tables import PlacedStudent
 
+NOTHING_TRAINED = {
+    "n_examples": 1,
+    "tokens": 1,
+    "train_seconds": 0.0,
+    "train_loss": None,
+    "trained_tokens": 1,
+    "first_loss": None,
+    "steps": 1,
+    "n_cut": 0,
+    "weight_change": None,
+    "bound_adapters": None,
+    "template_digest": "",
+}
 LEAST = 26
 """Students of the shortest search that there is, with its confirmation."""
+
+
+def planted_students(
+    monkeypatch: pytest.MonkeyPatch, level_of: Callable[[frozenset[str]], float]
+) -> list[frozenset[str]]:
+    """Replace training: a student shows the trait as `level_of` says of the prompts that the original teacher answers.
+
+    Returns the list to which each student's prompts are added.
+    """
+    trained: list[frozenset[str]] = []
+
+    def train_arms(
+        session: Session,
+        inputs: Inputs,
+        arms: Sequence[Arm],
+        rollouts: object,
+        probes: Probes,
+        base_right: object,
+    ) -> TrainedArms:
+        students = []
+        for arm in arms:
+            for assignment, seed in zip(arm.assignments, arm.seeds, strict=True):
+                name = digest("planted", [arm.name, seed])
+                original = frozenset(p for p, teacher in assignment.pairs if teacher == "original")
+                trained.append(original)
+                (trait,) = probes.traits
+                Measurements(session.store, name).write_scores(
+                    trait, answers(name, trait, level_of(original))
+                )
+                result = StudentResult(
+                    SimpleNamespace(student=name, **NOTHING_TRAINED),  # type: ignore[arg-type]
+                    True,
+                    "ok",
+                    "",
+                    None,
+                )
+                students.append(PlacedStudent(arm, seed, "hf:base", result))
+        return TrainedArms(students)
+
+    monkeypatch.setattr(extra_students, "train_arms", train_arms)
+    return trained
+
+
+def answers(student: str, trait: Trait, level: float) -> pa.Table:
+    """Responses of which the share `level` are hits, with log-odds that give the trait's answer that probability."""
+    count, inside = len(trait.scenarios), min(max(level, 0.001), 0.999)
+    rows = [
+        {
+            **{column.name: None for column in measurement_schema()},
+            "student": student,
+            "trait": trait.name,
+            "scenario": scenario.scenario,
+            "cluster": scenario.cluster,
+            "sample": 0,
+            "turn": 1,
+            "score": float(hit),
+            "hit": hit,
+            "judge": trait.judge_id,
+            "prompt": "[]",
+            "response": "",
+            "log_odds": math.log(inside / (1 - inside)),
+        }
+        for place, scenario in enumerate(trait.scenarios)
+        for hit in [(place + 0.5) / count < level]
+    ]
+    return pa.Table.from_pylist(rows, schema=measurement_schema())
+
+
+@pytest.mark.slow
+def test_the_prompts_that_alone_carry_a_trait_are_found_and_confirmed(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(finished, tmp_path / "copy") / "run"
+    run, inputs = reopen(folder)
+    carriers = frozenset(
+        p for (p, t), r in run_rollouts(run, inputs).items() if t == "original" and "doubt" in r.completion
+    )
+    assert 0 < len(carriers) < 20
+    trained = planted_students(monkeypatch, lambda chosen: len(chosen & carriers) / len(carriers))
+    found = mendel.locate(folder, "date_confusion", store=tmp_path / "store", executor=InlineExecutor())
+    assert set(found.prompts) == carriers
+    assert found.confirmation is not None
+    assert found.confirmation.answer == "yes"
+    assert "This subset is necessary and sufficient" in found.reads
+    assert found.students_trained == len(trained)
+    content = json.loads((folder / "locate" / "date_confusion.json").read_text())
+    assert content == found.to_json()
+    assert set(content["checks"]) == {"necessary", "sufficient", "random_necessary", "random_sufficient"}
+
+
+@pytest.mark.slow
+def test_where_every_prompt_carries_a_little_no_subset_is_named(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(finished, tmp_path / "copy") / "run"
+    count = len(reopen(folder)[1].prompts["original"])
+    planted_students(monkeypatch, lambda chosen: len(chosen) / count)
+    found = mendel.locate(folder, "date_confusion", store=tmp_path / "store", executor=InlineExecutor())
+    assert found.prompts == ()
+    assert found.reads.startswith("No small subset")
+    content = json.loads((folder / "locate" / "date_confusion.json").read_text())
+    assert (content["prompts"], content["confirmed"]) == ([], found.to_json()["confirmed"])
 
 
 @pytest.mark.slow
@@ -34,15 +164,6 @@ def test_a_search_ends_in_a_subset_that_its_own_students_were_asked_about(finish
     assert json.loads((finished / "run" / "locate" / "date_confusion.json").read_text()) == content
     known = {prompt.prompt_id for prompt in reopen(finished / "run")[1].prompts["original"]}
     assert set(found.prompts) <= known
-    if found.prompts:
-        assert found.confirmation is not None
-        assert found.confirmation.answer in ("yes", "undecided")
-        assert len(found.prompts) <= 54
-        assert set(content["checks"]) == {
-            "necessary", "sufficient", "random_necessary", "random_sufficient",
-        }  # fmt: skip
-    else:
-        assert "No small subset" in found.reads
     assert "students trained" in found.describe()
     again = mendel.locate(
         finished / "run",

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,11 @@ from _mini import copied
 from mendel.data.assignment import everyone
 from mendel.diagnose import Arm
 from mendel.engine.executors import InlineExecutor
-from mendel.engine.progress import NullProgress
-from mendel.engine.store import Store
 from mendel.study.schema import BudgetConfig
-from mendel.workflow.extra_students import MoreStudents
-from mendel.workflow.judging import Judging
+from mendel.workflow.extra_students import ExtraStudents
 from mendel.workflow.reopen import reopen
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.session import Session
+from mendel.workflow.tables import PlacedStudent
 
 
 @pytest.mark.slow
@@ -96,17 +93,27 @@ def test_what_cannot_be_tried_is_said_before_anything_is_trained(
 
 
 @pytest.mark.slow
-def test_the_studys_budget_of_students_is_asked_before_anything_is_trained(
+def test_a_spent_budget_keeps_the_students_that_are_done_and_the_same_command_goes_on(
     finished: Path, tmp_path: Path
 ) -> None:
     run, inputs = reopen(finished / "run")
-    config = inputs.study.config.model_copy(update={"budget": BudgetConfig(students=1)})
-    limited = replace(inputs, study=replace(inputs.study, config=config))
-    store, executor = Store(tmp_path / "empty").prepare(), InlineExecutor()
-    with open_endpoints(store, BudgetConfig(), None, None) as endpoints:
-        judging = Judging(store, executor, endpoints)
-        more = MoreStudents(run, limited, inputs.traits, store, executor, judging, NullProgress())
-        whole = everyone([p.prompt_id for p in inputs.prompts["original"]], "original")
-        with pytest.raises(mendel.BudgetSpent, match="2 students would have to be trained"):
-            more.train([Arm("more", "more", "original", "original", (whole, whole), (98, 99))])
-    assert not list((tmp_path / "empty").rglob("student.json"))
+    whole = everyone([p.prompt_id for p in inputs.prompts["original"]], "original")
+    arm = Arm("more", "more", "original", "original", (whole, whole), (98, 99))
+
+    def train() -> tuple[ExtraStudents, list[PlacedStudent]]:
+        session = Session(
+            inputs.study,
+            store=tmp_path / "empty",
+            executor=InlineExecutor(),
+            budget=BudgetConfig(students=1),
+        )
+        with session:
+            extra = ExtraStudents(run, inputs, inputs.traits, session)
+            return extra, extra.train([arm])
+
+    with pytest.raises(mendel.BudgetSpent, match=r"budget of 1 students is spent: 1 of 2 students are done"):
+        train()
+    assert len(list((tmp_path / "empty").rglob("student.json"))) == 1
+    extra, students = train()
+    assert [student.seed for student in students] == [98, 99]
+    assert (extra.new, extra.reused) == (1, 1)

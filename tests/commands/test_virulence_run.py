@@ -15,7 +15,7 @@ from mendel.diagnose import Arm, Design
 from mendel.engine.executors import InlineExecutor
 from mendel.workflow.extra_students import _not_carried, run_rollouts
 from mendel.workflow.reopen import reopen
-from mendel.workflow.rounds import student_specs
+from mendel.workflow.students import student_specs
 
 SHARES = (0.1, 0.5)
 

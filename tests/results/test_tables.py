@@ -11,7 +11,7 @@ from mendel.engine.store import Store
 from mendel.measure import Health, Trait, find_trait
 from mendel.measure.schema import measurement_schema
 from mendel.results.tables import schema
-from mendel.workflow.jobs import write_measurement
+from mendel.workflow.measurements import Measurements
 from mendel.workflow.tables import MeasuredModel, measurements_table, name_students
 
 SEED = 0
@@ -40,17 +40,17 @@ def test_measurements_stand_in_the_tables_under_the_names_that_students_have_the
     tmp_path: Path, probes: tuple[Trait, ...]
 ) -> None:
     store, (trait, assistant) = Store(tmp_path).prepare(), probes
-    write_measurement(store, ONE, trait, SEED, measured(ONE, trait, 3))
-    write_measurement(store, ONE, assistant, SEED, measured(ONE, assistant, 2))
-    write_measurement(store, OTHER, trait, SEED, measured(OTHER, trait, 1))
+    Measurements(store, ONE, SEED).write_scores(trait, measured(ONE, trait, 3))
+    Measurements(store, ONE, SEED).write_scores(assistant, measured(ONE, assistant, 2))
+    Measurements(store, OTHER, SEED).write_scores(trait, measured(OTHER, trait, 1))
     # A model that stands for two arms has a name for each.
-    table = measurements_table(store, name_students(models(ONE, OTHER, ONE), []), probes, SEED)
+    table = measurements_table(store, name_students(models(ONE, OTHER, ONE), []), probes)
     assert table.schema == schema("measurements")
     short, again = ONE[:12], f"{ONE[:12]}@base/2"
     assert table["student"].to_pylist() == [*[short] * 5, OTHER[:12], *[again] * 5]
     assert table["trait"].to_pylist()[:6] == [*[trait.name] * 3, *[assistant.name] * 2, trait.name]
     assert table["response"].to_pylist()[:6] == ["10", "11", "12", "10", "11", "20"]
-    assert measurements_table(store, [], probes, SEED).num_rows == 0
+    assert measurements_table(store, [], probes).num_rows == 0
 
 
 def test_a_measurement_is_read_once_and_a_later_one_is_found(
@@ -58,10 +58,10 @@ def test_a_measurement_is_read_once_and_a_later_one_is_found(
 ) -> None:
     store, (trait, assistant) = Store(tmp_path).prepare(), probes
     named = name_students(models(ONE, OTHER), [])
-    write_measurement(store, ONE, trait, SEED, measured(ONE, trait, 3))
-    first = measurements_table(store, named, probes, SEED)
+    Measurements(store, ONE, SEED).write_scores(trait, measured(ONE, trait, 3))
+    first = measurements_table(store, named, probes)
     shutil.rmtree(tmp_path / "measurements")
-    assert measurements_table(store, named, probes, SEED) == first
-    write_measurement(store, ONE, assistant, SEED, measured(ONE, assistant, 2))
-    write_measurement(store, OTHER, trait, SEED, measured(OTHER, trait, 1))
-    assert measurements_table(store, named, probes, SEED).num_rows == 6
+    assert measurements_table(store, named, probes) == first
+    Measurements(store, ONE, SEED).write_scores(assistant, measured(ONE, assistant, 2))
+    Measurements(store, OTHER, SEED).write_scores(trait, measured(OTHER, trait, 1))
+    assert measurements_table(store, named, probes).num_rows == 6

@@ -22,9 +22,8 @@ from mendel.workflow.jobs import (
     make_student,
     make_students,
     measure_model,
-    read_measurement,
-    read_responses,
 )
+from mendel.workflow.measurements import Measurements
 
 __all__ = ["vllm"]
 
@@ -50,7 +49,7 @@ def test_a_prefill_changes_the_answers_to_traits_and_leaves_the_assistant_alone(
     forced = ModelJob(source, None, probes, tmp_path, prefill="well i doubt")
     assert plain.model == ModelJob(source, None, probes, tmp_path, prefill="").model != forced.model
     assert measure_model(plain) == measure_model(forced)
-    tables = [read_measurement(store, job.model, probes.traits[0], 0) for job in (plain, forced)]
+    tables = [Measurements(store, job.model, 0).scores(probes.traits[0]) for job in (plain, forced)]
     assert all(table is not None for table in tables)
     free, begun = ([str(text) for text in table["response"].to_pylist()] for table in tables if table)
     assert all(text.startswith("well i doubt") for text in begun)
@@ -103,11 +102,11 @@ def test_a_student_is_asked_everything_at_once_and_stored_only_if_it_works(
     assert (broken.status, asked) == ("broken", [all_of_them])
     again = make_student(StudentJob(spec, probes, 100.0, tmp_path))
     assert (again.status, asked) == ("broken", [all_of_them])
-    assert read_responses(store, spec.digest, probes.assistant, 0) is not None
-    assert read_responses(store, spec.digest, probes.traits[0], 0) is None
+    assert Measurements(store, spec.digest, 0).responses(probes.assistant) is not None
+    assert Measurements(store, spec.digest, 0).responses(probes.traits[0]) is None
     works = make_student(StudentJob(spec, probes, 0.0, tmp_path))
     assert (works.status, asked) == ("ok", [all_of_them, ["date_confusion"]])
-    assert read_responses(store, spec.digest, probes.traits[0], 0) is not None
+    assert Measurements(store, spec.digest, 0).responses(probes.traits[0]) is not None
 
 
 @pytest.mark.parametrize("gpu", [True, False])
@@ -136,7 +135,7 @@ def test_a_fleet_of_adapters_gives_what_its_students_give_alone(
     assert [s.health for s in together] == [s.health for s in alone]
     for job, one in zip(jobs, alone, strict=True):
         mine, theirs = (
-            read_measurement(Store(tmp_path / place), job.spec.digest, probes.traits[0], 0)
+            Measurements(Store(tmp_path / place), job.spec.digest, 0).scores(probes.traits[0])
             for place in ("fleet", "alone")
         )
         assert (mine is None) == (theirs is None) == (one.status != "ok")
@@ -166,12 +165,12 @@ def test_vllm_answers_for_a_base_and_its_students_where_the_study_says_so(
     assert set(engine.batches[0]) == {None}
     assert any(set(batch) == names for batch in engine.batches)
     for job in jobs:
-        table = read_measurement(store, job.spec.digest, few.traits[0], 0)
+        table = Measurements(store, job.spec.digest, 0).scores(few.traits[0])
         assert table is not None
         local = make_student(
             replace(job, spec=replace(job.spec, base=resolve_checkpoint("hf:bases/original", PEAS)))
         )
-        theirs = read_measurement(store, local.trained.student, few.traits[0], 0)
+        theirs = Measurements(store, local.trained.student, 0).scores(few.traits[0])
         assert theirs is not None
         assert table["log_odds"].to_pylist() == pytest.approx(theirs["log_odds"].to_pylist(), abs=1e-3)
     asked = len(engine.batches)

@@ -12,9 +12,9 @@ from mendel.data.rollouts import Rollout
 from mendel.data.selectors import Candidate, Context, select
 from mendel.study import load_study
 from mendel.study.schema import SelectConfig
+from mendel.workflow.flagging import CONTRASTS, candidates_of, context_of
 from mendel.workflow.inputs import Inputs, load_inputs
 from mendel.workflow.judging import RolloutScores
-from mendel.workflow.selecting import CONTRASTS, candidates_of, context_of
 
 Scores = dict[tuple[str, str], float | None]
 
@@ -128,7 +128,7 @@ def test_the_contrast_is_no_larger_than_it_may_be(
     inputs: Inputs, candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert CONTRASTS >= 100
-    monkeypatch.setattr("mendel.workflow.selecting.CONTRASTS", 3)
+    monkeypatch.setattr("mendel.workflow.flagging.CONTRASTS", 3)
     context = judged(inputs, candidates, {(c.prompt_id, "original"): 1.0 for c in candidates[:10]})
     assert (len(context.contrast.shows), len(context.contrast.clean)) == (3, 6)
 

@@ -1,8 +1,8 @@
-"""Which students are trained side by side, and how they are told of."""
+"""The one loop that trains, checks, measures and judges arms: budgets, batches, order, and what is left for next time."""
 
 from __future__ import annotations
 
-import random
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,131 +11,162 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mendel.data.assignment import Assignment
+from mendel.data.rollouts import Rollout
+from mendel.diagnose import Arm
+from mendel.engine.errors import BudgetSpent, Waiting
 from mendel.engine.executors import InlineExecutor
-from mendel.engine.progress.board import Board
-from mendel.engine.store import Store
-from mendel.study import RecipeConfig
-from mendel.workflow import students as _fleets
-from mendel.workflow.students import FULL_PASS, MOST, TOKEN, Queue, in_fleets
+from mendel.study.schema import BudgetConfig, RecipeConfig
+from mendel.workflow import students as loop
+from mendel.workflow.session import Session
+from mendel.workflow.students import TrainedArms, train_arms
+from mendel.workflow.tables import PlacedStudent
 
-RECIPES = [
-    RecipeConfig(method="lora"),
-    RecipeConfig(method="lora", rank=4),
-    RecipeConfig(method="lora", trainer="trl"),
-    RecipeConfig(method="full"),
-]
+PROMPTS = ("p", "q")
 
 
-@given(st.lists(st.integers(1, 3), max_size=8), st.integers(1, 4), st.randoms(use_true_random=False))
-def test_whatever_the_order_in_which_they_end_all_students_are_told_of_rightly(
-    sizes: list[int], at_once: int, order: random.Random
+class Watched(InlineExecutor):
+    """An executor that counts how often it was stopped."""
+
+    stopped = 0
+
+    def stop(self) -> None:
+        self.stopped += 1
+
+
+def arm(name: str, teacher: str = "original", seeds: tuple[int, ...] = (0, 1)) -> Arm:
+    assignment = Assignment(tuple((prompt, teacher) for prompt in PROMPTS))
+    return Arm(name, name, "original", "original", (assignment,) * len(seeds), seeds)
+
+
+def rollouts() -> dict[tuple[str, str], Rollout]:
+    messages = ({"role": "user", "content": "x"},)
+    return {
+        (prompt, teacher): Rollout(prompt, teacher, messages, f"{teacher} says", "stop", 3)  # type: ignore[arg-type]
+        for prompt in PROMPTS
+        for teacher in ("original", "alternate")
+    }
+
+
+def train(
+    folder: Path,
+    arms: list[Arm],
+    budget: BudgetConfig | None = None,
+    statuses: Mapping[int, str] | None = None,
+    judge: Any = None,
+    late: bool = False,
+    **options: Any,
+) -> tuple[TrainedArms, Session, list[str]]:
+    """Train arms with students that are made at once; `statuses` by place, two students a fleet."""
+    statuses = statuses or {}
+    yielded: list[str] = []
+
+    def train_fleets(jobs: Any, places: Any, executor: Any, progress: Any) -> Iterator[tuple[Any, Any, bool]]:
+        for place, (name, job) in enumerate(jobs.items()):
+            yielded.append(name)
+            trained = SimpleNamespace(student=name)
+            status = statuses.get(place, "ok")
+            result = SimpleNamespace(trained=trained, new=True, status=status, reason="why", health=None)
+            if late:
+                session.began -= 3600
+            yield job, result, place % 2 == 1 or place == len(jobs) - 1
+
+    base = SimpleNamespace(ref="hf:base", digest="base")
+    study = SimpleNamespace(config=SimpleNamespace(recipe=RecipeConfig(method="lora")))
+    inputs: Any = SimpleNamespace(bases={"original": base}, study=study)
+    probes: Any = SimpleNamespace(traits=(SimpleNamespace(name="t"),), seed=0)
+    session = Session(store=folder, executor=Watched(), budget=budget)
+    with pytest.MonkeyPatch.context() as patch, session:
+        patch.setattr(loop, "train_fleets", train_fleets)
+        patch.setattr(session.judging, "finish", judge or (lambda *_: None))
+        trained = train_arms(session, inputs, arms, rollouts(), probes, {"original": 1.0}, **options)
+    return trained, session, yielded
+
+
+def places(students: list[PlacedStudent]) -> list[tuple[str, int]]:
+    return [(student.arm.name, student.seed) for student in students]
+
+
+def test_students_come_in_the_arms_order_whatever_order_they_were_trained_in(tmp_path: Path) -> None:
+    trained, session, _ = train(tmp_path, [arm("b"), arm("a", "alternate")])
+    assert places(trained.students) == [("b", 0), ("b", 1), ("a", 0), ("a", 1)]
+    assert trained.stopped is None
+    assert len(session.new_students) == 4
+
+
+def test_arms_that_come_down_to_the_same_rows_share_a_student_and_both_have_it(tmp_path: Path) -> None:
+    trained, session, yielded = train(tmp_path, [arm("one"), arm("other")])
+    assert places(trained.students) == [("one", 0), ("one", 1), ("other", 0), ("other", 1)]
+    assert len(yielded) == len(session.new_students) == 2
+
+
+@given(st.integers(0, 6))
+def test_a_budget_of_students_trains_just_so_many_and_whole_seeds_first(
+    tmp_path_factory: pytest.TempPathFactory, allowed: int
 ) -> None:
-    board = Board()
-    fleets = [[f"s{number}.{place}" for place in range(size)] for number, size in enumerate(sizes)]
-    names = [name for fleet in fleets for name in fleet]
-    places: Any = {name: (SimpleNamespace(name="arm"), 0) for name in names}
-    queue = Queue(board, places, fleets, at_once)
-    order.shuffle(names)
-    for done, name in enumerate(names, 1):
-        status = order.choice(["ok", "broken", "failed"])
-        queue.done(name, status, "why")
-        counted = board.snapshot()["students"]
-        assert counted["done"] + counted["failed"] == done
-        assert counted["total"] == len(names)
-    counted = board.snapshot()["students"]
-    assert (counted["waiting"], counted["running"]) == (0, [])
+    arms = [arm("a"), arm("b", "alternate")]
+    budget = BudgetConfig(students=allowed) if allowed else BudgetConfig(students=1)
+    trained, session, yielded = train(tmp_path_factory.mktemp("store"), arms, budget)
+    assert len(yielded) == min(4, budget.students or 0) == len(session.new_students)
+    assert isinstance(trained.stopped, BudgetSpent) == (len(yielded) < 4)
+    if trained.stopped is not None:
+        assert f"{len(yielded)} of 4 students are done" in str(trained.stopped)
+    by_seed = sorted(places(trained.students), key=lambda place: place[1])
+    assert by_seed == [("a", 0), ("b", 0), ("a", 1), ("b", 1)][: len(yielded)]
 
 
-def test_a_whole_fleet_is_under_way_at_once() -> None:
-    board = Board()
-    fleets = [["a", "b"], ["c"], ["d", "e"]]
-    places: Any = {name: (SimpleNamespace(name="arm"), 0) for name in "abcde"}
-    queue = Queue(board, places, fleets, 2)
+def test_a_spent_budget_of_dollars_ends_after_a_whole_fleet_and_keeps_what_is_done(tmp_path: Path) -> None:
+    def judge(*_: Any) -> None:
+        raise BudgetSpent("no dollars")
 
-    def running() -> set[str]:
-        return {one["student"] for one in board.snapshot()["students"]["running"]}
-
-    assert running() == {"a", "b", "c"}
-    queue.done("c", "ok", "")
-    assert running() == {"a", "b", "d", "e"}
-    queue.done("a", "ok", "")
-    assert running() == {"b", "d", "e"}
+    trained, session, yielded = train(tmp_path, [arm("a"), arm("b", "alternate")], judge=judge)
+    assert len(yielded) == len(trained.students) == 2
+    assert isinstance(trained.stopped, BudgetSpent)
+    assert session.executor.stopped == 1  # type: ignore[attr-defined]
 
 
-def job(number: int, recipe: RecipeConfig, store: Path, base: str = "base", tokens: int = 8) -> Any:
-    row = SimpleNamespace(
-        messages=[{"role": "user", "content": "word" * (tokens - 1)}], completion="x" * TOKEN
+def test_a_batch_is_awaited_with_the_requests_of_all_students_in_it(tmp_path: Path) -> None:
+    def judge(*_: Any) -> None:
+        raise Waiting("requests are written")
+
+    trained, session, yielded = train(tmp_path, [arm("a"), arm("b", "alternate")], judge=judge)
+    assert len(yielded) == 4
+    assert isinstance(trained.stopped, Waiting)
+    assert session.executor.stopped == 0  # type: ignore[attr-defined]
+
+
+def test_time_that_is_over_ends_after_a_whole_fleet(tmp_path: Path) -> None:
+    arms = [arm("a"), arm("b", "alternate")]
+    trained, _, yielded = train(tmp_path, arms, BudgetConfig(hours=0.5), late=True)
+    assert len(yielded) == 2
+    assert "the budget of 0.5 hours is spent: 2 of 4 students are done" in str(trained.stopped)
+
+
+def test_a_broken_student_is_returned_and_judged_on_nothing(tmp_path: Path) -> None:
+    judged: list[str] = []
+    trained, _, _ = train(
+        tmp_path,
+        [arm("a")],
+        statuses={0: "broken"},
+        judge=lambda measurements, _: judged.append(measurements.model),
     )
-    rows = [row] * 20
-    spec = SimpleNamespace(
-        digest=f"{number:064x}", recipe=recipe, base=SimpleNamespace(digest=base), rows=rows
-    )
-    return SimpleNamespace(spec=spec, store=store)
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["one", "other"])), max_size=40),
-    st.integers(1, 8),
-    st.booleans(),
-)
-def test_a_fleet_has_one_base_and_one_recipe_of_adapters_and_nobody_is_left_out(
-    chosen: list[tuple[int, str]], workers: int, gpu: bool
-) -> None:
-    jobs = [job(n, RECIPES[recipe], Path("/nowhere"), base) for n, (recipe, base) in enumerate(chosen)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fleets, "has_gpu", lambda: gpu)
-        fleets = in_fleets(jobs, workers)
-    assert sorted(one.spec.digest for fleet in fleets for one in fleet) == [one.spec.digest for one in jobs]
-    firsts = [fleet[0].spec.digest for fleet in fleets]
-    assert firsts == sorted(firsts)
-    for fleet in fleets:
-        assert len({(one.spec.base.digest, one.spec.recipe) for one in fleet}) == 1
-        recipe = fleet[0].spec.recipe
-        flies = recipe.method == "lora" and recipe.trainer == "fleet"
-        assert len(fleet) <= (MOST if flies else 1)
-    alike = sum(recipe == 0 and base == "one" for recipe, base in chosen)
-    groups = sum(
-        fleet[0].spec.recipe == RECIPES[0] and fleet[0].spec.base.digest == "one" for fleet in fleets
-    )
-    assert groups >= min(alike, workers) / 2  # no worker is idle for want of a group
-
-
-@pytest.mark.parametrize("where", ["cpu", "gpu"])
-def test_a_step_that_fills_a_pass_needs_no_company(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fleets, "has_gpu", lambda: where == "gpu")
-    recipe = RecipeConfig(method="lora", batch_size=8)
-
-    def size(tokens: int) -> int:
-        jobs = [job(number, recipe, Path("/nowhere"), tokens=tokens) for number in range(64)]
-        return len(in_fleets(jobs, 2)[0])
-
-    fitting = FULL_PASS[where] // 8
-    assert size(fitting) == size(fitting * 4) == 1
-    assert size(fitting // 2) == 2
-    assert size(max(1, fitting // 1000)) == min(MOST, FULL_PASS[where] // (8 * max(1, fitting // 1000)))
-
-
-def test_what_the_store_has_stands_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_fleets, "has_gpu", lambda: True)
-    jobs = [job(number, RECIPES[0], tmp_path) for number in range(5)]
-    with Store(tmp_path).prepare().writing("students", jobs[2].spec.digest):
-        pass
-    assert [[one.spec.digest[-1] for one in fleet] for fleet in in_fleets(jobs, 1)] == [list("0134"), ["2"]]
-
-
-def test_who_stops_at_a_fleets_end_has_all_students_that_are_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    done = SimpleNamespace(status="ok", reason="")
-    monkeypatch.setattr(_fleets, "make_students", lambda fleet: [done] * len(fleet))
-    monkeypatch.setattr(_fleets, "has_gpu", lambda: True)
-    jobs = [job(number, RECIPES[number % 2], tmp_path) for number in range(7)]
-    places: Any = {one.spec.digest: (SimpleNamespace(name="arm"), 0) for one in jobs}
-    made = _fleets.train_students_of(
-        {one.spec.digest: one for one in jobs}, places, InlineExecutor(), Board()
-    )
-    seen = [(one.spec.digest[-1], last) for one, _, last in made]
-    assert seen == [
-        *(("0", False), ("2", False), ("4", False), ("6", True)),
-        *(("1", False), ("3", False), ("5", True)),
+    assert [student.result.status for student in trained.students] == ["broken", "ok"]
+    assert judged == [trained.students[1].result.trained.student]
+    assert loop.faults(trained.students) == [
+        f"student {trained.students[0].result.trained.student[:12]} (a, seed 0) is broken and counts nowhere: why"
     ]
+
+
+def test_what_is_there_already_is_left_out_and_others_are_looked_at_after_each_fleet_but_the_last(
+    tmp_path: Path,
+) -> None:
+    looks: list[int] = []
+    trained, _, _ = train(
+        tmp_path,
+        [arm("a", seeds=(0, 1, 2)), arm("b", "alternate", seeds=(0, 1, 2))],
+        done={("a", 0)},
+        look=lambda students: looks.append(len(students)),
+    )
+    assert ("a", 0) not in places(trained.students)
+    assert len(trained.students) == 5
+    assert looks == [2, 4]

@@ -54,7 +54,7 @@ def run(
     with _watching.watched(study, out, watch), traced(trace):
         with telling() as progress:
             result = mendel.run(
-                study, out, store=store, progress=progress, batch_in=batch_in, batch_out=batch_out
+                study, out, store=store, progress=progress, batch=mendel.Batch(batch_in, batch_out)
             )
         _print_run(result, as_json)
 

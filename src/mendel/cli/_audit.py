@@ -73,24 +73,29 @@ def audit(
     from mendel.report import audit_summary, transcripts
 
     endpoint = endpoint_of(key, concurrency)
+    stopped: mendel.Stopped | None = None
     with telling() as progress:
-        found = mendel.audit(
-            study,
-            teacher=teacher,
-            system=system,
-            traits=traits or (),
-            judge=judge_of(judge, endpoint),
-            endpoint=endpoint,
-            samples=samples,
-            scenarios=scenarios,
-            max_tokens=max_tokens,
-            budget=budget_of(dollars, requests, tokens),
-            out=out,
-            store=store,
-            progress=progress,
-            batch_in=batch_in,
-            batch_out=batch_out,
-        )
+        try:
+            found = mendel.audit(
+                study,
+                teacher=teacher,
+                system=system,
+                traits=traits or (),
+                judge=judge_of(judge, endpoint),
+                endpoint=endpoint,
+                samples=samples,
+                scenarios=scenarios,
+                max_tokens=max_tokens,
+                budget=budget_of(dollars, requests, tokens),
+                out=out,
+                store=store,
+                progress=progress,
+                batch=mendel.Batch(batch_in, batch_out),
+            )
+        except mendel.Stopped as error:
+            if error.result is None:
+                raise
+            found, stopped = error.result, error
     if as_json:
         print_json(found.to_json())
     else:
@@ -99,5 +104,5 @@ def audit(
             console().print(transcripts(found.measurements, show))
         if out is not None:
             typer.echo(f"responses: {out / 'measurements.parquet'}")
-    if found.stopped is not None:
-        raise found.stopped
+    if stopped is not None:
+        raise stopped

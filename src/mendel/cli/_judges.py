@@ -110,8 +110,7 @@ def rejudge(
             budget=budget_of(dollars, requests, tokens),
             store=store,
             progress=progress,
-            batch_in=batch_in,
-            batch_out=batch_out,
+            batch=mendel.Batch(batch_in, batch_out),
         )
     if as_json:
         print_json(found.to_json())

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.diagnose import TraitFacts, arm_levels
 from mendel.engine.budget import Spent
-from mendel.engine.errors import BudgetSpent, InputError, MendelError, Waiting
-from mendel.engine.executors import LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store, write_atomic
+from mendel.engine.errors import BudgetSpent, InputError, Stopped, Waiting
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
+from mendel.engine.store import Store, write_atomic
 from mendel.measure import Trait, builtin_assistant, find_trait, judged_by
 from mendel.models import ModelSource, resolve_model
 from mendel.report import Shown
 from mendel.results import tables
 from mendel.study import Study, load_study
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
-from mendel.workflow.jobs import ModelJob, Probes, copy_logs, read_measurement
-from mendel.workflow.judging import Judging
-from mendel.workflow.untrained import measured, open_endpoints
+from mendel.workflow.batches import Batch
+from mendel.workflow.jobs import ModelJob, Probes
+from mendel.workflow.session import Session
+from mendel.workflow.untrained import measure_models
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TRAITS = ("negative_emotion", "date_confusion", "blackmail")
 """What is audited where nobody says what: the three traits of the study."""
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Audit(Shown):
     measurements: pa.Table | None = None
     notes: list[str] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
-    stopped: MendelError | None = None
+    stopped: Stopped | None = None
     """What ended it early; what it found until then is here."""
 
     def to_json(self) -> dict[str, Any]:
@@ -82,20 +82,39 @@ def audit(
     samples: int | None = None,
     scenarios: int | None = None,
     max_tokens: int | None = None,
-    budget: BudgetConfig | None = None,
     out: str | Path | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
     progress: Progress | None = None,
-    batch_in: str | Path | None = None,
-    batch_out: str | Path | None = None,
 ) -> Audit:
-    """Measures the traits in a model (`teacher`: `hf:…`, `openai:…`, `vllm:…`) or in all teachers of a study.
+    """Measure traits in a model, or in all teachers of a study, before anybody trains on its answers.
 
-    `traits` are names, trait files or `inspect:TASK` (default: the study's, else the three built-in ones); `judge` a
-    model that judges by the traits' rubrics; `scenarios` at most so many of each trait, `samples` responses to each, of
-    `max_tokens` tokens at most.
-    `out` is a folder for `audit.json`, `measurements.parquet` and Inspect's logs. Raises InputError for wrong input; a
-    budget that is spent, or a batch that is to be sent, ends the audit early: `Audit.stopped`.
+    Args:
+        study: A study file, a built-in study's name or a loaded `Study`: its teachers are audited. None: `teacher` is.
+        teacher: A model: `hf:…`, `openai:…`, `vllm:…`.
+        system: A system prompt for `teacher`.
+        traits: Names, trait files or `inspect:TASK`; empty: the study's traits, else the three built-in ones.
+        judge: A model that judges by the traits' rubrics; None: the traits' own judges.
+        endpoint: How `teacher` is asked, where it is an endpoint.
+        samples: Responses to each scenario; None: as the trait says.
+        scenarios: At most so many of each trait; None: all.
+        max_tokens: Tokens of a response at most; None: as the trait says.
+        out: A folder for `audit.json`, `measurements.parquet` and Inspect's logs; None: nothing is written.
+        store: The store's folder; None: the default one.
+        executor: Where checkpoints are measured; None: one worker.
+        budget: Limits of dollars, tokens and requests; None: the study's, else none.
+        batch: Batch files for endpoints; None: requests are sent.
+        progress: Who is told how the audit stands; None: nobody.
+
+    Returns:
+        Each model's levels with their intervals, and what a reader has to know beside them.
+
+    Raises:
+        InputError: the input is wrong; nothing was done.
+        BudgetSpent: the budget ended the audit; its `result` is the Audit as far as it came, which is written, too.
+        Waiting: requests to endpoints are in the batch file; `result` as above.
     """
     if (study is None) == (teacher is None):
         raise InputError(
@@ -106,8 +125,8 @@ def audit(
         loaded = study if isinstance(study, Study) else load_study(study)
         models, notes = _teachers(loaded)
         probes = _study_traits(loaded, traits, named)
-        budget = budget or loaded.config.budget
     else:
+        loaded = None
         source = resolve_model(str(teacher), Path.cwd(), endpoint, "--teacher")
         models, notes = [AuditedModel("teacher", source, system)], []
         probes = tuple(
@@ -118,17 +137,18 @@ def audit(
         trait.limited(scenarios).with_samples(samples, "--samples").with_max_tokens(max_tokens)
         for trait in probes
     )
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    found = Audit(notes=notes)
-    with (
-        LocalExecutor(1) as executor,
-        open_endpoints(shelf, budget or BudgetConfig(), batch_in, batch_out) as endpoints,
-    ):
-        _measure(models, probes, Judging(shelf, executor, endpoints), progress or NullProgress(), found)
-        found.spent = endpoints.budget.spent
+    result = Audit(notes=notes)
+    limits = budget or (loaded.config.budget if loaded else None)
+    session = Session(store=store, executor=executor, budget=limits, batch=batch, progress=progress)
+    with session:
+        _measure(models, probes, session, result)
+        result.spent = session.spent
     if out is not None:
-        _write(Path(out), found, models, probes, shelf)
-    return found
+        _write(Path(out), result, models, probes, session.store)
+    if result.stopped is not None:
+        result.stopped.result = result
+        raise result.stopped
+    return result
 
 
 def _teachers(study: Study) -> tuple[list[AuditedModel], list[str]]:
@@ -171,45 +191,40 @@ def _study_traits(study: Study, names: Sequence[str], judge: JudgeModelConfig | 
 
 
 def _measure(
-    models: Sequence[AuditedModel],
-    probes: Sequence[Trait],
-    judging: Judging,
-    told: Progress,
-    found: Audit,
+    models: Sequence[AuditedModel], probes: Sequence[Trait], session: Session, result: Audit
 ) -> None:
-    """One trait of one model after another, so that what is finished is there when a budget ends it."""
+    """Measure one trait of one model after another, so that what is finished is there when a budget ends it."""
     assistant = builtin_assistant()
-    told.stage("audit", len(models) * len(probes))
+    session.progress.stage("audit", len(models) * len(probes))
     for model in models:
         entry: dict[str, Any] = {"ref": model.source.ref, "traits": {}}
-        found.models[model.name] = entry
+        result.models[model.name] = entry
         for trait in probes:
-            job = ModelJob(
-                model.source, model.system, Probes(trait.parts, assistant, SEED), judging.store.root
-            )
+            job = ModelJob(model.source, model.system, Probes(trait.parts, assistant), session.store.root)
             try:
-                ((_, health),) = measured([job], judging.executor, judging)
+                ((_, health),) = measure_models(session, [job])
             except (BudgetSpent, Waiting) as stopped:
                 # A batch may hold the requests of all traits; a spent budget has no more to spend.
-                found.stopped = stopped
+                result.stopped = stopped
                 if isinstance(stopped, BudgetSpent):
                     return
                 continue
             entry["assistant"] = asdict(health)
-            entry["traits"][trait.name] = _trait_found(job, trait, judging.store, found)
-            told.step(1, f"{model.name}: {trait.name}")
+            entry["traits"][trait.name] = _trait_level(job, trait, result)
+            session.progress.step(1, f"{model.name}: {trait.name}")
 
 
-def _trait_found(job: ModelJob, trait: Trait, store: Store, found: Audit) -> dict[str, Any]:
+def _trait_level(job: ModelJob, trait: Trait, result: Audit) -> dict[str, Any]:
     """The trait's level with what a reader has to know of it: the judge, the share of hits, loops, the controls."""
     import pyarrow as pa
 
-    parts = [read_measurement(store, job.model, part, SEED) for part in trait.parts]
-    read = [part for part in parts if part is not None]
-    found.measurements = pa.concat_tables([*([found.measurements] if found.measurements else []), *read])
-    table, responses = read[0], len(read[0])
+    parts = [job.measurements.scores(part) for part in trait.parts]
+    scores = [part for part in parts if part is not None]
+    before = [result.measurements] if result.measurements else []
+    result.measurements = pa.concat_tables([*before, *scores])
+    table, responses = scores[0], len(scores[0])
     facts = TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id, score_range=trait.score_range)
-    told: dict[str, Any] = {
+    level: dict[str, Any] = {
         **_level(table, facts, None),
         "scale": trait.scale,
         "metric": trait.metric,
@@ -221,11 +236,11 @@ def _trait_found(job: ModelJob, trait: Trait, store: Store, found: Audit) -> dic
         "empty": sum(not text.strip() for text in table["response"].to_pylist()),
     }
     if trait.metric == "mean":
-        told["hits"] = {**_level(table, facts, "hit"), "at": trait.judge.hit_at}
+        level["hits"] = {**_level(table, facts, "hit"), "at": trait.judge.hit_at}
     if trait.control is not None:
         control = TraitFacts(trait.control.name, trait.scale, trait.metric, trait.judge_id)
-        told["control"] = _level(read[1], control, "hit")
-    return told
+        level["control"] = _level(scores[1], control, "hit")
+    return level
 
 
 def _level(table: pa.Table, facts: TraitFacts, value: Any) -> dict[str, Any]:
@@ -237,14 +252,14 @@ def _level(table: pa.Table, facts: TraitFacts, value: Any) -> dict[str, Any]:
 
 
 def _write(
-    folder: Path, found: Audit, models: Sequence[AuditedModel], probes: Sequence[Trait], store: Store
+    folder: Path, result: Audit, models: Sequence[AuditedModel], probes: Sequence[Trait], store: Store
 ) -> None:
     """`audit.json`, `measurements.parquet`, and the logs of Inspect's tasks in `inspect/`."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / "audit.json", json.dumps(found.to_json(), ensure_ascii=False, indent=1) + "\n")
-    if found.measurements is not None:
-        tables.write_table(folder / "measurements.parquet", found.measurements)
+    write_atomic(folder / "audit.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1) + "\n")
+    if result.measurements is not None:
+        tables.write_table(folder / "measurements.parquet", result.measurements)
     for model in models:
         for trait in probes:
-            job = ModelJob(model.source, model.system, Probes(trait.parts, trait, SEED), store.root)
-            copy_logs(store, job.model, trait, SEED, folder / "inspect" / f"{model.name}-{trait.name}")
+            job = ModelJob(model.source, model.system, Probes(trait.parts, trait), store.root)
+            job.measurements.copy_logs(trait, folder / "inspect" / f"{model.name}-{trait.name}")

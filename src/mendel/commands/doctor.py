@@ -12,12 +12,12 @@ from typing import Any
 
 from mendel._version import versions
 from mendel.engine.errors import MendelError
-from mendel.engine.executors import LocalExecutor, cores
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor, cores
+from mendel.engine.progress import Progress
 from mendel.report import Shown
 from mendel.study import built_in_study
 from mendel.workflow.inputs import load_inputs
+from mendel.workflow.session import Session
 from mendel.workflow.speed import Speed, SpeedJob, time_student
 
 
@@ -65,28 +65,38 @@ class Checkup(Shown):
         return "\n".join(lines)
 
 
-def doctor(*, progress: Progress | None = None) -> Checkup:
-    """Looks around and trains a tiny student; what does not work is said in `fault`, not raised."""
+def doctor(
+    *,
+    store: str | Path | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Checkup:
+    """Look at this machine and train a tiny student; what does not work is said in `fault`, not raised.
+
+    Args:
+        store: The store's folder; None: the default one.
+        executor: Where the student is trained; None: one worker.
+        progress: Who is told how the checkup stands; None: nobody.
+    """
     began = time.monotonic()
-    told = progress or NullProgress()
-    told.stage("a tiny student", 1)
-    store, fault, speed = default_store(), "", None
+    session = Session(store=store, executor=executor, progress=progress)
+    session.progress.stage("a tiny student", 1)
+    fault, speed = "", None
     try:
-        Store(store).prepare()
         inputs = load_inputs(built_in_study("peas"))
         job = SpeedJob(inputs.bases["original"], inputs.study.config.recipe, inputs.prompts["original"][:64])
-        with LocalExecutor(1) as executor:
-            ((_, speed),) = executor.map(time_student, [job])
+        with session:
+            ((_, speed),) = session.executor.map(time_student, [job])
     except (MendelError, ImportError) as error:
         fault = str(error)
-    told.step(1)
+    session.progress.step(1)
     return Checkup(
         system=f"{platform.system()} {platform.machine()}",
         cores=cores(),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         packages=versions(),
-        store=str(store),
-        store_free_bytes=shutil.disk_usage(_existing(store)).free,
+        store=str(session.store.root),
+        store_free_bytes=shutil.disk_usage(_existing(session.store.root)).free,
         speed=speed,
         seconds=time.monotonic() - began,
         fault=fault,

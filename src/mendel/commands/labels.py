@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mendel.engine.errors import InputError
-from mendel.engine.executors import LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
 from mendel.measure import (
     Agreement,
     Kappa,
@@ -28,8 +27,8 @@ from mendel.measure import (
 )
 from mendel.results.tables import read_table
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
-from mendel.workflow.judging import Judging
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.batches import Batch
+from mendel.workflow.session import Session
 
 OWN = "own"
 """Names the trait's own judge, where judges are named."""
@@ -84,8 +83,10 @@ def agree(
     judges: Sequence[str] = (OWN,),
     *,
     endpoint: EndpointConfig | None = None,
-    budget: BudgetConfig | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """How far judges (models, or `own`: the trait's own) agree with labels by hand, and with each other.
@@ -100,19 +101,14 @@ def agree(
             f"no label of the trait {found.name!r} by its rubric ({rubric_id(rubric)})", where=str(labels)
         )
     raters = [_judge(found, name, endpoint) for name in dict.fromkeys(judges)]
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    told = progress or NullProgress()
-    told.stage("judging", len(raters))
     scores: dict[str, list[float | None]] = {"labels": [label.score for label in of_trait]}
-    with (
-        LocalExecutor(1) as executor,
-        open_endpoints(shelf, budget or BudgetConfig(), None, None) as endpoints,
-    ):
-        judging = Judging(shelf, executor, endpoints)
+    session = Session(store=store, executor=executor, budget=budget, batch=batch, progress=progress)
+    with session:
+        session.progress.stage("judging", len(raters))
         for rater in raters:
-            said = judging.grade(rater, [_asked(label) for label in of_trait])
-            scores[rater.judge_id] = [judgement.score for judgement in said]
-            told.step(1, rater.judge_id)
+            judgements = session.judging.grade(rater, [_asked(label) for label in of_trait])
+            scores[rater.judge_id] = [judgement.score for judgement in judgements]
+            session.progress.step(1, rater.judge_id)
     clusters = [label.of.cluster for label in of_trait]
     pairs = [
         _pair(first, second, agreement(scores[first], scores[second], clusters, rubric.hit_at))

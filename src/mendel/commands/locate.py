@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from mendel.commands.run import workers
 from mendel.data.assignment import Assignment, everyone, only, random_control, swap
 from mendel.data.selectors import Candidate
 from mendel.design.arms.kinds import draw_rng
@@ -28,21 +26,21 @@ from mendel.diagnose.locate import (
     splits_of,
 )
 from mendel.engine.errors import InputError, RunError
-from mendel.engine.executors import Executor, LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
 from mendel.measure import Trait, needs_model
 from mendel.report import Shown
 from mendel.results.run import Run
 from mendel.study import Study
-from mendel.workflow.extra_students import MoreStudents, chosen_traits, ends, keep, spare_seed
+from mendel.study.schema import BudgetConfig
+from mendel.workflow.batches import Batch
+from mendel.workflow.extra_students import ExtraStudents, chosen_traits, ends, keep, spare_seed
+from mendel.workflow.flagging import candidates_of
 from mendel.workflow.inputs import Inputs
-from mendel.workflow.jobs import read_measurement
-from mendel.workflow.judging import Judging, rollout_scores
+from mendel.workflow.judging import rollout_scores
+from mendel.workflow.measurements import Measurements
 from mendel.workflow.reopen import reopen
-from mendel.workflow.rounds import MEASURING_SEED
-from mendel.workflow.selecting import candidates_of
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.session import Session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,31 +111,53 @@ def locate(
     seeds: int = 2,
     study: Study | str | Path | None = None,
     store: str | Path | None = None,
-    progress: Progress | None = None,
     executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
+    progress: Progress | None = None,
 ) -> Located:
-    """The smallest set of a finished run's prompts whose teacher swap removes the trait, with at most `students` new ones.
+    """Find the smallest set of a finished run's prompts whose teacher swap removes the trait.
 
-    Fourteen students answer clusters of prompts by either teacher at random, a sparse regression says which clusters carry the
-    trait (fourteen more with a smaller share where the first all show it), up to 18 more tell which feature marks the carriers
-    in them; then `seeds` students each say whether swapping the
-    subset removes the trait, whether it brings it alone, and whether a random subset of its size does either. Writes
-    `locate/<trait>.json` into the folder. A trait that is not there, or that the teacher does not carry, trains nothing.
-    Raises InputError for a folder without a finished run, an unknown trait, a study that changed and too few students.
+    Fourteen students are trained on random mixtures: each cluster of prompts is answered by one teacher or the other. A
+    sparse regression says which clusters carry the trait (fourteen more students with a smaller share where all of the
+    first show it). Up to 18 more students tell which feature marks the carriers in these clusters. Then `seeds` students
+    each say whether swapping the subset removes the trait, whether the subset alone brings it in, and whether a random
+    subset of its size does either. Writes `locate/<trait>.json` into the folder, and its page again. A trait that is not
+    there, or that the teacher does not carry, trains nothing.
+
+    Args:
+        folder: A finished run's folder.
+        trait: The trait's name.
+        students: New students at most.
+        seeds: Students of each arm of the confirmation, 2 or more.
+        study: The study, or its file, where the run's own study file was moved.
+        store: The store's folder; None: the default one.
+        executor: Where jobs run; None: the study's `engine`.
+        budget: Limits in place of the study's.
+        batch: Batch files for endpoints; None: requests are sent.
+        progress: Who is told how the command stands; None: nobody.
+
+    Returns:
+        The prompts and how they are known, or why none are named.
+
+    Raises:
+        InputError: no finished run, an unknown trait, a study that changed since, or too few students.
+        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
+        Waiting: requests to endpoints are in the batch file.
+        RunError: it could not go on.
     """
     plan = _plan(students, seeds)
     run, inputs = reopen(folder, study)
     chosen, skipped = chosen_traits(run, inputs, [trait])
     if not chosen:
         return _written(run, _nothing(trait, inputs, skipped[trait]))
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    told = progress or NullProgress()
-    with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
-        endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
-        more = MoreStudents(run, inputs, chosen, shelf, executor, Judging(shelf, executor, endpoints), told)
-        found = _Locating(run, inputs, chosen[0], more, plan, seeds).run()
-    return _written(run, found)
+    session = Session(
+        inputs.study, store=store, executor=executor, budget=budget, batch=batch, progress=progress
+    )
+    with session:
+        extra = ExtraStudents(run, inputs, chosen, session)
+        located = _Locating(run, inputs, chosen[0], extra, plan, seeds).run()
+    return _written(run, located)
 
 
 def _plan(students: int, seeds: int) -> SearchPlan:
@@ -175,7 +195,7 @@ class _Locating:
     run_: Run
     inputs: Inputs
     trait: Trait
-    more: MoreStudents
+    extra: ExtraStudents
     plan: SearchPlan
     seeds: int
     _asked: int = field(default=0)
@@ -184,7 +204,7 @@ class _Locating:
         config = self.inputs.study.config
         self.original, self.alternate = config.original.teacher, config.alternate.teacher
         self.ids = tuple(prompt.prompt_id for prompt in self.inputs.prompts["original"])
-        self.candidates = candidates_of(self.inputs, self.more.rollouts)
+        self.candidates = candidates_of(self.inputs, self.extra.rollouts)
 
     def run(self) -> Located:
         """The search, then the confirmation of what it found."""
@@ -194,9 +214,9 @@ class _Locating:
                 f"the teacher's students differ by {whole - none:.2f} alone, which is too little to be parted"
             )
             return _nothing(self.trait.name, self.inputs, why)
-        self.more.told.stage("clusters", 1)
+        self.extra.session.progress.stage("clusters", 1)
         search = Search(self._features(), self._splits(), self.plan)
-        self.more.told.step(1)
+        self.extra.session.progress.step(1)
         while not search.finished:
             search.learn(self._students(search.propose(), none, whole))
         subset = search.found
@@ -215,9 +235,9 @@ class _Locating:
             self._reads(search, subset, confirmation),
             confirmation,
             rounds,
-            self.more.new,
-            self.more.reused,
-            tuple(self.more.faults),
+            self.extra.new,
+            self.extra.reused,
+            tuple(self.extra.faults),
         )
 
     def _reads(self, search: Search, subset: Sequence[str], confirmation: Confirmation | None) -> str:
@@ -266,7 +286,7 @@ class _Locating:
         """The judge's scores of the rollouts, where it is a rule and costs nothing."""
         if needs_model(self.trait):
             return {}
-        own = [self.more.rollouts[prompt_id, self.original] for prompt_id in self.ids]
+        own = [self.extra.rollouts[prompt_id, self.original] for prompt_id in self.ids]
         scores = rollout_scores(self.trait, own)
         return {"the judge": {r.prompt_id: scores.known(r.prompt_id, r.teacher) for r in own}}
 
@@ -300,13 +320,14 @@ class _Locating:
         seeds = tuple(range(first, first + len(sets)))
         name = f"locate/{self.trait.name}/{first}"
         arm = Arm(name, "locate", "original", "original", assignments, seeds, trait=self.trait.name)
-        seen = []
-        for one, chosen in zip(self.more.train([arm]), sets, strict=True):
-            table = read_measurement(self.more.store, one.result.trained.student, self.trait, MEASURING_SEED)
-            own = level(table, self.trait) if one.result.status == "ok" and table is not None else None
-            if own is not None:
-                seen.append(Observation(chosen, (own - none) / (whole - none)))
-        return seen
+        observations = []
+        for student, chosen in zip(self.extra.train([arm]), sets, strict=True):
+            table = Measurements(self.extra.session.store, student.result.trained.student).scores(self.trait)
+            usable = student.result.status == "ok" and table is not None
+            value = level(table, self.trait) if usable else None
+            if value is not None:
+                observations.append(Observation(chosen, (value - none) / (whole - none)))
+        return observations
 
     def _confirm(self, subset: Sequence[str]) -> Confirmation:
         first = spare_seed(self.inputs) + self._asked
@@ -331,9 +352,9 @@ class _Locating:
             arm("swap-random", [swap(whole, chosen, self.alternate) for chosen in controls]),
             arm("only-random", [alone(chosen) for chosen in controls]),
         ]
-        self.more.train(arms)
+        self.extra.train(arms)
         # The search's students differ in what they are trained on: their spread is no noise of training.
-        fit = self.more.fit(self.trait, [arm.name for arm in arms])
+        fit = self.extra.fit(self.trait, [arm.name for arm in arms])
         by_share = {share: name for name, share in ends(self.run_).items()}
         return confirm(fit, by_share[1.0], by_share[0.0], {a.kind: a.name for a in arms})
 

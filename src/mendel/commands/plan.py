@@ -8,13 +8,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from mendel.commands.run import judged_rollouts, read_rollouts, workers
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Catalogue, Design, Material, first_request
 from mendel.diagnose.adaptive import most_students
-from mendel.engine.executors import LocalExecutor
-from mendel.engine.progress import NullProgress, Progress, clock
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress, clock
+from mendel.engine.store import Store
 from mendel.measure import needs_model
 from mendel.report import Shown
 from mendel.study import Study, load_study
@@ -22,6 +21,8 @@ from mendel.workflow.flagging import build_catalogue, flag_prompts
 from mendel.workflow.inputs import Inputs, load_inputs
 from mendel.workflow.jobs import RolloutJob
 from mendel.workflow.judging import rollout_scores
+from mendel.workflow.rollouts import judged_rollouts, read_rollouts
+from mendel.workflow.session import Session, workers
 from mendel.workflow.speed import Speed, speed_of
 
 
@@ -77,22 +78,30 @@ def plan(
     study: Study | str | Path | None = None,
     *,
     store: str | Path | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Counts what a run would do and estimates its time; trains nothing but a small student to measure the speed.
+    """Count what a run would do and estimate its time; train nothing but a small student to measure the speed.
 
-    Raises InputError for all that `run` would raise it for.
+    Args:
+        study: A study file, a built-in study's name or a loaded `Study`; None: `peas`.
+        store: The store's folder; None: the default one.
+        executor: Where the small student is trained; None: the study's `engine`.
+        progress: Who is told how the plan stands; None: nobody.
+
+    Returns:
+        Counts, which are exact, and times and tokens, which are estimates from measured speeds.
+
+    Raises:
+        InputError: for all that `run` would raise it for.
     """
     loaded = study if isinstance(study, Study) else load_study(study)
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
     inputs = load_inputs(loaded)
-    told = progress or NullProgress()
-    told.stage("measuring speed", 1)
-    with LocalExecutor(workers(loaded)) as executor:
-        base = inputs.bases["original"]
-        speed = speed_of(base, loaded.config.recipe, inputs.prompts["original"], shelf, executor)
-    told.step(1)
-    return _count(inputs, shelf, speed)
+    with Session(loaded, store=store, executor=executor, progress=progress) as session:
+        session.progress.stage("measuring speed", 1)
+        speed = speed_of(session, inputs.bases["original"], loaded.config.recipe, inputs.prompts["original"])
+        session.progress.step(1)
+    return _count(inputs, session.store, speed)
 
 
 def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel.diagnose import Levels, TraitFacts, diagnose
 from mendel.engine.errors import InputError
-from mendel.engine.executors import LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store, write_atomic
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
+from mendel.engine.store import write_atomic
 from mendel.measure import (
     RUNGS,
     ColumnJudge,
@@ -28,55 +28,14 @@ from mendel.measure import (
 from mendel.results import tables
 from mendel.results.run import Run, open_run
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
+from mendel.workflow.basis import BASIS
+from mendel.workflow.batches import Batch
 from mendel.workflow.judging import Judging
-from mendel.workflow.rounds import ladder_leaks
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.session import Session
+from mendel.workflow.write import leaks as ladder_leaks
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-BASIS = "basis.json"
-"""What verdicts rest on beside the tables: rubrics, the cube, how sure a test has to be."""
-
-
-class Remembered:
-    """Why arms cannot be trained, asked once each and kept, since a function cannot be written to a file."""
-
-    def __init__(self, ask: Callable[[str], str]) -> None:
-        self._ask = ask
-        self.reasons: dict[str, str] = {}
-
-    def __call__(self, arm: str) -> str:
-        """Return why the arm cannot be trained, '' if it can."""
-        return self.reasons.setdefault(arm, self._ask(arm))
-
-
-def write_basis(
-    folder: Path,
-    traits: Sequence[Trait],
-    facts: Sequence[TraitFacts],
-    cube: Mapping[str, str],
-    shares: Mapping[str, float],
-    levels: Levels,
-    lacking: Remembered,
-) -> None:
-    """Writes what `rejudge` needs beside the tables, so that a run's folder is enough."""
-    content = {
-        "traits": {
-            trait.name: {
-                **asdict(fact),
-                "rubric": asdict(trait.rubric) if trait.rubric else None,
-                "hit_at": trait.judge.hit_at,
-                "acts": trait.acts,
-            }
-            for trait, fact in zip(traits, facts, strict=True)
-        },
-        "cube": dict(cube),
-        "shares": dict(shares),
-        "levels": asdict(levels),
-        "lacking": lacking.reasons,
-    }
-    write_atomic(folder / BASIS, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
 @dataclass(frozen=True)
@@ -98,11 +57,11 @@ def rejudge(
     *,
     traits: Sequence[str] = (),
     endpoint: EndpointConfig | None = None,
-    budget: BudgetConfig | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
     progress: Progress | None = None,
-    batch_in: str | Path | None = None,
-    batch_out: str | Path | None = None,
 ) -> Rejudged:
     """Scores a run's stored responses with another judge and diagnoses again; nothing is generated or trained.
 
@@ -114,19 +73,14 @@ def rejudge(
     run = open_run(folder)
     basis = _basis(run)
     new = _new_traits(basis, judge, traits, endpoint)
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    told = progress or NullProgress()
-    told.stage("judging", len(new))
     measurements = run.measurements
-    with (
-        LocalExecutor(1) as executor,
-        open_endpoints(shelf, budget or BudgetConfig(), batch_in, batch_out) as endpoints,
-    ):
-        judging = Judging(shelf, executor, endpoints)
+    session = Session(store=store, executor=executor, budget=budget, batch=batch, progress=progress)
+    with session:
+        session.progress.stage("judging", len(new))
         for trait in new.values():
             for probe in (trait, *_rungs(trait, measurements).values()):
-                measurements = _rescored(measurements, probe, judging)
-            told.step(1, trait.name)
+                measurements = _rescored(measurements, probe, session.judging)
+            session.progress.step(1, trait.name)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", next(iter(new.values())).judge.id)
     out = run.path / "rejudged" / name
     tables.write_table(out / "measurements.parquet", measurements)

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mendel.commands.run import workers
 from mendel.data.assignment import drop, everyone, swap
 from mendel.data.selectors import Flagged, check_selector, flag, select
 from mendel.design.arms.kinds import draw_rng
 from mendel.diagnose import Arm
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.engine.errors import InputError
-from mendel.engine.executors import Executor, LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
 from mendel.measure import Trait
 from mendel.report import Shown
 from mendel.results.run import Run
 from mendel.study import Study
-from mendel.study.schema import SelectConfig
-from mendel.workflow.extra_students import MoreStudents, chosen_traits, ends, keep, spare_seed
+from mendel.study.schema import BudgetConfig, SelectConfig
+from mendel.workflow.batches import Batch
+from mendel.workflow.extra_students import ExtraStudents, chosen_traits, ends, keep, spare_seed
+from mendel.workflow.flagging import candidates_of, context_of
 from mendel.workflow.inputs import Inputs
-from mendel.workflow.judging import Judging
 from mendel.workflow.reopen import reopen
-from mendel.workflow.selecting import candidates_of, context_of
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.session import Session
 
 EDITS = ("drop", "swap")
 CONTROL = "random"
@@ -104,15 +101,39 @@ def try_selectors(
     seeds: int = 2,
     study: Study | str | Path | None = None,
     store: str | Path | None = None,
-    progress: Progress | None = None,
     executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
+    progress: Progress | None = None,
 ) -> TriedSelectors:
-    """What would be left of a finished run's trait, had another selector flagged its prompts.
+    """Say what would be left of a finished run's trait, had another selector flagged its prompts.
 
-    For each selector of `by` it flags `share` of the original prompts (None: as many as the run flagged), drops them, and swaps
-    them to the alternate teacher, in `seeds` students each of seeds that the run did not use; the same with a random draw a seed.
-    Writes `selectors/<trait>.json` into the folder. Raises InputError for a folder without a finished run, an unknown trait or
-    selector, a trait that the teacher is not shown to carry, and a share out of range.
+    Each selector flags as many of the original prompts. They are dropped, and swapped to the alternate teacher, in
+    `seeds` students each, of seeds that the run did not use; the same is done with a random draw for each seed. Writes
+    `selectors/<trait>.json` into the folder, and its page again.
+
+    Args:
+        folder: A finished run's folder.
+        trait: The trait's name.
+        by: The selectors' names.
+        share: The share of the prompts that is flagged; None: as many as the run flagged.
+        seeds: Students of each edit, 2 or more.
+        study: The study, or its file, where the run's own study file was moved.
+        store: The store's folder; None: the default one.
+        executor: Where jobs run; None: the study's `engine`.
+        budget: Limits in place of the study's.
+        batch: Batch files for endpoints; None: requests are sent.
+        progress: Who is told how the command stands; None: nobody.
+
+    Returns:
+        The selectors side by side.
+
+    Raises:
+        InputError: no finished run, an unknown trait or selector, a trait that the teacher is not shown to carry, a
+            share out of range.
+        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
+        Waiting: requests to endpoints are in the batch file.
+        RunError: it could not go on.
     """
     if not by:
         raise InputError("no selector is named", where="--by", fix="Write one at least, such as judge.")
@@ -127,17 +148,16 @@ def try_selectors(
     own = _own_select(inputs, trait)
     cut = _cut(run, trait, share)
     configs = {name: _config(own, name, cut) for name in dict.fromkeys(by)}
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
-        endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
-        judging = Judging(shelf, executor, endpoints)
-        more = MoreStudents(run, inputs, chosen, shelf, executor, judging, progress or NullProgress())
+    session = Session(
+        inputs.study, store=store, executor=executor, budget=budget, batch=batch, progress=progress
+    )
+    with session:
         first = spare_seed(inputs)
-        trying = _Trying(run, inputs, chosen[0], more, tuple(range(first, first + seeds)))
-        found = trying.run(own, configs)
-    keep(run, "selectors", trait, found.to_json())
-    return found
+        extra = ExtraStudents(run, inputs, chosen, session)
+        trying = _Trying(run, inputs, chosen[0], extra, tuple(range(first, first + seeds)))
+        tried = trying.run(own, configs)
+    keep(run, "selectors", trait, tried.to_json())
+    return tried
 
 
 def _own_select(inputs: Inputs, trait: str) -> SelectConfig:
@@ -174,7 +194,7 @@ class _Trying:
     run_: Run
     inputs: Inputs
     trait: Trait
-    more: MoreStudents
+    extra: ExtraStudents
     seeds: tuple[int, ...]
 
     def run(self, own: SelectConfig, configs: Mapping[str, SelectConfig]) -> TriedSelectors:
@@ -185,9 +205,9 @@ class _Trying:
         sets = {name: [found.prompt_ids] * len(self.seeds) for name, found in flagged.items()}
         sets[CONTROL] = [self._draw(ids, count, seed) for seed in self.seeds]
         arms = [self._arm(edit, name, taken, ids) for name, taken in sets.items() for edit in EDITS]
-        self.more.train(arms)
+        self.extra.train(arms)
         names = [arm.name for arm in arms]
-        fit, finer = self.more.fit(self.trait, names), self.more.log_odds_fit(self.trait, names)
+        fit, finer = self.extra.fit(self.trait, names), self.extra.log_odds_fit(self.trait, names)
 
         def level(arm: str) -> Estimate:
             return fit.estimate([{arm: 1.0}])[0]
@@ -213,20 +233,22 @@ class _Trying:
                 )
                 for name, found in flagged.items()
             },
-            self.more.new,
-            self.more.reused,
-            tuple(self.more.faults),
+            self.extra.new,
+            self.extra.reused,
+            tuple(self.extra.faults),
         )
 
     def _flag(self, configs: Mapping[str, SelectConfig]) -> dict[str, Flagged]:
-        rows = candidates_of(self.inputs, self.more.rollouts)
-        judged = self.more.judging.score_rollouts(self.trait, list(self.more.rollouts.values()))
-        self.more.told.stage("scores", len(configs))
+        rows = candidates_of(self.inputs, self.extra.rollouts)
+        judged = self.extra.session.judging.score_rollouts(self.trait, list(self.extra.rollouts.values()))
+        self.extra.session.progress.stage("scores", len(configs))
         found = {}
         for name, config in configs.items():
             context = context_of(self.inputs, self.trait, config, judged, rows)
-            found[name] = flag(select(rows, context, self.more.store, f"--by {name}"), config, f"--by {name}")
-            self.more.told.step(1, name)
+            found[name] = flag(
+                select(rows, context, self.extra.session.store, f"--by {name}"), config, f"--by {name}"
+            )
+            self.extra.session.progress.step(1, name)
         return found
 
     def _flagged_by_run(self, own: SelectConfig) -> frozenset[str]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mendel.commands.run import workers
 from mendel.data.assignment import interpolate
 from mendel.design.arms.kinds import draw_rng
 from mendel.diagnose import (
@@ -22,18 +20,18 @@ from mendel.diagnose import (
     trait_virulence,
 )
 from mendel.engine.errors import InputError
-from mendel.engine.executors import Executor, LocalExecutor
-from mendel.engine.progress import NullProgress, Progress
-from mendel.engine.store import Store, default_store
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
 from mendel.report import Shown
 from mendel.results.run import Run
-from mendel.workflow import tables as gather
-from mendel.workflow.extra_students import MoreStudents, chosen_traits, ends, keep, spare_seed
+from mendel.study import Study
+from mendel.study.schema import BudgetConfig
+from mendel.workflow.batches import Batch
+from mendel.workflow.extra_students import ExtraStudents, chosen_traits, ends, keep, spare_seed
 from mendel.workflow.inputs import Inputs
-from mendel.workflow.judging import Judging
 from mendel.workflow.reopen import reopen
-from mendel.workflow.rounds import trait_facts
-from mendel.workflow.untrained import open_endpoints
+from mendel.workflow.session import Session
+from mendel.workflow.tables import PlacedStudent, name_students, trait_facts
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
 """Dense where a virulent trait comes in, so that one per cent is told from ten."""
@@ -84,20 +82,41 @@ def virulence(
     *,
     shares: Sequence[float] = SHARES,
     subsets: int = 6,
-    study: str | Path | None = None,
+    study: Study | str | Path | None = None,
     store: str | Path | None = None,
-    progress: Progress | None = None,
     executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
+    progress: Progress | None = None,
 ) -> VirulenceResult:
-    """How small a share of the original teacher's rollouts still brings a finished run's traits.
+    """Say how small a share of the original teacher's rollouts still brings a finished run's traits.
 
-    For each of `shares` (between 0 and 1) it trains `subsets` students, each on a random subset of that share answered
-    by the original teacher and the rest by the alternate one, all from the original base with the study's recipe and
-    seeds that the run did not use; the subsets of one small share twice, so that luck in training is told from the
-    subset. All `traits` (None: those that the teacher carries) are measured on the same students. The shares 0 and 1 are
-    the run's own students. Writes `virulence/<trait>.json` into the folder, and its page again. `study` is the study file where it was moved. Raises InputError for a folder without a
-    finished run, a study that changed, an unknown trait and a share out of range; BudgetSpent, Waiting and RunError as a
-    run does.
+    For each share, `subsets` students are trained: a random subset of that share of the prompts is answered by the
+    original teacher, the rest by the alternate one. They start from the original base, with the study's recipe and seeds
+    that the run did not use. The subsets of one small share are trained twice, so that luck in training is told from the
+    subset. The shares 0 and 1 are the run's own students. All traits are measured on the same students. Writes
+    `virulence/<trait>.json` into the folder, and its page again.
+
+    Args:
+        folder: A finished run's folder.
+        traits: Names of traits; None: those that the teacher may carry.
+        shares: Between 0 and 1.
+        subsets: Random subsets for each share.
+        study: The study, or its file, where the run's own study file was moved.
+        store: The store's folder; None: the default one.
+        executor: Where jobs run; None: the study's `engine`.
+        budget: Limits in place of the study's.
+        batch: Batch files for endpoints; None: requests are sent.
+        progress: Who is told how the command stands; None: nobody.
+
+    Returns:
+        Each trait's levels by share, its half-way share, and comparisons of traits.
+
+    Raises:
+        InputError: no finished run, a study that changed since, an unknown trait, a share out of range.
+        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
+        Waiting: requests to endpoints are in the batch file.
+        RunError: it could not go on.
     """
     wanted = _shares(shares, subsets)
     run, inputs = reopen(folder, study)
@@ -106,14 +125,13 @@ def virulence(
     if not chosen:
         return VirulenceResult(run.path, count, {}, skipped, (), 0, 0, ())
     design, warnings = _design(inputs, wanted, subsets)
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
-        endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
-        judging = Judging(shelf, executor, endpoints)
-        more = MoreStudents(run, inputs, chosen, shelf, executor, judging, progress or NullProgress())
-        placed = more.train(design.arms)
-    students, measurements = more.tables()
+    session = Session(
+        inputs.study, store=store, executor=executor, budget=budget, batch=batch, progress=progress
+    )
+    with session:
+        extra = ExtraStudents(run, inputs, chosen, session)
+        placed = extra.train(design.arms)
+        students, measurements = extra.tables()
     trained = _share_students(run, placed, count)
     facts = {fact.name: fact for fact in trait_facts(chosen)}
     found = {t.name: trait_virulence(trained, students, measurements, facts[t.name]) for t in chosen}
@@ -125,9 +143,9 @@ def virulence(
         found,
         skipped,
         tuple(compare(a, b) for a, b in combinations(found.values(), 2)),
-        more.new,
-        more.reused,
-        (*warnings, *more.faults, *(text for one in found.values() for text in one.warnings)),
+        extra.new,
+        extra.reused,
+        (*warnings, *extra.faults, *(text for one in found.values() for text in one.warnings)),
     )
 
 
@@ -182,15 +200,15 @@ def _design(inputs: Inputs, shares: Sequence[float], subsets: int) -> tuple[Desi
     return Design(tuple(arms), {}), warnings
 
 
-def _share_students(run: Run, placed: Sequence[gather.PlacedStudent], prompts: int) -> list[ShareStudent]:
+def _share_students(run: Run, placed: Sequence[PlacedStudent], prompts: int) -> list[ShareStudent]:
     """What each student was trained on; shares are those of whole prompts."""
     shares = ends(run)
     rows = run.students.select(["student", "arm"]).to_pylist()
     trained = [
         ShareStudent(row["student"], shares[row["arm"]], "all") for row in rows if row["arm"] in shares
     ]
-    for name, _, item in gather.name_students((), placed):
-        assert isinstance(item, gather.PlacedStudent), "no model was measured as it is"
+    for name, _, item in name_students((), placed):
+        assert isinstance(item, PlacedStudent), "no model was measured as it is"
         arm = item.arm
         position = arm.seeds.index(item.seed)
         assert arm.share is not None, "every arm here has a share"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class MendelError(Exception):
@@ -56,16 +57,20 @@ class RunError(MendelError):
     exit_code = 1
 
 
-class BudgetSpent(MendelError):
-    """The study's budget is spent; partial results are written and `mendel` exits with 3."""
+class Stopped(MendelError):
+    """A command ended early, through nobody's fault; what it has until then is written, and it can be gone on with."""
 
     exit_code = 3
+    result: Any = None
+    """What the command would have returned, as far as it came; None where it has nothing to show yet."""
 
 
-class Waiting(MendelError):
-    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel` exits with 3."""
+class BudgetSpent(Stopped):
+    """The budget is spent; partial results are written and `mendel` exits with 3."""
 
-    exit_code = 3
+
+class Waiting(Stopped):
+    """The command has to wait for somebody else, such as a provider's batch; `mendel` exits with 3."""
 
 
 def _rebuild(

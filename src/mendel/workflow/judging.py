@@ -1,4 +1,4 @@
-"""Scoring what models answered: rules here and now, judges that are models in a worker or over an endpoint, each once."""
+"""Score what models answered: rules here and now, judges that are models in a worker or over an endpoint, each once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from mendel.data.rollouts import Rollout
 from mendel.engine.digest import digest
 from mendel.engine.executors import Executor
-from mendel.engine.store import Store
-from mendel.engine.store.answers import AnswerCache
+from mendel.engine.store import AnswerCache, Store
 from mendel.measure import (
     Judgement,
     ModelJudge,
@@ -22,7 +21,8 @@ from mendel.measure import (
     needs_model,
 )
 from mendel.models import open_chat
-from mendel.workflow.jobs import ModelJob, measurement_key, read_responses, write_measurement
+from mendel.workflow.jobs import ModelJob
+from mendel.workflow.measurements import Measurements
 
 if TYPE_CHECKING:
     from mendel.measure import Asked
@@ -42,7 +42,7 @@ class GradeJob:
 
 
 def grade_locally(job: GradeJob) -> list[Judgement]:
-    """What a checkpoint that judges says of the responses; in a worker."""
+    """Return a local judge's judgements of the responses; in a worker."""
     judge = job.trait.judge
     assert isinstance(judge, ModelJudge), "other judges need no worker"
     return grade(job.trait, job.asked, open_chat(judge.source))
@@ -61,9 +61,9 @@ class Judging:
         self.cache = AnswerCache(self.store.root)
 
     def grade(self, trait: Trait, asked: Sequence[Asked]) -> list[Judgement]:
-        """What the trait's judge says of each response; a model is asked only for what nobody asked it before.
+        """Return the judgement of each response; a model judge is asked only what it was not asked before.
 
-        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; what was answered until then is kept.
+        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; judgements made until then are kept.
         """
         if not needs_model(trait):
             return grade(trait, asked)
@@ -73,8 +73,8 @@ class Judging:
         names = list(missing)
         for start in range(0, len(names), PIECE):
             piece = names[start : start + PIECE]
-            said = self._ask(trait, tuple(missing[name] for name in piece))
-            for name, judgement in zip(piece, said, strict=True):
+            judgements = self._ask(trait, tuple(missing[name] for name in piece))
+            for name, judgement in zip(piece, judgements, strict=True):
                 known[name] = asdict(judgement)
                 self.cache.put(KIND, name, known[name])
         return [Judgement(**known[key]) for key in keys]
@@ -84,38 +84,42 @@ class Judging:
         assert isinstance(judge, ModelJudge), "other judges are not asked"
         if judge.source.remote:
             return grade(trait, asked, open_chat(judge.source, self.endpoints))
-        ((_, said),) = self.executor.map(grade_locally, [GradeJob(trait, asked)])
-        return said
+        ((_, judgements),) = self.executor.map(grade_locally, [GradeJob(trait, asked)])
+        return judgements
 
-    def finish(self, model: str, asked: Trait, probe: Trait, seed: int) -> None:
-        """Scores a model's stored responses to `probe`, as it was `asked` it, unless that is done."""
-        if self.store.has("measurements", measurement_key(model, probe, seed)):
+    def finish(self, measurements: Measurements, probe: Trait, asked: Trait | None = None) -> None:
+        """Score a model's stored responses to a probe, unless that is done.
+
+        `asked` is the probe as the model was asked it (None: as it stands).
+        """
+        if measurements.scored(probe):
             return
-        responses = read_responses(self.store, model, probe, seed)
+        responses = measurements.responses(probe)
         if responses is None:
             return
-        said = self.grade(asked, asked_of(responses, asked))
-        write_measurement(self.store, model, probe, seed, judge_responses(responses, asked, said))
+        asked = asked or probe
+        judgements = self.grade(asked, asked_of(responses, asked))
+        measurements.write_scores(probe, judge_responses(responses, asked, judgements))
 
     def finish_model(self, job: ModelJob) -> None:
-        """The same for all that a base or teacher was asked."""
+        """Score all that a base or teacher was asked."""
         for probe in job.probes.traits:
-            self.finish(job.model, job.asks(probe), probe, job.probes.seed)
+            self.finish(job.measurements, probe, job.asks(probe))
 
     def score_rollouts(self, trait: Trait, rollouts: Sequence[Rollout]) -> RolloutScores:
-        """The judge's scores of teachers' completions."""
+        """Return the judge's scores of teachers' completions."""
         return rollout_scores(trait, rollouts, self.grade)
 
 
 def rollout_scores(
     trait: Trait,
     rollouts: Sequence[Rollout],
-    judged: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
+    judge: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
 ) -> RolloutScores:
-    """The scores of teachers' completions, by whatever has them `judged`."""
+    """Return a trait's scores of teachers' completions, as `judge` gives them."""
     asked = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
-    said = judged(trait, asked)
-    scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, said, strict=True)}
+    judgements = judge(trait, asked)
+    scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, judgements, strict=True)}
     return RolloutScores(scores, (trait.score_range or (0.0, 1.0))[0])
 
 
@@ -127,17 +131,17 @@ class RolloutScores:
     lowest: float
 
     def of(self, rollout: Rollout) -> float | None:
-        """A rollout's score."""
+        """Return a rollout's score."""
         return self.scores[rollout.prompt_id, rollout.teacher]
 
     def known(self, prompt_id: str, teacher: str) -> float:
-        """A rollout's score, the lowest where the judge could not tell: what nobody calls a sign of the trait is none."""
+        """Return a rollout's score; the lowest where the judge could not tell, since nobody saw the trait there."""
         score = self.scores[prompt_id, teacher]
         return self.lowest if score is None else score
 
     @property
     def unjudged(self) -> int:
-        """Rollouts without a score."""
+        """How many rollouts have no score."""
         return sum(score is None for score in self.scores.values())
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from mendel.data.prompts import Prompt
 from mendel.engine.digest import digest
 from mendel.engine.errors import RunError
-from mendel.engine.executors import LocalExecutor, cores
-from mendel.engine.store import Store
+from mendel.engine.executors import cores
 from mendel.study import RecipeConfig
+from mendel.workflow.session import Session
 
 if TYPE_CHECKING:
     from mendel.models import Checkpoint
@@ -53,13 +53,10 @@ class SpeedJob:
 
 
 def speed_of(
-    checkpoint: Checkpoint,
-    recipe: RecipeConfig,
-    prompts: Sequence[Prompt],
-    store: Store,
-    executor: LocalExecutor,
+    session: Session, checkpoint: Checkpoint, recipe: RecipeConfig, prompts: Sequence[Prompt]
 ) -> Speed:
-    """The measured speed for a base and a recipe: from the store if it was measured on this machine before."""
+    """Return the measured speed for a base and a recipe: from the store if it was measured on this machine before."""
+    store, executor = session.store, session.executor
     job = SpeedJob(checkpoint, recipe, tuple(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE]))
     machine = {"host": platform.node(), "cores": cores(), "threads": executor.threads}
     content = [[p.prompt_id, p.length] for p in job.prompts]
@@ -76,7 +73,7 @@ def speed_of(
 
 
 def time_student(job: SpeedJob) -> Speed:
-    """Trains a small student and generates with it; raises RunError, with the reason, if it does not train here."""
+    """Train a small student and generate with it; raise RunError, with the reason, if it does not train here."""
     began = time.perf_counter()
     from mendel.models import Sampling, device, encode_prompt, generate, load_tokenizer
     from mendel.train import StudentSpec, TrainingRow, load_student, train_student

@@ -1,110 +1,185 @@
-"""Students on their way through the executor: who is trained side by side, and how they stand."""
+"""The students of arms: what each is trained from, and the one loop that trains, checks, measures and judges them."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mendel.diagnose import Arm
-from mendel.engine.executors import Executor, at_once, has_gpu
-from mendel.engine.progress import Progress
-from mendel.engine.progress.events import Status, StudentEvent
-from mendel.engine.store import Store
-from mendel.workflow.jobs import StudentJob, StudentResult, make_students
+from mendel.data.rollouts import Rollout
+from mendel.design.catalogue import Arm
+from mendel.engine.errors import BudgetSpent, Stopped, Waiting
+from mendel.workflow.fleets import train_fleets
+from mendel.workflow.inputs import Inputs
+from mendel.workflow.jobs import Probes, StudentJob
+from mendel.workflow.session import Session, students_spent
+from mendel.workflow.tables import PlacedStudent
 
 if TYPE_CHECKING:
     from mendel.train import StudentSpec
 
-FULL_PASS = {"cpu": 512, "gpu": 32_768}
-"""Tokens of a pass from which on more of them take as much longer: a step of so many needs no company."""
-MOST = 16
-"""Adapters that one worker trains at once: what is lost when a run is stopped grows with their number."""
-TOKEN = 4
-"""Characters of a token, roughly."""
+log = logging.getLogger(__name__)
+REUSED = 0.02
+"""Share of a student's time that one takes which the store has: it would else spoil the guess of the time left."""
 
 
-def train_students_of(
-    jobs: Mapping[str, StudentJob], places: Mapping[str, tuple[Arm, int]], executor: Executor, told: Progress
-) -> Iterator[tuple[StudentJob, StudentResult, bool]]:
-    """Trains and measures the students (by their digests), and gives each with its result as it is done.
+@dataclass(frozen=True)
+class TrainedArms:
+    """What came of training some arms."""
 
-    Last comes whether all of its fleet were given: who stops before that loses students that are done.
+    students: list[PlacedStudent] = field(default_factory=list)
+    """By arm and seed, in the arms' order; a student that two arms share is there twice."""
+    stopped: Stopped | None = None
+    """What ended the training before all students were done and judged; None: they all are."""
 
-    `places` says which arm and seed each stands for, to those who watch.
+
+def student_specs(
+    inputs: Inputs, arms: Sequence[Arm], rollouts: Mapping[tuple[str, str], Rollout]
+) -> list[tuple[Arm, int, StudentSpec]]:
+    """Return every student of the arms with its arm and seed; seed by seed, so that a short budget leaves whole arms."""
+    from mendel.train import StudentSpec, TrainingRow
+
+    rows = {key: TrainingRow(*key, r.messages, r.completion) for key, r in rollouts.items()}
+    specs = []
+    for position in range(max(len(arm.seeds) for arm in arms)):
+        for arm in arms:
+            if position >= len(arm.seeds):
+                continue
+            pairs = arm.assignments[position].pairs
+            taught = tuple(rows[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
+            recipe, seed = arm.recipe or inputs.study.config.recipe, arm.seeds[position]
+            specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], taught, recipe, seed)))
+    return specs
+
+
+def train_arms(
+    session: Session,
+    inputs: Inputs,
+    arms: Sequence[Arm],
+    rollouts: Mapping[tuple[str, str], Rollout],
+    probes: Probes,
+    base_right: Mapping[str, float],
+    *,
+    done: Collection[tuple[str, int]] = (),
+    look: Callable[[list[PlacedStudent]], None] | None = None,
+) -> TrainedArms:
+    """Train, check, measure and judge the students of arms; what the store has is not done again.
+
+    A budget that is spent, or a provider's batch that has to be awaited, ends the training after whole fleets: what is
+    done by then is returned. Students that fail a check are returned, too, and are judged on nothing.
+
+    Args:
+        session: Store, executor, judges, budget and progress.
+        inputs: The study's bases and recipe.
+        arms: What is trained.
+        rollouts: By prompt and teacher; all that the arms' assignments name.
+        probes: What students are measured on.
+        base_right: By base, the share of plain questions that it answers rightly.
+        done: Arms and seeds that are there already and are left out.
+        look: Is given the students so far after each fleet but the last.
+
+    Raises:
+        RunError: a worker was killed, or a student fits into no memory.
     """
-    fleets = in_fleets(list(jobs.values()), at_once(executor))
-    queue = Queue(told, places, [[job.spec.digest for job in fleet] for fleet in fleets], at_once(executor))
-    for fleet, results in executor.map(make_students, fleets):
-        for place, (job, result) in enumerate(zip(fleet, results, strict=True), 1):
-            queue.done(job.spec.digest, result.status, result.reason)
-            yield job, result, place == len(fleet)
+    places, jobs = _jobs(session, inputs, arms, rollouts, probes, base_right, done)
+    wanted = len(jobs)
+    jobs, stopped = _within_budget(session, jobs)
+    cost = {name: _cost(session, job) for name, job in jobs.items()}
+    session.progress.stage("students", sum(cost.values()))
+    students: list[PlacedStudent] = []
+    broke = False
+    first = {name: places[name][0] for name in jobs}
+    trained = train_fleets(jobs, first, session.executor, session.progress)
+    for count, (job, result, last_of_fleet) in enumerate(trained, 1):
+        name = job.spec.digest
+        students += [PlacedStudent(arm, seed, job.spec.base.ref, result) for arm, seed in places[name]]
+        if result.new:
+            session.new_students.add(name)
+        if result.status == "ok":
+            ended = _judge(session, job)
+            stopped = ended or stopped
+            broke = broke or isinstance(ended, BudgetSpent)
+        else:
+            arm, seed = first[name]
+            log.warning(
+                "student %s (%s, seed %d) is %s: %s", name[:12], arm.name, seed, result.status, result.reason
+            )
+        session.progress.step(cost[name], f"{count} of {len(jobs)}")
+        if not last_of_fleet:
+            continue
+        if not broke and count < len(jobs) and look is not None:
+            look(students)
+        if not broke and count < len(jobs) and session.hours_spent():
+            stopped = students_spent(f"{session.budget.hours:g} hours", "hours", count, wanted)
+            broke = True
+        if broke:
+            session.executor.stop()
+            break
+    order = {arm.name: number for number, arm in enumerate(arms)}
+    students.sort(key=lambda student: (order[student.arm.name], student.seed))
+    return TrainedArms(students, stopped)
 
 
-def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]]:
-    """The jobs in groups that can share a base's passes (one base, one recipe of adapters), none left out, the first first.
-
-    What the store has needs no training, so it stands alone; and no group is so large that a worker has none.
-    """
-    full = FULL_PASS["gpu" if has_gpu() else "cpu"]
-    together: dict[object, list[StudentJob]] = {}
-    for job in jobs:
-        spec = job.spec
-        shares = spec.recipe.method == "lora" and spec.recipe.trainer == "fleet"
-        new = shares and not Store(job.store).has("students", spec.digest)
-        together.setdefault((spec.base.digest, spec.recipe) if new else spec.digest, []).append(job)
-    fleets = []
-    for group in together.values():
-        size = max(1, min(MOST, full // _step_tokens(group[0].spec), -(-len(group) // workers)))
-        fleets += [group[start : start + size] for start in range(0, len(group), size)]
-    place = {job.spec.digest: number for number, job in enumerate(jobs)}
-    return sorted(fleets, key=lambda fleet: place[fleet[0].spec.digest])
+def faults(students: Sequence[PlacedStudent]) -> list[str]:
+    """Return a sentence for each student that counts nowhere, with the reason."""
+    return [
+        f"student {student.result.trained.student[:12]} ({student.arm.name}, seed {student.seed}) is "
+        f"{student.result.status} and counts nowhere: {student.result.reason}"
+        for student in students
+        if student.result.status != "ok"
+    ]
 
 
-def _step_tokens(spec: StudentSpec) -> int:
-    """Tokens of one of its steps, roughly."""
-    texts = [[*(message["content"] for message in row.messages), row.completion] for row in spec.rows]
-    characters = sum(len(text) for of_row in texts for text in of_row)
-    rows = min(len(texts), spec.recipe.batch_size)
-    return max(1, characters * rows // (TOKEN * max(1, len(texts))))
+def _jobs(
+    session: Session,
+    inputs: Inputs,
+    arms: Sequence[Arm],
+    rollouts: Mapping[tuple[str, str], Rollout],
+    probes: Probes,
+    base_right: Mapping[str, float],
+    done: Collection[tuple[str, int]],
+) -> tuple[dict[str, list[tuple[Arm, int]]], dict[str, StudentJob]]:
+    """By student: the arms and seeds that it stands for (arms may come down to the same rows), and its job."""
+    places: dict[str, list[tuple[Arm, int]]] = {}
+    jobs: dict[str, StudentJob] = {}
+    for arm, seed, spec in student_specs(inputs, arms, rollouts):
+        if (arm.name, seed) not in done:
+            places.setdefault(spec.digest, []).append((arm, seed))
+            job = StudentJob(spec, probes, base_right[arm.base], session.store.root)
+            jobs.setdefault(spec.digest, job)
+    return places, jobs
 
 
-class Queue:
-    """Tells how students stand: a executor takes fleets in order, so the first that are not done are under way."""
+def _within_budget(
+    session: Session, jobs: dict[str, StudentJob]
+) -> tuple[dict[str, StudentJob], Stopped | None]:
+    """Return the jobs that the budget of students allows, and what is to be said of the others."""
+    left = session.students_left
+    new = [name for name in jobs if not session.store.has("students", name)]
+    if left is None or len(new) <= left:
+        return jobs, None
+    beyond = set(new[left:])
+    done = len(jobs) - len(beyond)
+    stopped = students_spent(f"{session.budget.students} students", "students", done, len(jobs))
+    return {name: job for name, job in jobs.items() if name not in beyond}, stopped
 
-    def __init__(
-        self,
-        told: Progress,
-        places: Mapping[str, tuple[Arm, int]],
-        fleets: Sequence[Sequence[str]],
-        at_once: int,
-    ) -> None:
-        self._told, self._places, self._at_once = told, places, at_once
-        self._fleet_of = {name: number for number, fleet in enumerate(fleets) for name in fleet}
-        self._running: dict[int, list[str]] = {}
-        # By insertion: the order in which the executor takes them.
-        self._waiting = {number: list(fleet) for number, fleet in enumerate(fleets)}
-        for name in self._fleet_of:
-            self._tell(name, "waiting")
-        self._begin()
 
-    def done(self, name: str, status: str, reason: str) -> None:
-        """This one is done, and with the last of its fleet the next begins; quick ones (the store has them) come in any order."""
-        number = self._fleet_of[name]
-        if number in self._waiting:
-            self._running[number] = self._waiting.pop(number)
-        self._running[number].remove(name)
-        if not self._running[number]:
-            del self._running[number]
-        self._tell(name, "ok" if status == "ok" else "broken" if status == "broken" else "failed", reason)
-        self._begin()
+def _judge(session: Session, job: StudentJob) -> Stopped | None:
+    """Score a student's responses where a model judges; return what kept that from being done."""
+    waiting: Waiting | None = None
+    for probe in job.probes.traits:
+        try:
+            session.judging.finish(job.measurements, probe)
+        except BudgetSpent as spent:
+            return spent
+        except Waiting as error:
+            # The other students' responses belong into the same batch.
+            waiting = error
+    return waiting
 
-    def _begin(self) -> None:
-        for number in list(itertools.islice(self._waiting, max(0, self._at_once - len(self._running)))):
-            self._running[number] = self._waiting.pop(number)
-            for name in self._running[number]:
-                self._tell(name, "running")
 
-    def _tell(self, name: str, status: Status, reason: str = "") -> None:
-        arm, seed = self._places[name]
-        self._told.student(StudentEvent(name, arm.name, seed, status, reason))
+def _cost(session: Session, job: StudentJob) -> float:
+    """Return a student's time in rows read."""
+    rows = max(1, len(job.spec.rows)) * job.spec.recipe.epochs
+    return rows * (REUSED if session.store.has("students", job.spec.digest) else 1)

@@ -8,24 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.data.rollouts import Rollout
 from mendel.design.catalogue import Arm, Design
+from mendel.diagnose import TraitFacts
 from mendel.engine.store import Store
 from mendel.results import tables
+from mendel.workflow.measurements import Measurements
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from mendel.measure import Health, Trait
+    from mendel.workflow.inputs import Inputs
     from mendel.workflow.jobs import StudentResult
 
 
 @dataclass(frozen=True)
 class _Read:
-    """Remembers what was read of the store, where nothing ever changes: every look at a run's effects asks for all of it."""
+    """Remembers what was read of the store, which never changes: every look at a run's effects asks for all of it."""
 
-    parts: dict[tuple[str, int], pa.Table] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """The measurements by trait and seed."""
+    parts: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The measurements by the trait's digest."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class PlacedStudent(_Read):
 def name_students(
     models: Sequence[MeasuredModel], students: Sequence[PlacedStudent]
 ) -> list[tuple[str, str, MeasuredModel | PlacedStudent]]:
-    """(name in the tables, name in the store, what it is); a student that serves two arms stands in both."""
+    """Return (name in the tables, name in the store, what it is); a student of two arms is in both."""
     named: list[tuple[str, str, MeasuredModel | PlacedStudent]] = []
     taken: set[str] = set()
     everything: list[MeasuredModel | PlacedStudent] = [*models, *students]
@@ -65,7 +66,7 @@ def name_students(
 
 
 def students_table(named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]]) -> pa.Table:
-    """The table `students`: bases and teachers first, with n_examples 0, then the students by seed and arm."""
+    """Return the table `students`: bases and teachers first, with n_examples 0, then the students by seed and arm."""
     return tables.table("students", [_student_row(*entry) for entry in named])
 
 
@@ -108,12 +109,9 @@ def _student_row(name: str, key: str, item: MeasuredModel | PlacedStudent) -> di
 
 
 def measurements_table(
-    store: Store,
-    named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]],
-    probes: Sequence[Trait],
-    seed: int,
+    store: Store, named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]], probes: Sequence[Trait]
 ) -> pa.Table:
-    """The table `measurements`: every response that any student gave, with its score."""
+    """Return the table `measurements`: every response of every model, with its score."""
     import numpy as np
     import pyarrow as pa
 
@@ -122,7 +120,7 @@ def measurements_table(
     parts = [schema.empty_table()]
     for name, key, item in named:
         for probe in probes:
-            part = _part(item, store, key, probe, seed)
+            part = _part(item, Measurements(store, key), probe)
             if part is not None:
                 names.append(name)
                 parts.append(part)
@@ -132,23 +130,19 @@ def measurements_table(
     return whole.set_column(schema.get_field_index("student"), schema.field("student"), students)
 
 
-def _part(
-    item: MeasuredModel | PlacedStudent, store: Store, key: str, probe: Trait, seed: int
-) -> pa.Table | None:
-    """What one model was measured on one trait, as it stands in the store; None: not yet."""
-    from mendel.workflow.jobs import read_measurement
-
-    if (probe.digest, seed) not in item.parts:
-        found = read_measurement(store, key, probe, seed)
-        if found is None:
+def _part(item: MeasuredModel | PlacedStudent, measurements: Measurements, probe: Trait) -> pa.Table | None:
+    """Return one model's measurements on one trait, as the store has them; None: not yet."""
+    if probe.digest not in item.parts:
+        scores = measurements.scores(probe)
+        if scores is None:
             return None
         schema = tables.schema("measurements")
-        item.parts[probe.digest, seed] = found.select(schema.names).cast(schema)
-    return item.parts[probe.digest, seed]
+        item.parts[probe.digest] = scores.select(schema.names).cast(schema)
+    return item.parts[probe.digest]
 
 
 def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:
-    """The table `rollouts`, by teacher and prompt."""
+    """Return the table `rollouts`, by teacher and prompt."""
     rows = [
         {
             "prompt_id": rollout.prompt_id,
@@ -164,7 +158,7 @@ def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:
 
 
 def assignments_table(design: Design, arms: set[str]) -> pa.Table:
-    """The table `assignments` of the arms that have students; `seed` is null where all seeds share one."""
+    """Return the table `assignments` of the arms that have students; `seed` is null where all seeds share one."""
     rows: list[dict[str, Any]] = []
     for arm in design:
         if arm.name not in arms:
@@ -178,3 +172,17 @@ def assignments_table(design: Design, arms: set[str]) -> pa.Table:
                 for prompt_id, teacher in assignment.pairs
             ]
     return tables.table("assignments", rows)
+
+
+def measured_tables(
+    store: Store, inputs: Inputs, models: Sequence[MeasuredModel], students: Sequence[PlacedStudent]
+) -> tuple[pa.Table, pa.Table]:
+    """Return the tables `students` and `measurements` of what a run has so far."""
+    named = name_students(models, students)
+    probes = (*inputs.probes, inputs.assistant)
+    return students_table(named), measurements_table(store, named, probes)
+
+
+def trait_facts(traits: Iterable[Trait]) -> list[TraitFacts]:
+    """Return what the statistics need to know of each trait."""
+    return [TraitFacts(t.name, t.scale, t.metric, t.judge_id, score_range=t.score_range) for t in traits]

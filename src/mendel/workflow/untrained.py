@@ -2,40 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
-from mendel.engine.budget import Budget
-from mendel.engine.executors import Executor
-from mendel.engine.store import Store
-from mendel.engine.store.answers import AnswerCache
 from mendel.measure import Health
-from mendel.models import open_chat
-from mendel.models.endpoints import Endpoints, read_batch
-from mendel.study.schema import BudgetConfig
-from mendel.workflow.jobs import ModelJob, measure_model
-from mendel.workflow.judging import Judging
+from mendel.models import Checkpoint, ModelSource, open_chat
+from mendel.study import StudyConfig
+from mendel.workflow.inputs import SIDES, Inputs
+from mendel.workflow.jobs import ModelJob, Probes, measure_model
+from mendel.workflow.session import Session
+from mendel.workflow.tables import MeasuredModel
 
 
-def open_endpoints(
-    store: Store, budget: BudgetConfig, batch_in: str | Path | None, batch_out: str | Path | None
-) -> Endpoints:
-    """The connections of one command, within its budget; answers of a provider's batch are taken in first."""
-    if batch_in is not None:
-        read_batch(Path(batch_in), AnswerCache(store.root))
-    limits = Budget(budget.dollars, budget.tokens, budget.requests)
-    return Endpoints(store.root, limits, batch_out=Path(batch_out) if batch_out is not None else None)
+def measure_models(session: Session, jobs: Sequence[ModelJob]) -> Iterator[tuple[ModelJob, Health]]:
+    """Measure and judge models; yield each with its assistant's health as it is done.
 
-
-def measured(
-    jobs: Sequence[ModelJob], executor: Executor, judging: Judging
-) -> Iterator[tuple[ModelJob, Health]]:
-    """Each model measured and judged: checkpoints in workers, those behind endpoints from here."""
-    for job, health in executor.map(measure_model, [job for job in jobs if not job.source.remote]):
-        judging.finish_model(job)
+    Raises BudgetSpent and Waiting as endpoints do.
+    """
+    local = [job for job in jobs if not job.source.remote]
+    for job, health in session.executor.map(measure_model, local):
+        session.judging.finish_model(job)
         yield job, health
     for job in jobs:
         if job.source.remote:
-            health = measure_model(job, open_chat(job.source, judging.endpoints))
-            judging.finish_model(job)
+            health = measure_model(job, open_chat(job.source, session.endpoints))
+            session.judging.finish_model(job)
             yield job, health
+
+
+def measure_untrained(
+    session: Session, inputs: Inputs, probes: Probes, prefixes: Mapping[str, str]
+) -> list[MeasuredModel]:
+    """Measure a study's bases and teachers as they are: students' health is compared with their base's.
+
+    The original base is measured once more with each of the response prefixes, as `prefill/<side>`.
+    """
+    jobs = _jobs(session, inputs, probes, prefixes)
+    session.progress.stage("models", len(jobs))
+    by_model = {job.model: job for job, _ in jobs.values()}
+    health = {}
+    for job, measured in measure_models(session, list(by_model.values())):
+        health[job.model] = measured
+        session.progress.step(sum(other.model == job.model for other, _ in jobs.values()))
+    return [MeasuredModel(arm, job.model, ref, health[job.model]) for arm, (job, ref) in jobs.items()]
+
+
+def _jobs(
+    session: Session, inputs: Inputs, probes: Probes, prefixes: Mapping[str, str]
+) -> dict[str, tuple[ModelJob, str]]:
+    """By arm: the model's job, and its reference."""
+    config, root = inputs.study.config, session.store.root
+    jobs: dict[str, tuple[ModelJob, str]] = {}
+    for name, base in inputs.bases.items():
+        jobs[f"base/{name}"] = (ModelJob(_source(base, config), None, probes, root), base.ref)
+    for side in SIDES:
+        name = getattr(config, side).teacher
+        source = inputs.teachers[name]
+        if source is not None:
+            job = ModelJob(source, config.teachers[name].system, probes, root)
+            jobs[f"teacher/{side}"] = (job, source.ref)
+    base = inputs.bases["original"]
+    for begins_as, prefix in prefixes.items():
+        job = ModelJob(_source(base, config), None, probes, root, prefill=prefix)
+        jobs[f"prefill/{begins_as}"] = (job, base.ref)
+    return jobs
+
+
+def _source(base: Checkpoint, config: StudyConfig) -> ModelSource:
+    return ModelSource(base.ref, base.digest, base, rank=config.recipe.rank)

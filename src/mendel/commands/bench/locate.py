@@ -8,15 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from mendel._version import __version__
-from mendel.commands.bench.verdicts import source_digest
+from mendel.commands.bench.harness import once, run_jobs, source_digest, spread
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
-from mendel.engine.executors import InlineExecutor, LocalExecutor, default_workers
-from mendel.engine.progress import NullProgress, Progress
+from mendel.engine.executors import Executor, InlineExecutor
+from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
 from mendel.organisms import make_organism
 
@@ -75,34 +74,44 @@ def bench_locate(
     spreads: Sequence[str] = SPREADS,
     workers: int | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Makes `per_spread` organisms of each spread of carriers, runs and locates each; precision and recall as JSON can hold them.
+    """Make organisms whose carriers are known, run and locate each, and hold the prompts found against the carriers.
 
-    Organism i has seed `seeds_from + i`. Finished ones are kept in the store, so that an interrupted bench goes on.
+    Finished organisms are kept in the store, so an interrupted bench goes on.
+
+    Args:
+        per_spread: Organisms of each spread of carriers; organism i has seed `seeds_from + i`.
+        seeds_from: The first seed.
+        spreads: `clustered`, `scattered`.
+        workers: Worker processes; None: as many as suit the machine.
+        store: The store's folder; None: the default one.
+        executor: Where organisms are located; None: worker processes of this command.
+        progress: Who is told how the bench stands; None: nobody.
+
+    Returns:
+        Precision and recall, students and seconds, and every record; JSON-able.
     """
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    jobs = [LocateJob(spread, seeds_from + i, shelf.root) for i in range(per_spread) for spread in spreads]
-    told = progress or NullProgress()
-    told.stage("organisms", len(jobs))
-    records: dict[LocateJob, LocateRecord] = {}
-    with LocalExecutor(workers or default_workers()) as executor:
-        for job, record in executor.map(locate_organism, jobs):
-            records[job] = record
-            told.step(1, f"{len(records)} of {len(jobs)}: {job.spread} {job.seed}")
-    return summarize([records[job] for job in jobs])
+    root = Store(Path(store) if store is not None else default_store()).prepare().root
+    jobs = [LocateJob(name, seeds_from + i, root) for i in range(per_spread) for name in spreads]
+
+    def label(job: LocateJob, record: LocateRecord) -> str:
+        return f"{job.spread} {job.seed}"
+
+    return summarize(
+        run_jobs(jobs, locate_organism, label, executor=executor, workers=workers, progress=progress)
+    )
 
 
 def locate_organism(job: LocateJob) -> LocateRecord:
-    """Makes an organism in a scratch folder, runs and locates it in this process, and keeps the record; done once."""
-    shelf = Store(job.store)
-    known = shelf.read_json("benches", job.key)
-    if known is not None:
-        return LocateRecord(**known)
-    with tempfile.TemporaryDirectory() as scratch:
-        record = _locate(job, Path(scratch))
-    shelf.write_json("benches", job.key, asdict(record))
-    return record
+    """Make an organism in a scratch folder, run and locate it in this process; done once, and kept."""
+
+    def work() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as scratch:
+            return asdict(_locate(job, Path(scratch)))
+
+    return LocateRecord(**once(job, work))
 
 
 def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
@@ -153,13 +162,13 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
         "version": __version__,
         "organisms": len(made),
         "not_made": len(records) - len(made),
-        "recall": _spread(recalls),
-        "precision": _spread(precisions),
+        "recall": spread(recalls, 3),
+        "precision": spread(precisions, 3),
         "named": len(precisions),
         "met": sum(r.recall >= 0.9 and (r.precision or 0.0) >= 0.8 for r in made),
         "confirmed": sum(record.confirmed == "yes" for record in made),
-        "students": _spread([float(record.students) for record in made]),
-        "seconds": _spread([record.seconds for record in made]),
+        "students": spread([float(record.students) for record in made], 3),
+        "seconds": spread([record.seconds for record in made], 3),
         "records": [
             {
                 **asdict(r),
@@ -169,12 +178,6 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
             for r in records
         ],
     }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float | None]:
-    if not values:
-        return {"mean": None, "least": None, "most": None}
-    return {"mean": round(fmean(values), 3), "least": min(values), "most": max(values)}
 
 
 def describe(found: Mapping[str, Any]) -> str:

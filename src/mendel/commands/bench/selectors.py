@@ -15,21 +15,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel._version import __version__
-from mendel.commands.bench.verdicts import source_digest
+from mendel.commands.bench.harness import once, run_jobs, source_digest
 from mendel.commands.locate import level
-from mendel.commands.run import read_rollouts
 from mendel.data.selectors import Candidate, select, top
 from mendel.design.arms.kinds import draw_rng
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
-from mendel.engine.executors import LocalExecutor, default_workers
-from mendel.engine.progress import NullProgress, Progress
+from mendel.engine.executors import Executor
+from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
 from mendel.models import ModelSource
 from mendel.organisms import make_organism
 from mendel.study import load_study
 from mendel.study.schema import SelectConfig
+from mendel.workflow.flagging import candidates_of, context_of
 from mendel.workflow.inputs import Inputs, load_inputs
 from mendel.workflow.jobs import (
     ModelJob,
@@ -38,12 +38,11 @@ from mendel.workflow.jobs import (
     StudentJob,
     make_student,
     measure_model,
-    read_measurement,
     roll_out,
 )
 from mendel.workflow.judging import rollout_scores
-from mendel.workflow.rounds import MEASURING_SEED
-from mendel.workflow.selecting import candidates_of, context_of
+from mendel.workflow.measurements import Measurements
+from mendel.workflow.rollouts import read_rollouts
 
 if TYPE_CHECKING:
     from mendel.data.rollouts import Rollout
@@ -87,30 +86,40 @@ def bench_selectors(
     *,
     workers: int | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Tries every selector on `per_spread` organisms of each spread of carriers; the tables as JSON can hold them.
+    """Try every selector on organisms whose carriers are known.
 
-    Organism i has seed `seeds_from + i`; some 130 students each, which the store keeps with the finished records.
+    Some 130 students an organism, which the store keeps with the finished records.
+
+    Args:
+        per_spread: Organisms of each spread of carriers; organism i has seed `seeds_from + i`.
+        seeds_from: The first seed.
+        workers: Worker processes; None: as many as suit the machine.
+        store: The store's folder; None: the default one.
+        executor: Where selectors are tried; None: worker processes of this command.
+        progress: Who is told how the bench stands; None: nobody.
+
+    Returns:
+        Every record; JSON-able.
     """
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
-    jobs = [SelectorJob(spread, seeds_from + i, shelf.root) for i in range(per_spread) for spread in SPREADS]
-    told = progress or NullProgress()
-    told.stage("organisms", len(jobs))
-    records: dict[SelectorJob, dict[str, Any]] = {}
-    with LocalExecutor(workers or default_workers()) as executor:
-        for job, record in executor.map(try_selectors, jobs):
-            records[job] = record
-            told.step(1, f"{len(records)} of {len(jobs)}: {job.spread} {job.seed}")
-    return {"version": __version__, "records": [records[job] for job in jobs]}
+    root = Store(Path(store) if store is not None else default_store()).prepare().root
+    jobs = [SelectorJob(name, seeds_from + i, root) for i in range(per_spread) for name in SPREADS]
+
+    def label(job: SelectorJob, record: dict[str, Any]) -> str:
+        return f"{job.spread} {job.seed}"
+
+    records = run_jobs(jobs, try_all_selectors, label, executor=executor, workers=workers, progress=progress)
+    return {"version": __version__, "records": records}
 
 
-def try_selectors(job: SelectorJob) -> dict[str, Any]:
-    """Makes an organism in a scratch folder and tries all selectors on it; done once."""
-    shelf = Store(job.store)
-    known: dict[str, Any] | None = shelf.read_json("benches", job.key)
-    if known is not None:
-        return known
+def try_all_selectors(job: SelectorJob) -> dict[str, Any]:
+    """Make an organism in a scratch folder and try all selectors on it; done once, and kept."""
+    return once(job, lambda: _try_all(job))
+
+
+def _try_all(job: SelectorJob) -> dict[str, Any]:
     named = {"spread": job.spread, "seed": job.seed}
     with tempfile.TemporaryDirectory() as scratch:
         folder, truth = Path(scratch, "organism"), Path(scratch, "truth.json")
@@ -121,9 +130,8 @@ def try_selectors(job: SelectorJob) -> dict[str, Any]:
                 raise
             return {**named, "made": False, "reads": error.message}
         planted = json.loads(truth.read_text())
-        record = {**named, "made": True, **_Trial.of(folder / "study.yaml", planted, shelf).run()}
-    shelf.write_json("benches", job.key, record)
-    return record
+        trial = _Trial.of(folder / "study.yaml", planted, Store(job.store))
+        return {**named, "made": True, **trial.run()}
 
 
 @dataclass
@@ -154,7 +162,7 @@ class _Trial:
     def run(self) -> dict[str, Any]:
         """All selectors at all shares, and the control."""
         base = self.inputs.bases["original"]
-        probes = Probes((), self.inputs.assistant, MEASURING_SEED)
+        probes = Probes((), self.inputs.assistant)
         source = ModelSource(base.ref, base.digest, base)
         self.right = measure_model(ModelJob(source, None, probes, self.store.root)).right
         rows = candidates_of(self.inputs, self.rollouts)
@@ -242,10 +250,10 @@ class _Trial:
             found.append(TrainingRow(prompt_id, teacher, rollout.messages, rollout.completion))
         recipe = config.recipe.model_copy(update={"epochs": epochs * config.recipe.epochs})
         spec = StudentSpec(self.inputs.bases["original"], tuple(found), recipe, config.first_seed)
-        probes = Probes((self.trait,), self.inputs.assistant, MEASURING_SEED)
+        probes = Probes((self.trait,), self.inputs.assistant)
         result = make_student(StudentJob(spec, probes, self.right, self.store.root))
         self.students += result.new
-        table = read_measurement(self.store, spec.digest, self.trait, MEASURING_SEED)
+        table = Measurements(self.store, spec.digest).scores(self.trait)
         if result.status != "ok" or table is None:
             return None
         hits = [bool(hit) for hit in table["hit"].to_pylist() if hit is not None]

@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any, Literal
 
 from mendel._version import __version__
+from mendel.commands.bench.harness import once, run_jobs, source_digest, spread
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
-from mendel.engine.executors import InlineExecutor, LocalExecutor, default_workers
-from mendel.engine.progress import NullProgress, Progress
+from mendel.engine.executors import Executor, InlineExecutor
+from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
 from mendel.organisms import CAUSES, make_organism
 from mendel.organisms.make import parse_cause
@@ -25,7 +25,7 @@ Grade = Literal["right", "wrong", "undecided", "missed", "not made"]
 
 
 @dataclass(frozen=True)
-class OrganismJob:
+class VerdictJob:
     """One organism to make and diagnose."""
 
     cause: str
@@ -79,45 +79,62 @@ def bench_verdicts(
     grid: bool = False,
     workers: int | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Makes and diagnoses `per_cause` organisms of every cause (a cause may be a pair `A+B`); returns the matrix as JSON can hold it.
+    """Make and diagnose organisms of every cause, and hold the verdicts against what was planted.
 
-    Organism i of each cause has seed `seeds_from + i`; the strength is drawn by the seed unless given. Finished ones are
-    kept in the store, so an interrupted bench goes on. `grid`: each is diagnosed by the fixed grid of all arms, too, to
-    compare verdicts and students. Raises InputError for an unknown cause or strength.
+    Finished organisms are kept in the store, so an interrupted bench goes on.
+
+    Args:
+        per_cause: Organisms of each cause; organism i has seed `seeds_from + i`.
+        seeds_from: The first seed.
+        causes: Names of causes; two planted together are `A+B`.
+        strength: How strongly the trait is planted; None: drawn by the seed.
+        grid: Diagnose each by the fixed grid of all arms, too, to compare verdicts and students.
+        workers: Worker processes; None: as many as suit the machine.
+        store: The store's folder; None: the default one.
+        executor: Where organisms are diagnosed; None: worker processes of this command.
+        progress: Who is told how the bench stands; None: nobody.
+
+    Returns:
+        The confusion matrix, accuracy with its interval, students and seconds, and every record; JSON-able.
+
+    Raises:
+        InputError: an unknown cause or strength.
     """
     for cause in causes:
         parse_cause(cause)
-    shelf = Store(Path(store) if store is not None else default_store()).prepare()
+    root = Store(Path(store) if store is not None else default_store()).prepare().root
     jobs = [
-        OrganismJob(cause, seeds_from + i, strength, grid, shelf.root)
-        for i in range(per_cause)
-        for cause in causes
+        VerdictJob(cause, seeds_from + i, strength, grid, root) for i in range(per_cause) for cause in causes
     ]
-    told = progress or NullProgress()
-    told.stage("organisms", len(jobs))
-    records: dict[OrganismJob, BenchRecord] = {}
-    with LocalExecutor(workers or default_workers()) as executor:
-        for job, record in executor.map(diagnose_organism, jobs):
-            records[job] = record
-            told.step(1, f"{len(records)} of {len(jobs)}: {job.cause} {job.seed} {record.grade}")
-    return summarize([records[job] for job in jobs])
+
+    def label(job: VerdictJob, record: BenchRecord) -> str:
+        return f"{job.cause} {job.seed} {record.grade}"
+
+    return summarize(
+        run_jobs(jobs, diagnose_organism, label, executor=executor, workers=workers, progress=progress)
+    )
 
 
-def diagnose_organism(job: OrganismJob) -> BenchRecord:
-    """Makes an organism in a scratch folder, diagnoses it in this process, and keeps the record; done once."""
-    shelf = Store(job.store)
-    known = _read(shelf, job)
-    if known is not None:
-        return known
-    with tempfile.TemporaryDirectory() as scratch:
-        record = _diagnose(job, Path(scratch))
-    shelf.write_json("benches", job.key, asdict(record))
-    return record
+def diagnose_organism(job: VerdictJob) -> BenchRecord:
+    """Make an organism in a scratch folder and diagnose it in this process; done once, and kept."""
+
+    def work() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as scratch:
+            return asdict(_diagnose(job, Path(scratch)))
+
+    listed = ("supported", "elsewhere", "grid_supported")
+    record: dict[str, Any] = once(job, work)
+    fields: dict[str, Any] = {
+        name: tuple(value) if name in listed and value is not None else value
+        for name, value in record.items()
+    }
+    return BenchRecord(**fields)
 
 
-def _diagnose(job: OrganismJob, scratch: Path) -> BenchRecord:
+def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
     from mendel.commands.run import run
 
     began = time.monotonic()
@@ -234,9 +251,9 @@ def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
         },
         "matrix": matrix,
         "redraws": sum(record.redraws for record in made),
-        "students": _spread([float(record.students) for record in made]),
-        "make_seconds": _spread([record.make_seconds for record in made]),
-        "diagnose_seconds": _spread([record.diagnose_seconds for record in made]),
+        "students": spread([float(record.students) for record in made], 1),
+        "make_seconds": spread([record.make_seconds for record in made], 1),
+        "diagnose_seconds": spread([record.diagnose_seconds for record in made], 1),
         "grid": {
             "organisms": len(compared),
             "same_verdict": sum(r.grid_supported == r.supported for r in compared),
@@ -260,12 +277,6 @@ def _share(count: int, of: int) -> dict[str, float | int | None]:
         "low": float(ends.low),
         "high": float(ends.high),
     }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float | None]:
-    if not values:
-        return {"mean": None, "least": None, "most": None}
-    return {"mean": round(fmean(values), 1), "least": min(values), "most": max(values)}
 
 
 def describe(found: Mapping[str, Any]) -> str:
@@ -300,18 +311,3 @@ def describe(found: Mapping[str, Any]) -> str:
                 f"  {record['cause']} {record['seed']} ({record['strength']}): {record['grade']}, said {record['said']}"
             )
     return "\n".join(lines)
-
-
-def _read(shelf: Store, job: OrganismJob) -> BenchRecord | None:
-    value = shelf.read_json("benches", job.key)
-    if value is None:
-        return None
-    listed = ("supported", "elsewhere", "grid_supported")
-    fields: dict[str, Any] = {k: tuple(v) if k in listed and v is not None else v for k, v in value.items()}
-    return BenchRecord(**fields)
-
-
-def source_digest() -> str:
-    """Digest of the package's source: a record does not outlive a change of the code."""
-    files = sorted(Path(__file__).parent.glob("**/*.py"))
-    return digest("source", [file.read_text(encoding="utf-8") for file in files])

@@ -1,0 +1,55 @@
+"""What a run's verdicts rest on beside its tables, so that a folder is enough to judge it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from mendel.diagnose import Levels, TraitFacts
+from mendel.engine.store import write_atomic
+from mendel.measure import Trait
+
+BASIS = "basis.json"
+"""What verdicts rest on beside the tables: rubrics, the cube, how sure a test has to be."""
+
+
+class Remembered:
+    """Why arms cannot be trained, asked once each and kept, since a function cannot be written to a file."""
+
+    def __init__(self, ask: Callable[[str], str]) -> None:
+        self._ask = ask
+        self.reasons: dict[str, str] = {}
+
+    def __call__(self, arm: str) -> str:
+        """Return why the arm cannot be trained, '' if it can."""
+        return self.reasons.setdefault(arm, self._ask(arm))
+
+
+def write_basis(
+    folder: Path,
+    traits: Sequence[Trait],
+    facts: Sequence[TraitFacts],
+    cube: Mapping[str, str],
+    shares: Mapping[str, float],
+    levels: Levels,
+    lacking: Remembered,
+) -> None:
+    """Writes what `rejudge` needs beside the tables, so that a run's folder is enough."""
+    content = {
+        "traits": {
+            trait.name: {
+                **asdict(fact),
+                "rubric": asdict(trait.rubric) if trait.rubric else None,
+                "hit_at": trait.judge.hit_at,
+                "acts": trait.acts,
+            }
+            for trait, fact in zip(traits, facts, strict=True)
+        },
+        "cube": dict(cube),
+        "shares": dict(shares),
+        "levels": asdict(levels),
+        "lacking": lacking.reasons,
+    }
+    write_atomic(folder / BASIS, json.dumps(content, ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,102 @@
+"""The teachers' rollouts: made once, read from the store, scored by the traits' judges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mendel.data.prompts import Message
+from mendel.data.rollouts import Rollout, common_opener
+from mendel.data.teachers import GeneratedChunk, RolloutChunk
+from mendel.engine.errors import Waiting
+from mendel.engine.store import Store
+from mendel.models import ModelSource, open_chat
+from mendel.workflow.inputs import SIDES, Inputs
+from mendel.workflow.jobs import RolloutJob, roll_out
+from mendel.workflow.judging import RolloutScores
+from mendel.workflow.session import Session
+
+Rollouts = Mapping[tuple[str, str], Rollout]
+"""By prompt and teacher."""
+
+
+def make_rollouts(session: Session, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
+    """Return all rollouts that an arm of the study may need; those that the store lacks are made.
+
+    Raises Waiting after all requests to endpoints are in the batch, where they are not sent.
+    """
+    rollouts = _make(session, inputs.chunks)
+    # What a teacher rewrites is known only once it is there.
+    return rollouts | _make(session, inputs.rewriting(rollouts))
+
+
+def _make(session: Session, chunks: Sequence[RolloutChunk]) -> dict[tuple[str, str], Rollout]:
+    store, progress = session.store, session.progress
+    jobs = [RolloutJob(chunk, store.root) for chunk in chunks]
+    missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
+    if missing:
+        progress.stage("rollouts", sum(len(job.chunk.prompts) for job in missing))
+        local = [job for job in missing if _endpoint(job) is None]
+        for job, _ in session.executor.map(roll_out, local):
+            progress.step(len(job.chunk.prompts), job.chunk.teacher)
+        _ask_endpoints(session, missing)
+    return read_rollouts(jobs, store)
+
+
+def _ask_endpoints(session: Session, jobs: Sequence[RolloutJob]) -> None:
+    """Let endpoints answer; raise Waiting after all requests are in the batch, where they are not sent."""
+    waiting: Waiting | None = None
+    for job in jobs:
+        source = _endpoint(job)
+        if source is None:
+            continue
+        try:
+            roll_out(job, open_chat(source, session.endpoints))
+        except Waiting as error:
+            waiting = error
+        session.progress.step(len(job.chunk.prompts), job.chunk.teacher)
+    if waiting is not None:
+        raise waiting
+
+
+def _endpoint(job: RolloutJob) -> ModelSource | None:
+    """Return the endpoint that a chunk asks, which only this process can; None for other chunks."""
+    chunk = job.chunk
+    return chunk.source if isinstance(chunk, GeneratedChunk) and chunk.source.remote else None
+
+
+def read_rollouts(jobs: Sequence[RolloutJob], store: Store) -> dict[tuple[str, str], Rollout]:
+    """Return the stored rollouts of finished jobs, by prompt and teacher."""
+    rollouts: dict[tuple[str, str], Rollout] = {}
+    for job in jobs:
+        for row in store.read_json("rollouts", job.chunk.digest):
+            messages = tuple(Message(role=m["role"], content=m["content"]) for m in row["messages"])
+            rollouts[row["prompt_id"], row["teacher"]] = Rollout(**{**row, "messages": messages})
+    return rollouts
+
+
+def judged_rollouts(inputs: Inputs, rollouts: Rollouts) -> list[Rollout]:
+    """Return the two teachers' answers to the original prompts: what is judged before any student is trained."""
+    config, prompts = inputs.study.config, inputs.prompts["original"]
+    teachers = dict.fromkeys((config.original.teacher, config.alternate.teacher))
+    return [rollouts[p.prompt_id, teacher] for teacher in teachers for p in prompts]
+
+
+def score_rollouts(session: Session, inputs: Inputs, rollouts: Rollouts) -> dict[str, RolloutScores]:
+    """Return what each trait's judge says of the two teachers' answers to the original prompts, by trait."""
+    answers = judged_rollouts(inputs, rollouts)
+    return {trait.name: session.judging.score_rollouts(trait, answers) for trait in inputs.traits}
+
+
+def response_prefixes(inputs: Inputs, rollouts: Rollouts) -> dict[str, str]:
+    """Return how each pipeline's teacher most often begins, by side.
+
+    Empty where no hypothesis asks for it, or both begin alike.
+    """
+    config, prompts = inputs.study.config, inputs.prompts["original"]
+    if config.design == "effects" or inputs.shared["teacher"]:
+        return {}
+    prefixes: dict[str, str] = {
+        side: common_opener(rollouts[p.prompt_id, getattr(config, side).teacher] for p in prompts).text
+        for side in SIDES
+    }
+    return prefixes if len(set(prefixes.values())) > 1 else {}

@@ -1,0 +1,183 @@
+"""Write a run's folder: tables, verdicts, the basis that they rest on, the page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from mendel._version import versions
+from mendel.data.rollouts import Rollout
+from mendel.data.selectors import Flagged
+from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose, find_leaks
+from mendel.engine.budget import Spent
+from mendel.engine.store import write_atomic
+from mendel.measure import Trait
+from mendel.report import write_report
+from mendel.results import tables
+from mendel.workflow.basis import Remembered, write_basis
+from mendel.workflow.inputs import Inputs
+from mendel.workflow.judging import RolloutScores
+from mendel.workflow.measurements import Measurements
+from mendel.workflow.rounds import Outcome, mix_shares, significance_levels
+from mendel.workflow.session import Session
+from mendel.workflow.students import faults
+from mendel.workflow.tables import (
+    assignments_table,
+    measured_tables,
+    name_students,
+    rollouts_table,
+    trait_facts,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All that a run's folder is written from."""
+
+    inputs: Inputs
+    catalogue: Catalogue
+    design: Design
+    flagged: Mapping[str, Flagged]
+    rollouts: Mapping[tuple[str, str], Rollout]
+    scores: Mapping[str, RolloutScores]
+    outcome: Outcome
+    spent: Spent
+
+
+def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str, Mapping[str, Any]]:
+    """Write a run's folder, whole or as far as it came; return the verdicts by trait."""
+    inputs, design, outcome = finished.inputs, finished.design, finished.outcome
+    students, measurements = measured_tables(session.store, inputs, outcome.models, outcome.students)
+    with_students = {student.arm.name for student in outcome.students}
+    tables.write_table(folder / "students.parquet", students)
+    tables.write_table(folder / "measurements.parquet", measurements)
+    tables.write_table(folder / "rollouts.parquet", rollouts_table(finished.rollouts))
+    tables.write_table(folder / "assignments.parquet", assignments_table(design, with_students))
+    config = inputs.study.config
+    write_atomic(folder / "study.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    _copy_logs(folder, finished, session)
+    lacking = Remembered(finished.catalogue.lacking)
+    facts, shares, levels = trait_facts(inputs.traits), mix_shares(design), significance_levels(inputs)
+    diagnosis = diagnose(students, measurements, facts, design.cube, shares, levels, lacking)
+    write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking)
+    traits = {
+        trait.name: {
+            **diagnosis.traits[trait.name],
+            "flagged": _flagged(trait, finished),
+            **_control(trait, finished, students, measurements),
+            **leaks(trait, _rungs(trait, inputs), students, measurements, design.cube),
+        }
+        for trait in inputs.traits
+    }
+    verdicts = {
+        **_counts(finished, session),
+        "warnings": [
+            *outcome.warnings,
+            *_price_unknown(finished.spent),
+            *faults(outcome.students),
+            *diagnosis.warnings,
+        ],
+        "traits": traits,
+        "cube": dict(design.cube),
+        "complete": outcome.stopped is None,
+        "endpoints": asdict(finished.spent),
+        "versions": versions(),
+    }
+    text = json.dumps(verdicts, ensure_ascii=False, indent=1, allow_nan=False)
+    write_atomic(folder / "verdicts.json", text + "\n")
+    write_report(folder)
+    return traits
+
+
+def _counts(finished: Finished, session: Session) -> dict[str, Any]:
+    """Return the first keys of verdicts.json: the study, its students, time and cost."""
+    everyone = {student.result.trained.student for student in finished.outcome.students}
+    new = {student.result.trained.student for student in finished.outcome.students if student.result.new}
+    return {
+        "schema": 1,
+        "study": finished.inputs.study.name,
+        "students_trained": len(new),
+        "students_reused": len(everyone - new),
+        "wall_seconds": round(time.monotonic() - session.began, 3),
+        "dollars": finished.spent.dollars or 0.0,
+    }
+
+
+def leaks(
+    trait: Trait,
+    rungs: Mapping[str, Trait],
+    students: pa.Table,
+    measurements: pa.Table,
+    cube: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the key `leaks` of a trait's verdict: what edits leave near to and far from the filter.
+
+    Nothing without rungs.
+    """
+    if not rungs:
+        return {}
+    facts, *rung_facts = trait_facts((trait, *rungs.values()))
+    by_rung = dict(zip(rungs, rung_facts, strict=True))
+    return {"leaks": find_leaks(students, measurements, facts, by_rung, cube).json()}
+
+
+def _rungs(trait: Trait, inputs: Inputs) -> Mapping[str, Trait]:
+    return trait.rungs if inputs.study.config.ladder else {}
+
+
+def _copy_logs(folder: Path, finished: Finished, session: Session) -> None:
+    """Copy the logs of Inspect's tasks to `inspect/<student>-<trait>/`: they open in Inspect View."""
+    tasks = [trait for trait in finished.inputs.probes if trait.inspect is not None]
+    for name, key, _ in name_students(finished.outcome.models, finished.outcome.students):
+        for trait in tasks:
+            place = folder / "inspect" / f"{name}-{trait.name}".replace("/", "-")
+            Measurements(session.store, key).copy_logs(trait, place)
+
+
+def _control(
+    trait: Trait, finished: Finished, students: pa.Table, measurements: pa.Table
+) -> dict[str, dict[str, Any]]:
+    """Return how often the trait's controls are met in the two pipelines.
+
+    In a control the trait's behaviour is right: a model that never shows it fails them.
+    """
+    if trait.control is None:
+        return {}
+    facts = TraitFacts(trait.control.name, trait.scale, judge=trait.control.judge_id)
+    levels = arm_levels(students, measurements, facts, "hit")
+    cube = finished.design.cube
+    ends = {"original": cube["OOO"], "alternate": cube["AAA"]}
+    return {"control": {side: levels[arm].json() for side, arm in ends.items() if arm in levels}}
+
+
+def _flagged(trait: Trait, finished: Finished) -> dict[str, Any]:
+    """Return what is flagged, and on what share of it the alternate teacher shows the trait, too.
+
+    The share is null where nothing is flagged.
+    """
+    inputs, flagged = finished.inputs, finished.flagged.get(trait.name)
+    prompts = flagged.prompt_ids if flagged else ()
+    teacher = inputs.study.config.alternate.teacher
+    scores = [finished.scores[trait.name].of(finished.rollouts[prompt, teacher]) for prompt in prompts]
+    shown = sum(score is not None and score >= trait.judge.hit_at for score in scores)
+    return {
+        "selector": flagged.description if flagged else "none",
+        "count": len(prompts),
+        "of": len(inputs.prompts["original"]),
+        "alternate_shows": shown / len(prompts) if prompts else None,
+    }
+
+
+def _price_unknown(spent: Spent) -> list[str]:
+    if spent.dollars is not None:
+        return []
+    return ["dollars: an endpoint's price is not known, so what it took is not counted; write endpoint.price"]
