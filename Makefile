@@ -36,20 +36,21 @@ test: $(STAMP)  ## all tests
 	@$(BIN)/python -m pytest
 
 check: $(STAMP)  ## format, lint, types, layers
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples docs
+	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(STAMP)  ## format and mend what can be mended
-	$(BIN)/ruff format src tests benchmarks examples
-	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples docs
+	$(BIN)/ruff check --fix src tests benchmarks examples docs
 
 bench: $(STAMP)  ## the benchmarks of benchmarks/README.md
 	$(BIN)/python benchmarks/run_peas.py
 	$(BIN)/python benchmarks/calibration.py --quick
 
-docs: $(STAMP)  ## the documentation, in site/
+docs: $(STAMP)  ## the reference pages and the documentation, in site/
+	$(BIN)/python docs/_generate.py
 	$(BIN)/mkdocs build --strict
 
 example: $(STAMP)  ## diagnose SmolLM2-135M (an hour or more on two cores)
