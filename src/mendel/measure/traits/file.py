@@ -229,14 +229,12 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
                 fix=did_you_mean(file.name, siblings) if siblings else "Paths start at the study's folder.",
             )
         return load_trait(file)
-    known = list(traits)
-    if name not in known:
-        raise InputError(
-            f"no registered trait {name!r}",
-            where=where,
-            fix=did_you_mean(name, known) + " A trait file's name ends in .yaml.",
-        )
-    return traits.get(name, where=where)()
+    try:
+        make = traits.get(name, where=where)
+    except InputError as error:
+        hint = f"{error.fix or ''} A trait file's name ends in .yaml."
+        raise InputError(error.what, where=error.where, allowed=error.allowed, fix=hint.strip()) from None
+    return make()
 
 
 def _task_trait(task: InspectTask, where: str | None) -> Trait:
