@@ -308,7 +308,7 @@ class TestBrokenPackages:
         install(site, "broken_b", {"x.py": "1 / 0\n"}, "[mendel.rules]\nall = broken_b.x\n")
         registry = rules()
         for _ in range(2):
-            with pytest.raises(InputError, match="package broken-b: entry point 'all' of mendel.rules"):
+            with pytest.raises(InputError, match=r"package broken-b: entry point 'all' of mendel.rules"):
                 registry.require_all()
         assert [fault.exit_code for fault in registry.faults()] == [2]
 
@@ -354,7 +354,7 @@ class TestOptions:
 
     def test_a_plug_in_that_declares_no_options_takes_none(self) -> None:
         assert self.registry().parse_options("length", {}) == {}
-        with pytest.raises(InputError, match="study.yaml:a: the selector 'length' takes no options"):
+        with pytest.raises(InputError, match=r"study.yaml:a: the selector 'length' takes no options"):
             self.registry().parse_options("length", {"a": 1}, line=self.line)
 
     def test_a_function_may_check_the_options(self) -> None:
@@ -366,7 +366,7 @@ class TestOptions:
         registry = selectors()
         registry.register("brief", options=checked)(brevity)
         assert registry.parse_options("brief", {"longest": 3}) == 3
-        with pytest.raises(InputError, match="s.yaml:1: options of the selector .*: write 'longest'"):
+        with pytest.raises(InputError, match=r"s.yaml:1: options of the selector .*: write 'longest'"):
             registry.parse_options("brief", {}, where="s.yaml:1")
-        with pytest.raises(InputError, match="options of the selector .*: TypeError|ValueError|invalid"):
+        with pytest.raises(InputError, match=r"options of the selector .*: int|invalid literal"):
             registry.parse_options("brief", {"longest": []}, where="s.yaml:1")

@@ -53,8 +53,9 @@ def parse_options(
         raise InputError(f"options of the {plugin} must be plain values: {error}", where=place()) from None
     if isinstance(declared, type) and issubclass(declared, BaseModel):
         return _as_model(declared, given, plugin, place)
+    check: Callable[[dict[str, Any]], Any] = declared
     try:
-        return declared(given)
+        return check(given)
     except InputError as error:
         raise InputError(
             error.what, where=error.where or place(), value=error.value, allowed=error.allowed, fix=error.fix

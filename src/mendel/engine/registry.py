@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, p
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from mendel._version import __version__
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.engine.options import Options, parse_options
 
@@ -37,6 +38,8 @@ class Origin:
 
     def version(self) -> str | None:
         """Return the version of the distribution that holds the package; None for a package without a distribution."""
+        if self.built_in:
+            return __version__
         for distribution in packages_distributions().get(self.package, ()):
             try:
                 return version(distribution)
