@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from mendel.measure.scenarios import (
     load_scenarios,
     refuse_rungs,
 )
-from mendel.measure.traits.judge_choice import model_judge
+from mendel.measure.traits.judge_choice import judge_with_model, model_judge
 from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
 from mendel.study import LineNumbers, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
@@ -161,14 +162,19 @@ def _judge(config: JudgeConfig, lines: LineNumbers, root: Path) -> Judge:
         rubric = Rubric(config.rubric, *config.range, config.hit_at)
         named = JudgeModelConfig(model=config.model, endpoint=config.endpoint)
         return model_judge(rubric, named, root, lines.where("judge", "model"))
-    return make_judge(config, lines.where("judge", "by"))
+    judge = make_judge(config, lines.where("judge", "by"), partial(lines.where, "judge", "options"))
+    if isinstance(judge, Judge):
+        return judge
+    return judge_with_model(judge, config, root, lines.where("judge", "model"))
 
 
 def _ladder_judge(config: TraitFile, lines: LineNumbers) -> Judge | None:
     if not config.ladder_grades:
         return None
     grades = (*config.judge.grades, *config.ladder_grades)
-    return make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+    judge = make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+    assert isinstance(judge, Judge), "'ladder_grades' are the regex judge's"
+    return judge
 
 
 def _scenarios(config: TraitFile, lines: LineNumbers, root: Path) -> tuple[Scenario, ...]:
