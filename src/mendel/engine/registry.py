@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from mendel._version import __version__
-from mendel.engine.errors import InputError, did_you_mean
+from mendel.engine.errors import InputError, MendelError, RunError, did_you_mean
 from mendel.engine.options import Options, parse_options
 
 T = TypeVar("T")
@@ -164,6 +164,42 @@ class Registry(Generic[T]):
             InputError: As `full_name`.
         """
         return self._items[self.full_name(name, where=where)].item
+
+    def call(self, name: str, *arguments: Any, where: str | None = None, needs: tuple[str, ...] = ()) -> Any:
+        """Call a plug-in that is a function, and return what it makes.
+
+        Args:
+            name: The plug-in's name.
+            *arguments: What the plug-in is called with.
+            where: The place in the user's input that names the plug-in, for messages.
+            needs: Attributes that the result must have.
+
+        Raises:
+            InputError: As `full_name`; or the result lacks an attribute.
+            RunError: The plug-in raised something else than an error of mendel. The message names its package.
+        """
+        full = self.full_name(name, where=where)
+        entry = self._items[full]
+        place = f"{where}: {self.kind} {full!r}" if where else f"{self.kind} {full!r}"
+        function: Any = entry.item
+        try:
+            made = function(*arguments)
+        except MendelError:
+            raise
+        except Exception as error:  # A plug-in's code may raise anything.
+            raise RunError(
+                f"failed: {type(error).__name__}: {error}",
+                where=place,
+                fix=f"Correct {entry.origin.module}, or leave the {self.kind} out of the study.",
+            ) from error
+        missing = [part for part in needs if not hasattr(made, part)]
+        if missing:
+            raise InputError(
+                f"makes a {type(made).__name__}, which has no {missing[0]!r}",
+                where=place,
+                fix=f"Add {', '.join(missing)} in {entry.origin.module}.",
+            )
+        return made
 
     def full_name(self, name: str, *, where: str | None = None) -> str:
         """Return the name under which a plug-in is registered.

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry, callable_with
 
 Job = TypeVar("Job")
@@ -62,14 +61,7 @@ def open_executor(name: str, workers: int, where: str | None = None) -> Iterator
     Raises:
         InputError: There is no such executor, or what is registered makes no executor.
     """
-    made = executors.get(name, where=where)(workers)
-    missing = [part for part in ("threads", "map", "stop") if not hasattr(made, part)]
-    if missing:
-        raise InputError(
-            f"the executor {name!r} makes a {type(made).__name__}, which has no {missing[0]!r}",
-            where=where,
-            fix=f"Add {', '.join(missing)} to it in {executors.origin(name).module}.",
-        )
+    made = executors.call(name, workers, where=where, needs=("threads", "map", "stop"))
     if isinstance(made, contextlib.AbstractContextManager):
         with made as entered:
             yield entered

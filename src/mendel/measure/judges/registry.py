@@ -196,20 +196,16 @@ def make_judge(
     Raises:
         InputError: There is no such judge, its options are wrong, or the plug-in makes no judge.
     """
-    make = judges.get(config.by, where=where)
     if judges.declares_options(config.by) or judges.origin(config.by).built_in:
         options = judges.parse_options(config.by, config.options, where=where, line=line)
         if isinstance(options, BaseModel | dict):
             options = options.model_dump() if isinstance(options, BaseModel) else options
             config = config.model_copy(update={"options": options})
-    made = make(config)
-    missing = [part for part in ("id", "hit_at") if not hasattr(made, part)]
-    if not callable(getattr(made, "score", None)) and not callable(getattr(made, "grade", None)):
-        missing.append("score")
-    if missing:
+    made: Judge | AsksModel = judges.call(config.by, config, where=where, needs=("id", "hit_at"))
+    if not hasattr(made, "score") and not hasattr(made, "grade"):
         raise InputError(
-            f"the judge {config.by!r} makes a {type(made).__name__}, which has no {missing[0]!r}",
+            f"the judge {config.by!r} makes a {type(made).__name__}, which has neither 'score' nor 'grade'",
             where=where,
-            fix=f"Add {', '.join(missing)} to it in {judges.origin(config.by).module}.",
+            fix=f"Add one of the two in {judges.origin(config.by).module}.",
         )
     return made

@@ -116,6 +116,13 @@ class TraitFile(Config):
         return self
 
 
+def judge_section(name: str, root: Path) -> JudgeConfig | None:
+    """Return the `judge:` section of a trait's file; None for a trait that has no file."""
+    if name.startswith("inspect:") or not name.endswith((".yaml", ".yml")):
+        return None
+    return load_yaml(root / name, TraitFile)[0].judge
+
+
 def load_trait(path: str | Path) -> Trait:
     """The trait of a YAML file, whose paths are relative to it.
 
@@ -236,11 +243,18 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
             )
         return load_trait(file)
     try:
-        make = traits.get(name, where=where)
+        full = traits.full_name(name, where=where)
     except InputError as error:
         hint = f"{error.fix or ''} A trait file's name ends in .yaml."
         raise InputError(error.what, where=error.where, allowed=error.allowed, fix=hint.strip()) from None
-    return make()
+    made = traits.call(full, where=where)
+    if not isinstance(made, Trait):
+        raise InputError(
+            f"the trait plug-in {full!r} makes a {type(made).__name__}, not a Trait",
+            where=where,
+            fix=f"Return a Trait in {traits.origin(full).module}, such as mendel.load_trait(FILE).",
+        )
+    return made
 
 
 def _task_trait(task: InspectTask, where: str | None) -> Trait:
