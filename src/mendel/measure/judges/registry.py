@@ -196,16 +196,17 @@ def make_judge(
     Raises:
         InputError: There is no such judge, its options are wrong, or the plug-in makes no judge.
     """
-    if judges.declares_options(config.by) or judges.origin(config.by).built_in:
-        options = judges.parse_options(config.by, config.options, where=where, line=line)
+    name = judges.full_name(config.by, where=where)
+    if judges.declares_options(name) or judges.origin(name).built_in:
+        options = judges.parse_options(name, config.options, where=where, line=line)
         if isinstance(options, BaseModel | dict):
             options = options.model_dump() if isinstance(options, BaseModel) else options
             config = config.model_copy(update={"options": options})
-    made: Judge | AsksModel = judges.call(config.by, config, where=where, needs=("id", "hit_at"))
+    made: Judge | AsksModel = judges.call(name, config, where=where, needs=("id", "hit_at"))
     if not hasattr(made, "score") and not hasattr(made, "grade"):
         raise InputError(
-            f"the judge {config.by!r} makes a {type(made).__name__}, which has neither 'score' nor 'grade'",
+            f"the judge {name!r} makes a {type(made).__name__}, which has neither 'score' nor 'grade'",
             where=where,
-            fix=f"Add one of the two in {judges.origin(config.by).module}.",
+            fix=f"Add one of the two in {judges.origin(name).module}.",
         )
     return made
