@@ -28,7 +28,7 @@ from mendel.diagnose.locate import (
     splits_of,
 )
 from mendel.engine.errors import InputError, RunError
-from mendel.engine.executors import Executor, open_executor
+from mendel.engine.executors import Executor, LocalExecutor
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait, needs_model
@@ -133,9 +133,7 @@ def locate(
     shelf = Store(Path(store) if store is not None else default_store()).prepare()
     told = progress or NullProgress()
     with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(
-            open_executor(inputs.study.config.engine, workers(inputs.study))
-        )
+        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
         endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
         more = MoreStudents(run, inputs, chosen, shelf, executor, Judging(shelf, executor, endpoints), told)
         found = _Locating(run, inputs, chosen[0], more, plan, seeds).run()

@@ -22,7 +22,7 @@ from mendel.data.teachers import GeneratedChunk, RolloutChunk
 from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose
 from mendel.engine.budget import Spent
 from mendel.engine.errors import InputError, Waiting
-from mendel.engine.executors import Executor, default_workers, open_executor
+from mendel.engine.executors import Executor, LocalExecutor, default_workers
 from mendel.engine.progress import NullProgress, Progress, Tee
 from mendel.engine.progress.events import TraitSoFar
 from mendel.engine.progress.state import StateFile
@@ -107,7 +107,7 @@ def _carry_out(
     """All steps of a run whose folder is claimed; raises what `run` does."""
     loaded = inputs.study
     with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(open_executor(loaded.config.engine, workers(loaded)))
+        executor = executor or stack.enter_context(LocalExecutor(workers(loaded)))
         endpoints = stack.enter_context(open_endpoints(shelf, loaded.config.budget, *batch))
         judging = Judging(shelf, executor, endpoints)
         rollouts = _rollouts(inputs.chunks, shelf, executor, endpoints, told)

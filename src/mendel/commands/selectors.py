@@ -15,7 +15,7 @@ from mendel.design.arms.kinds import draw_rng
 from mendel.diagnose import Arm
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.engine.errors import InputError
-from mendel.engine.executors import Executor, open_executor
+from mendel.engine.executors import Executor, LocalExecutor
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
@@ -129,9 +129,7 @@ def try_selectors(
     configs = {name: _config(own, name, cut) for name in dict.fromkeys(by)}
     shelf = Store(Path(store) if store is not None else default_store()).prepare()
     with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(
-            open_executor(inputs.study.config.engine, workers(inputs.study))
-        )
+        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
         endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
         judging = Judging(shelf, executor, endpoints)
         more = MoreStudents(run, inputs, chosen, shelf, executor, judging, progress or NullProgress())

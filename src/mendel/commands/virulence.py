@@ -22,7 +22,7 @@ from mendel.diagnose import (
     trait_virulence,
 )
 from mendel.engine.errors import InputError
-from mendel.engine.executors import Executor, open_executor
+from mendel.engine.executors import Executor, LocalExecutor
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
 from mendel.report import Shown
@@ -108,9 +108,7 @@ def virulence(
     design, warnings = _design(inputs, wanted, subsets)
     shelf = Store(Path(store) if store is not None else default_store()).prepare()
     with contextlib.ExitStack() as stack:
-        executor = executor or stack.enter_context(
-            open_executor(inputs.study.config.engine, workers(inputs.study))
-        )
+        executor = executor or stack.enter_context(LocalExecutor(workers(inputs.study)))
         endpoints = stack.enter_context(open_endpoints(shelf, inputs.study.config.budget, None, None))
         judging = Judging(shelf, executor, endpoints)
         more = MoreStudents(run, inputs, chosen, shelf, executor, judging, progress or NullProgress())
