@@ -34,7 +34,9 @@ def plugins_of(
         One JSON object per plug-in, sorted by kind and name: `kind`, `name` (qualified by its package), `package`,
         `version` (None for a script or notebook) and `options`. Built-in plug-ins are left out.
     """
-    uses = [*_named(inputs), *((arm_kinds, kind, {}) for kind in design_arm_kinds)]
+    # Arms of the cube and of the interpolation are of no registered kind.
+    kinds = [kind for kind in design_arm_kinds if kind in arm_kinds]
+    uses: list[Use] = [*_named(inputs), *((arm_kinds, kind, {}) for kind in kinds)]
     if not own_executor:
         uses.append((executors, inputs.study.config.engine, {}))
     if inputs.study.config.design != "effects":
