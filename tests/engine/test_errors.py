@@ -5,7 +5,6 @@ import pickle
 import pytest
 
 from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, did_you_mean
-from mendel.engine.registry import Registry
 
 
 def test_a_message_says_where_what_value_allowed_and_how_to_mend() -> None:
@@ -25,21 +24,3 @@ def test_errors_cross_process_borders_with_their_exit_code(kind: type[MendelErro
 def test_the_closest_word_is_named_and_all_where_none_is_close() -> None:
     assert did_you_mean("teecher", ["teacher", "base"]) == "Did you mean 'teacher'?"
     assert did_you_mean("zzz", ["b", "a"]) == "Known: a, b."
-
-
-def test_a_registry_refuses_a_second_thing_of_one_name() -> None:
-    registry: Registry[object] = Registry("judge")
-
-    @registry.register("mine")
-    def first() -> None: ...
-
-    registry.register("mine")(first)
-    with pytest.raises(InputError, match="registered already"):
-        registry.register("mine")(lambda: None)
-
-
-def test_an_unknown_plug_in_is_answered_with_the_closest() -> None:
-    registry: Registry[int] = Registry("judge")
-    registry.register("regex")(1)
-    with pytest.raises(InputError, match=r"s\.yaml:2: unknown judge 'regexp'\. Did you mean 'regex'\?"):
-        registry.get("regexp", where="s.yaml:2")

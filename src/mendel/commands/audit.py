@@ -19,6 +19,7 @@ from mendel.models import ModelSource, resolve_model
 from mendel.report import Shown
 from mendel.results import tables
 from mendel.study import Study, load_study
+from mendel.study.references import parse_reference
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 from mendel.workflow.batches import Batch
 from mendel.workflow.jobs import ModelJob, Probes
@@ -157,7 +158,7 @@ def _teachers(study: Study) -> tuple[list[AuditedModel], list[str]]:
     models, notes = [], []
     for name in dict.fromkeys((config.original.teacher, config.alternate.teacher)):
         own = config.teachers[name]
-        if own.model.partition(":")[0] not in ("hf", "vllm", "openai"):
+        if not parse_reference(own.model).names_model:
             notes.append(f"{name}: {own.model} holds finished rollouts, so there is no model to ask")
             continue
         where = study.lines.where("teachers", name, "model")

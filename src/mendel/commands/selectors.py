@@ -182,7 +182,8 @@ def _cut(run: Run, trait: str, share: float | None) -> float:
 
 def _config(own: SelectConfig, name: str, share: float) -> SelectConfig:
     """The study's own settings (a pattern, a layer) with another selector and cut."""
-    config = own.model_copy(update={"by": name, "share": share, "threshold": None})
+    options = own.options if name == own.by else {}
+    config = own.model_copy(update={"by": name, "share": share, "threshold": None, "options": options})
     check_selector(config, where="--by")
     return config
 

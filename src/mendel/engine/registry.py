@@ -1,22 +1,25 @@
-"""Named plug-ins: a decorator registers one, a package's entry points bring more, nobody edits a list."""
+"""Registries of plug-ins: a decorator registers a plug-in by name, and the entry points of installed packages bring more."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from mendel.engine.errors import InputError, did_you_mean
+from mendel._version import __version__
+from mendel.engine.errors import InputError, MendelError, RunError, did_you_mean
+from mendel.engine.options import Options, parse_options
 
 T = TypeVar("T")
 BUILT_IN = "mendel"
 """The package whose plug-ins have plain names."""
-_PLAIN = (BUILT_IN, "__main__")
-"""Packages that do not qualify a name: mendel itself, and a script or notebook, which has no package."""
+SCRIPT = "__main__"
+"""The package of a script or notebook. A script's plug-ins have plain names, too."""
 
 
 @dataclass(frozen=True)
@@ -24,35 +27,62 @@ class Origin:
     """Where a plug-in comes from."""
 
     package: str
-    """Its top-level module: `mendel` for a built-in, `__main__` for a script or notebook."""
+    """The top-level module: `mendel` for a built-in plug-in, `__main__` for a script or notebook."""
     module: str
+    """The module that registers the plug-in."""
 
     @property
     def built_in(self) -> bool:
-        """Whether mendel brings it."""
+        """Whether the plug-in ships with mendel."""
         return self.package == BUILT_IN
 
     def version(self) -> str | None:
-        """Return the version of the distribution that holds the package; None where there is none."""
+        """Return the version of the distribution that holds the package; None for a package without a distribution."""
+        if self.built_in:
+            return __version__
         for distribution in packages_distributions().get(self.package, ()):
             try:
                 return version(distribution)
             except PackageNotFoundError:
                 continue
+        # An editable install lists no modules, but its entry points name them.
+        for group in entry_points().groups:
+            for point in entry_points(group=group) if group.startswith("mendel.") else ():
+                if _top(point.module) == self.package and point.dist is not None:
+                    return str(point.dist.version)
         return None
+
+
+@dataclass(frozen=True)
+class _Entry(Generic[T]):
+    """A registered plug-in."""
+
+    item: T
+    origin: Origin
+    options: Options | None
+
+
+@dataclass(frozen=True)
+class _Broken:
+    """An entry point that could not be loaded."""
+
+    package: str
+    name: str
+    fault: InputError
 
 
 class Registry(Generic[T]):
     """Plug-ins of one kind by name.
 
-    A built-in has a plain name (`length`), one of another package a qualified one (`my_pkg/length`). A plain name finds
-    a built-in, or the only package that has such a plug-in. Entry points of the group `mendel.<kind>s` are loaded when
-    the registry is first asked; an entry point names a plug-in, or a module whose decorators register some.
+    A built-in plug-in has a plain name (`length`), and a plug-in of another package has a qualified name
+    (`my_pkg/length`). A plain name finds the built-in plug-in, or the only package that has a plug-in of that name.
+    The registry loads the entry points of the group `mendel.<kind>s` when it is first asked for a plug-in. An entry
+    point names a plug-in, or a module whose decorators register plug-ins.
 
     Args:
-        kind: What one of them is called in messages.
-        plural: Replaces `<kind>s` in the entry points' group.
-        check: Returns what is wrong with an item that is to be registered, '' if nothing is.
+        kind: The word for one such plug-in in messages.
+        plural: Replaces `<kind>s` in the name of the entry points' group.
+        check: A function that returns what is wrong with an item, or '' for an item that can be registered.
     """
 
     def __init__(
@@ -60,153 +90,261 @@ class Registry(Generic[T]):
     ) -> None:
         self.kind, self.plural = kind, plural or f"{kind}s"
         self._check = check
-        self._items: dict[str, T] = {}
-        self._origins: dict[str, Origin] = {}
+        self._items: dict[str, _Entry[T]] = {}
+        self._aliases: dict[str, str] = {}
+        """Names of entry points whose plug-in a decorator has registered under another name."""
+        self._broken: list[_Broken] = []
         self._loaded = False
-        self._faults: dict[str, InputError] = {}
-        """By `package/name` of the entry point."""
+        self._loading = threading.RLock()
 
     @property
     def group(self) -> str:
         """The group of entry points that bring plug-ins of this kind."""
         return f"mendel.{self.plural}"
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Return a decorator that registers what it decorates.
+    def register(self, name: str, *, options: Options | None = None) -> Callable[[T], T]:
+        """Return a decorator that registers a plug-in and returns it unchanged.
+
+        Args:
+            name: The plug-in's name without its package.
+            options: A pydantic model of the plug-in's options, or a function that takes the options (a dict), raises
+                ValueError for a wrong option and returns what the plug-in receives. None: the plug-in declares none.
 
         Raises:
-            InputError: the name is taken (a built-in's name is taken for all packages), is no name, or the item
-                is not what the registry holds.
+            InputError: The name is taken (a built-in plug-in's name is taken for all packages), the name is not
+                valid, or the item is not a plug-in of this kind.
         """
 
         def decorate(item: T) -> T:
-            self.add(name, item, _origin(item))
+            self.add(name, item, _registering_origin(), options)
             return item
 
         return decorate
 
-    def add(self, name: str, item: T, origin: Origin) -> str:
-        """Register an item that comes from `origin`; return its qualified name. Raises InputError as `register`."""
+    def add(self, name: str, item: T, origin: Origin, options: Options | None = None) -> str:
+        """Register a plug-in that comes from `origin` and return its qualified name; raises InputError as `register`."""
         where = f"{origin.package}: {self.kind} {name!r}"
-        if not name or "/" in name:
+        if not isinstance(name, str) or not name or "/" in name or name != name.strip():
             raise InputError(
-                "is no name of a plug-in",
+                "is not a valid name of a plug-in",
                 where=where,
-                fix="Leave out the '/': the package's name is put before it.",
+                fix="Write a name without '/'. The package's name is put before it.",
             )
         if wrong := self._check(item) if self._check else "":
-            raise InputError(wrong, where=where)
-        full = name if origin.package in _PLAIN else f"{origin.package}/{name}"
-        for taken in {name, full} & self._items.keys():
-            theirs = self._origins[taken]
-            if taken == name != full and not theirs.built_in:
-                continue
-            # A module that is imported twice registers the same thing again, a notebook's cell a new form of it: no clash.
-            again = origin.package == "__main__" or _same(self._items[taken], item)
-            if theirs != origin or not again:
+            raise InputError(wrong, where=where, fix=f"Change it in {origin.module}.")
+        full = name if origin.package in (BUILT_IN, SCRIPT) else f"{origin.package}/{name}"
+        for taken in sorted({name, full} & self._items.keys()):
+            entry = self._items[taken]
+            if taken != full and not entry.origin.built_in:
+                continue  # A script's plain name does not take the name from packages.
+            if not self._repeats(entry, item, origin):
                 raise InputError(
-                    f"a {self.kind} of that name is registered already, by {theirs.module}",
+                    f"a {self.kind} of that name is already registered by {entry.origin.module}",
                     where=where,
                     fix="Choose another name.",
                 )
-        self._items[full], self._origins[full] = item, origin
+        self._items[full] = _Entry(item, origin, options)
         return full
 
-    def get(self, name: str, *, where: str | None = None) -> T:
-        """Return the plug-in of that name; raises InputError as `full_name`."""
-        return self._items[self.full_name(name, where=where)]
+    @staticmethod
+    def _repeats(entry: _Entry[T], item: T, origin: Origin) -> bool:
+        """Whether a registration repeats an earlier one: a module imported again, or a notebook's cell run again."""
+        if entry.origin != origin:
+            return False
+        return origin.package == SCRIPT or _same(entry.item, item)
 
-    def full_name(self, name: str, *, where: str | None = None) -> str:
-        """Return the name under which a plug-in is registered, for a plain or a qualified name.
+    def get(self, name: str, *, where: str | None = None) -> T:
+        """Return the plug-in of that plain or qualified name.
+
+        Args:
+            name: The plug-in's name.
+            where: The place in the user's input that names the plug-in, for messages.
 
         Raises:
-            InputError: no such plug-in (the closest name is said), several packages have one of that plain name, or
-                its package cannot be loaded.
+            InputError: As `full_name`.
+        """
+        return self._items[self.full_name(name, where=where)].item
+
+    def call(self, name: str, *arguments: Any, where: str | None = None, needs: tuple[str, ...] = ()) -> Any:
+        """Call a plug-in that is a function, and return what it makes.
+
+        Args:
+            name: The plug-in's name.
+            *arguments: What the plug-in is called with.
+            where: The place in the user's input that names the plug-in, for messages.
+            needs: Attributes that the result must have.
+
+        Raises:
+            InputError: As `full_name`; or the result lacks an attribute.
+            RunError: The plug-in raised something else than an error of mendel. The message names its package.
+        """
+        full = self.full_name(name, where=where)
+        entry = self._items[full]
+        place = f"{where}: {self.kind} {full!r}" if where else f"{self.kind} {full!r}"
+        function: Any = entry.item
+        try:
+            made = function(*arguments)
+        except MendelError:
+            raise
+        except Exception as error:  # A plug-in's code may raise anything.
+            raise RunError(
+                f"failed: {type(error).__name__}: {error}",
+                where=place,
+                fix=f"Correct {entry.origin.module}, or leave the {self.kind} out of the study.",
+            ) from error
+        missing = [part for part in needs if not hasattr(made, part)]
+        if missing:
+            raise InputError(
+                f"makes a {type(made).__name__}, which has no {missing[0]!r}",
+                where=place,
+                fix=f"Add {', '.join(missing)} in {entry.origin.module}.",
+            )
+        return made
+
+    def full_name(self, name: str, *, where: str | None = None) -> str:
+        """Return the name under which a plug-in is registered.
+
+        Args:
+            name: The plug-in's plain or qualified name.
+            where: The place in the user's input that names the plug-in, for messages.
+
+        Raises:
+            InputError: There is no such plug-in, several packages have a plug-in of that plain name, or the
+                plug-in's package cannot be loaded.
         """
         self._load()
         if name in self._items:
             return name
-        ends = [full for full in self._items if full.partition("/")[2] == name]
+        ends = sorted(full for full in self._items if full.partition("/")[2] == name)
+        ends += sorted(
+            full for alias, full in self._aliases.items() if name in (alias, alias.partition("/")[2])
+        )
+        ends = list(dict.fromkeys(ends))
         if len(ends) == 1:
             return ends[0]
         if ends:
             raise InputError(
-                f"several packages have a {self.kind} {name!r}", where=where, allowed=", ".join(sorted(ends))
+                f"several packages have a {self.kind} {name!r}", where=where, allowed=", ".join(ends)
             )
-        for broken, fault in self._faults.items():
-            if name in (broken, broken.partition("/")[2]):
-                raise fault
-        # A module that did not load may have brought it under any name.
-        fix = did_you_mean(name, {full.rpartition("/")[2] for full in self._items})
-        if self._faults:
-            fix += f" Not loaded: {'; '.join(str(fault) for fault in self._faults.values())}"
-        raise InputError(f"unknown {self.kind} {name!r}", where=where, fix=fix)
+        raise self._missing(name, where)
+
+    def _missing(self, name: str, where: str | None) -> InputError:
+        """Return the error for a name that no loaded plug-in has: a broken package's fault where it is to blame."""
+        package = name.partition("/")[0] if "/" in name else None
+        for broken in self._broken:
+            if name in (broken.name, f"{broken.package}/{broken.name}"):
+                return _copy(broken.fault, where)
+        for broken in self._broken:
+            # A module that could not be loaded may have brought the plug-in under any name.
+            if package == broken.package:
+                return _copy(broken.fault, where)
+        names = set(self._items) if package else {full.rpartition("/")[2] for full in self._items}
+        fix = did_you_mean(name, names)
+        if self._broken:
+            fix += f" Not loaded: {'; '.join(str(broken.fault) for broken in self._broken)}"
+        return InputError(f"unknown {self.kind} {name!r}", where=where, fix=fix)
+
+    def remove(self, name: str) -> None:
+        """Remove a plug-in, for notebooks and tests; raises InputError as `full_name`."""
+        del self._items[self.full_name(name)]
 
     def origin(self, name: str) -> Origin:
         """Return where a plug-in comes from; raises InputError as `full_name`."""
-        return self._origins[self.full_name(name)]
+        return self._items[self.full_name(name)].origin
+
+    def declares_options(self, name: str) -> bool:
+        """Return whether the plug-in says which options it takes; raises InputError as `full_name`."""
+        return self._items[self.full_name(name)].options is not None
+
+    def parse_options(
+        self,
+        name: str,
+        values: Mapping[str, Any],
+        *,
+        where: str | None = None,
+        line: Callable[..., str] | None = None,
+    ) -> Any:
+        """Check a plug-in's options and return them as the plug-in receives them.
+
+        Args:
+            name: The plug-in's name.
+            values: The options as the user wrote them.
+            where: The place of the options in the user's input, for messages.
+            line: A function from an option's keys to the option's own place in the user's input.
+
+        Returns:
+            An instance of the declared pydantic model, or what the declared function returns.
+
+        Raises:
+            InputError: An option is wrong, the plug-in takes no options, or as `full_name`.
+        """
+        full = self.full_name(name, where=where)
+        return parse_options(
+            self._items[full].options, values, f"{self.kind} {full!r}", where=where, line=line
+        )
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the full names of all plug-ins that could be loaded, in order."""
+        """Iterate over the full names of all loaded plug-ins in alphabetical order."""
         self._load()
         return iter(sorted(self._items))
 
     def __contains__(self, name: object) -> bool:
-        return name in list(self)
+        """Return whether a plug-in is registered under this full name."""
+        self._load()
+        return name in self._items
 
     def faults(self) -> list[InputError]:
-        """Return what is wrong with the entry points that could not be loaded."""
+        """Return what is wrong with each entry point that could not be loaded."""
         self._load()
-        return list(self._faults.values())
+        return [broken.fault for broken in self._broken]
 
     def require_all(self) -> None:
-        """Raise the first fault: for kinds of which every one takes part in every study."""
-        for fault in self.faults():
-            raise fault
+        """Raise InputError for the first entry point that could not be loaded.
+
+        For kinds whose plug-ins all take part in every study: a missing hypothesis would change every verdict.
+        """
+        self._load()
+        for broken in self._broken:
+            raise _copy(broken.fault)
 
     def _load(self) -> None:
-        if self._loaded:
-            return
-        self._loaded = True
-        for point in entry_points(group=self.group):
-            try:
-                self._load_point(point)
-            except InputError as fault:
-                self._faults[f"{_top(point.module)}/{point.name}"] = fault
+        with self._loading:
+            if self._loaded:
+                return
+            self._loaded = True  # First: a plug-in's module may ask the registry while it is imported.
+            for point in entry_points(group=self.group):
+                before = dict(self._items)
+                try:
+                    self._load_point(point)
+                except InputError as fault:
+                    # A package that is half loaded must not take part.
+                    package = _top(point.module)
+                    for name in [n for n in self._items if n not in before]:
+                        if self._items[name].origin.package == package:
+                            del self._items[name]
+                    self._broken.append(_Broken(package, point.name, fault))
 
     def _load_point(self, point: EntryPoint) -> None:
         package = point.dist.name if point.dist is not None else _top(point.module)
         where = f"package {package}: entry point {point.name!r} of {self.group}"
-        before = set(self._items)
-        try:
-            item = point.load()
-        except InputError as fault:
-            raise InputError(fault.what, where=f"{where}: {fault.where}", fix=fault.fix) from None
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"cannot be imported: {error}",
-                where=where,
-                fix=f"Install what it needs (pip install {error.name}), or uninstall {package}.",
-            ) from error
-        except (
-            Exception
-        ) as error:  # a plug-in is somebody else's code, which may do anything when it is imported
-            raise InputError(
-                f"cannot be imported: {type(error).__name__}: {error}",
-                where=where,
-                fix=f"Mend {point.module}, or uninstall {package}.",
-            ) from error
+        item = _imported(point, package, where)
         origin = Origin(_top(point.module), point.module)
+        registered = [name for name, entry in self._items.items() if entry.origin.package == origin.package]
         if isinstance(item, ModuleType):
-            mine = [n for n, known in self._origins.items() if _top(known.module) == origin.package]
-            if not mine and set(self._items) == before:
+            if not registered:
                 raise InputError(
                     f"the module {point.value} registers no {self.kind}",
                     where=where,
                     fix=f"Let it register one, or let the entry point name it: '{point.value}:NAME'.",
                 )
             return
-        if any(known is item for known in self._items.values()):
+        same = [name for name in registered if self._items[name].item is item]
+        if not same and self._check is not None and self._check(item):
+            # A decorator may register another form of what it decorates, such as an arm kind of a function.
+            same = [name for name in registered if self._items[name].origin.module == point.module]
+            same = [name for name in same if name == f"{origin.package}/{point.name}"] or same
+        if same:
+            self._aliases[f"{origin.package}/{point.name}"] = same[0]
             return
         try:
             self.add(point.name, item, origin)
@@ -215,17 +353,21 @@ class Registry(Generic[T]):
 
 
 def callable_with(*parameters: str) -> Callable[[Any], str]:
-    """Return a registry's check: an item is a callable that takes these arguments by position."""
+    """Return a registry's check for functions that take these arguments by position.
+
+    Args:
+        *parameters: Names of the arguments, for the message.
+    """
+    wanted = f"({', '.join(parameters)})"
 
     def check(item: Any) -> str:
-        wanted = f"({', '.join(parameters)})"
         if not callable(item):
-            return f"is no function of {wanted}: {type(item).__name__}"
+            return f"must be a function of {wanted}, not a {type(item).__name__}"
         try:
             inspect.signature(item).bind(*parameters)
         except TypeError as error:
-            return f"does not take {wanted}: {error}"
-        except ValueError:  # a built-in function without a signature
+            return f"must be a function of {wanted}: {error}"
+        except ValueError:  # A function of an extension module has no signature.
             return ""
         return ""
 
@@ -233,38 +375,86 @@ def callable_with(*parameters: str) -> Callable[[Any], str]:
 
 
 def instance_of(kind: type) -> Callable[[Any], str]:
-    """Return a registry's check: an item is an instance of `kind`."""
+    """Return a registry's check for instances of a class."""
 
     def check(item: Any) -> str:
-        return "" if isinstance(item, kind) else f"is a {type(item).__name__}, no {kind.__name__}"
+        return "" if isinstance(item, kind) else f"must be a {kind.__name__}, not a {type(item).__name__}"
 
     return check
 
 
-def _origin(item: object) -> Origin:
-    """Return the origin of what is being registered: a function's or class's module, else that of the code that registers."""
-    named = getattr(item, "__module__", None) if hasattr(item, "__qualname__") else None
-    module = named or _registering_module()
-    return Origin(_top(module), module)
+def _imported(point: EntryPoint, package: str, where: str) -> Any:
+    """Return what an entry point names; raises InputError that names the package for all that can go wrong."""
+    try:
+        return point.load()
+    except InputError as fault:
+        inner = f"{where}: {fault.where}" if fault.where else where
+        raise InputError(
+            fault.what, where=inner, value=fault.value, allowed=fault.allowed, fix=fault.fix
+        ) from None
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        fix = f"Install what it needs (pip install {missing}), or uninstall {package}."
+        if _top(missing) == _top(point.module):
+            fix = f"Correct the entry point {point.value!r}, or uninstall {package}."
+        raise InputError(f"cannot be imported: {error}", where=where, fix=fix) from error
+    except (Exception, SystemExit) as error:  # A plug-in's module may do anything when it is imported.
+        raise InputError(
+            f"cannot be imported: {type(error).__name__}: {error}",
+            where=where,
+            fix=f"Correct {point.module}, or uninstall {package}.",
+        ) from error
 
 
-def _registering_module() -> str:
-    """Return the module whose body registers; within a function, the first that is none of mendel's."""
+def _copy(fault: InputError, where: str | None = None) -> InputError:
+    """Return a new error with the same message: one that is raised twice would collect tracebacks."""
+    place = f"{where}: {fault.where}" if where and fault.where else fault.where or where
+    return InputError(fault.what, where=place, value=fault.value, allowed=fault.allowed, fix=fault.fix)
+
+
+def _registering_origin() -> Origin:
+    """Return the origin of the code that registers: the first module body, or the first function outside of mendel.
+
+    The module of the registered item would not do: a package may register a function of another package.
+    """
     frame = sys._getframe(1)
     while frame is not None:
-        module = str(frame.f_globals.get("__name__", "__main__"))
+        module = str(frame.f_globals.get("__name__", SCRIPT))
         if frame.f_code.co_name == "<module>" or _top(module) != BUILT_IN:
-            return module
+            # A worker process imports the script of its parent under this name.
+            module = SCRIPT if module == "__mp_main__" else module
+            return Origin(_top(module), module)
         if frame.f_back is None:
             break
         frame = frame.f_back
-    return BUILT_IN
+    return Origin(BUILT_IN, BUILT_IN)
 
 
-def _same(one: object, other: object) -> bool:
-    """Whether a registration only repeats another: the same function or class imported again, or an equal value."""
-    names = [(getattr(x, "__module__", None), getattr(x, "__qualname__", None)) for x in (one, other)]
-    return one == other or (names[0][1] is not None and names[0] == names[1])
+def _same(first: object, second: object) -> bool:
+    """Return whether two objects are equal, or are the same definition imported twice."""
+    if first is second:
+        return True
+    name, other = _definition(first), _definition(second)
+    if name is not None or other is not None:
+        if name != other:
+            return False
+        # Two lambdas of a module share their name.
+        return "<" not in str(name) or getattr(first, "__code__", 0) == getattr(second, "__code__", 1)
+    if isinstance(first, tuple | list) and isinstance(second, tuple | list):
+        return len(first) == len(second) and all(map(_same, first, second))
+    if _definition(type(first)) != _definition(type(second)):
+        return False
+    if is_dataclass(first):
+        return all(_same(getattr(first, f.name), getattr(second, f.name, None)) for f in fields(first))
+    if type(first).__eq__ is object.__eq__:
+        return bool(vars(first) == vars(second)) if hasattr(first, "__dict__") else False
+    return bool(first == second)
+
+
+def _definition(item: object) -> tuple[str, str] | None:
+    """Return the module and the qualified name of a function or class; None for other objects."""
+    qualname = getattr(item, "__qualname__", None)
+    return (str(getattr(item, "__module__", "")), qualname) if isinstance(qualname, str) else None
 
 
 def _top(module: str) -> str:

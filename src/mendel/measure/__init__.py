@@ -3,12 +3,14 @@
 from mendel.measure.agreement import Agreement, Kappa, agreement
 from mendel.measure.assistant import Health, assistant_fault, assistant_health, builtin_assistant
 from mendel.measure.judges import (
+    AsksModel,
     ColumnJudge,
     Grade,
     Judge,
     JudgeConfig,
     Judgement,
     ModelJudge,
+    OpenedJudge,
     RegexJudge,
     Rubric,
     judge,
@@ -29,6 +31,7 @@ __all__ = [
     "RUNGS",
     "Agreement",
     "Asked",
+    "AsksModel",
     "ColumnJudge",
     "Generation",
     "Grade",
@@ -40,6 +43,7 @@ __all__ = [
     "Label",
     "LogOdds",
     "ModelJudge",
+    "OpenedJudge",
     "RegexJudge",
     "Rubric",
     "Scenario",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mendel.data.prompts import parse_messages
 from mendel.engine.errors import MendelError, RunError
-from mendel.measure.judges import ColumnJudge, Judgement, ModelJudge
+from mendel.measure.judges import ColumnJudge, Judgement, OpenedJudge
 from mendel.measure.respond import respond
 from mendel.measure.scenarios import Scenario
 from mendel.measure.schema import measurement_schema
@@ -36,7 +36,7 @@ def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -
     open_ = [i for i, part in enumerate(parts) if trait.acts is None or part]
     said = dict.fromkeys(range(len(asked)), Judgement(lowest, note="no act"))
     judged = [(asked[i][0], parts[i]) for i in open_]
-    if isinstance(trait.judge, ModelJudge):
+    if isinstance(trait.judge, OpenedJudge):
         if chat is None:
             raise ValueError("a judge that is a model needs its chat model")
         found = trait.judge.grade(judged, chat)

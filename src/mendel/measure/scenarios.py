@@ -12,6 +12,7 @@ from typing import Any
 from mendel.data.prompts import Message, parse_messages
 from mendel.data.records import Record, read_records
 from mendel.engine.errors import InputError
+from mendel.study.references import ROWS, parse_reference
 
 KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind", "rung")
 NEAR = "near"
@@ -75,7 +76,7 @@ def load_scenarios(name: str, root: Path) -> tuple[Scenario, ...]:
 
     Raises InputError with file and line for a row that is no scenario and for an id that stands twice.
     """
-    ref = name if name.partition(":")[0] in ("file", "dataset") else f"file:{name}"
+    ref = name if parse_reference(name).scheme in ROWS else f"file:{name}"
     return _distinct(read_records(ref, root))
 
 

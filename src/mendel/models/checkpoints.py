@@ -9,6 +9,7 @@ from pathlib import Path
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.models.files import check_folder, content_files, known_digest, template_text
+from mendel.study.references import CHECKPOINTS, forms
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
@@ -42,12 +43,12 @@ def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkp
     safetensors weights, tokenizer or chat template.
     """
     scheme, separator, name = ref.partition(":")
-    if not separator or scheme not in ("hf", "vllm") or not name:
+    if scheme not in CHECKPOINTS or not name:
         raise InputError(
             "no checkpoint",
             where=where,
             value=ref,
-            allowed="hf:FOLDER, hf:HUB_NAME, vllm:FOLDER, vllm:HUB_NAME",
+            allowed=forms(*CHECKPOINTS),
             fix=f"Write hf:{ref}." if ref and not separator else None,
         )
     folder = (root / Path(name).expanduser()).resolve()

@@ -12,28 +12,27 @@ from mendel.models.chat import ChatModel
 from mendel.models.checkpoints import resolve_checkpoint
 from mendel.models.local.chat import opened
 from mendel.models.source import ModelSource
+from mendel.study.references import MODELS, forms, parse_reference
 from mendel.study.schema import EndpointConfig
 
 if TYPE_CHECKING:
     from mendel.models.endpoints import Endpoints
-
-SCHEMES = ("hf", "openai", "vllm")
 
 
 def resolve_model(
     ref: str, root: Path, endpoint: EndpointConfig | None = None, where: str | None = None
 ) -> ModelSource:
     """Finds a model; loads and asks nothing. Raises InputError for an unknown scheme and a model that is not there."""
-    scheme, _, rest = ref.partition(":")
-    if scheme not in SCHEMES or not rest:
+    named = parse_reference(ref)
+    if not named.names_model:
         raise InputError(
             "no model",
             where=where,
             value=ref,
-            allowed="hf:FOLDER, hf:HUB_NAME, openai:URL#MODEL, openai:MODEL, vllm:FOLDER",
-            fix=None if scheme in SCHEMES or not ref else f"Write hf:{ref} for a checkpoint.",
+            allowed=forms(*MODELS),
+            fix=None if named.scheme in MODELS or not ref else f"Write hf:{ref} for a checkpoint.",
         )
-    if scheme == "openai":
+    if named.scheme == "openai":
         from mendel.models.endpoints import parse_endpoint
 
         spec = parse_endpoint(ref, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,16 +18,16 @@ from mendel.design.arms.kinds import BaseName
 from mendel.design.catalogue import Side
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
+from mendel.engine.executors import executors
 from mendel.measure import Trait, builtin_assistant, find_trait, judged_by, needs_model
 from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
 from mendel.study import Study, TraitConfig
+from mendel.study.references import parse_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Loaded = TypeVar("Loaded")
-SCHEMES = ("hf", "vllm", "openai")
-"""Of teachers that are models, which can be measured as they are."""
 SIDES: tuple[Side, Side] = ("original", "alternate")
 
 
@@ -119,7 +120,8 @@ class Inputs:
             "run",
             {
                 "version": __version__,
-                "study": self.study.config.model_dump(mode="json"),
+                # Where jobs run changes no result.
+                "study": self.study.config.model_dump(mode="json", exclude={"engine"}),
                 "bases": {name: base.digest for name, base in self.bases.items()},
                 "chunks": [chunk.digest for chunk in self.chunks],
                 # A rewriter has no chunks before there is something to rewrite.
@@ -133,6 +135,7 @@ class Inputs:
 def load_inputs(study: Study) -> Inputs:
     """Finds and checks all that a study names; raises InputError, with the study's line, for what is wrong."""
     config = study.config
+    _check_plugins(study)
     bases: dict[BaseName, Checkpoint] = {
         side: _at(study, (side, "base"), resolve_checkpoint, getattr(config, side).base) for side in SIDES
     }
@@ -154,7 +157,7 @@ def load_inputs(study: Study) -> Inputs:
     for name in dict.fromkeys(named):
         teacher = config.teachers[name]
         find = partial(resolve_model, endpoint=teacher.endpoint)
-        known = teacher.model.partition(":")[0] in SCHEMES
+        known = parse_reference(teacher.model).names_model
         teachers[name] = _at(study, ("teachers", name, "model"), find, teacher.model) if known else None
     traits = tuple(_trait(study, number, trait) for number, trait in enumerate(config.traits))
     names = [trait.name for trait in traits]
@@ -178,10 +181,11 @@ def load_inputs(study: Study) -> Inputs:
             where=study.lines.where("assistant"),
             fix="Judge it by rules, such as a 'right' pattern for every scenario.",
         )
-    check_selector(config.select, study.lines.where("select"))
+    check_selector(config.select, study.lines.where("select"), partial(study.lines.where, "select"))
     for number, own in enumerate(config.traits):
         if own.select is not None:
-            check_selector(own.select, study.lines.where("traits", number, "select"))
+            line = partial(study.lines.where, "traits", number, "select")
+            check_selector(own.select, line(), line)
     counter = {
         trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, own.counter_examples)
         for number, (trait, own) in enumerate(zip(traits, config.traits, strict=True))
@@ -197,6 +201,14 @@ def load_inputs(study: Study) -> Inputs:
         )
     chunks = tuple(_chunks(study, inputs))
     return replace(inputs, chunks=chunks)
+
+
+def _check_plugins(study: Study) -> None:
+    """The executor and the trainer that the study names are there; raises InputError at the study's line."""
+    executors.full_name(study.config.engine, where=study.lines.where("engine"))
+    trainers = getattr(importlib.import_module("mendel.train.trainers"), "trainers", None)
+    if trainers is not None:
+        trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
 
 
 def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:

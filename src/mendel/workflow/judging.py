@@ -12,7 +12,7 @@ from mendel.engine.executors import Executor
 from mendel.engine.store import AnswerCache, Store
 from mendel.measure import (
     Judgement,
-    ModelJudge,
+    OpenedJudge,
     Scenario,
     Trait,
     asked_of,
@@ -44,7 +44,7 @@ class GradeJob:
 def grade_locally(job: GradeJob) -> list[Judgement]:
     """Return a local judge's judgements of the responses; in a worker."""
     judge = job.trait.judge
-    assert isinstance(judge, ModelJudge), "other judges need no worker"
+    assert isinstance(judge, OpenedJudge), "other judges need no worker"
     return grade(job.trait, job.asked, open_chat(judge.source))
 
 
@@ -81,7 +81,7 @@ class Judging:
 
     def _ask(self, trait: Trait, asked: tuple[Asked, ...]) -> list[Judgement]:
         judge = trait.judge
-        assert isinstance(judge, ModelJudge), "other judges are not asked"
+        assert isinstance(judge, OpenedJudge), "other judges are not asked"
         if judge.source.remote:
             return grade(trait, asked, open_chat(judge.source, self.endpoints))
         ((_, judgements),) = self.executor.map(grade_locally, [GradeJob(trait, asked)])

@@ -168,7 +168,7 @@ def test_a_teacher_that_cannot_rewrite_is_refused_before_any_work() -> None:
         with pytest.raises(InputError, match="teacher 'R' cannot rewrite rollouts"):
             rollout_chunks(TeacherConfig(model="parrot:x", rewrites="A"), "R", (), Path(), 0)
     finally:
-        del teachers._items["parrot"]
+        teachers.remove("parrot")
 
 
 def test_an_instruction_is_not_trained_on() -> None:

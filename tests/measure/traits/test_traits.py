@@ -257,7 +257,7 @@ def test_a_trait_is_found_by_file_or_by_registered_name(tmp_path: Path) -> None:
     assert find_trait("t.yaml", tmp_path).name == "date_confusion"
     assert find_trait("test_mine", tmp_path).name == "test_mine"
     for name, message in {
-        "test_mien": "study.yaml:7: no registered trait 'test_mien'. Did you mean 'test_mine'? "
+        "test_mien": "study.yaml:7: unknown trait 'test_mien'. Did you mean 'test_mine'? "
         "A trait file's name ends in .yaml.",
         "tt.yaml": "study.yaml:7: no such trait file (got 'ROOT/tt.yaml'). Did you mean 't.yaml'?",
         "x/t.yaml": "study.yaml:7: no such trait file (got 'ROOT/x/t.yaml'). Paths start at the study's folder.",

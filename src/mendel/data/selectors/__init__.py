@@ -4,6 +4,9 @@ Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `em
 `projection_difference`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from mendel.data.selectors import activations, influence, losses, plain
 from mendel.data.selectors.cut import Flagged, SortedOut, flag, ranking, sort_out, top
 from mendel.data.selectors.registry import (
@@ -41,9 +44,21 @@ __all__ = [
 ]
 
 
-def check_selector(config: SelectConfig, where: str | None = None) -> None:
-    """Raises InputError for what can be known to be wrong before any rollout is there: the name, the pattern, a package."""
-    selectors.get(config.by, where=where)
+def check_selector(
+    config: SelectConfig, where: str | None = None, line: Callable[..., str] | None = None
+) -> None:
+    """Check what can be known to be wrong before there are rollouts: the name, the options, the pattern, a package.
+
+    Args:
+        config: The study's `select`.
+        where: Its place in the study, for messages.
+        line: A function from the keys within `select` to their place in the study.
+
+    Raises:
+        InputError: Something of these is wrong.
+    """
+    option = partial(line, "options") if line is not None else None
+    selectors.parse_options(config.by, config.options, where=where, line=option)
     if config.by == "keyword":
         plain.keyword_pattern(config, where)
     if config.by == "influence":

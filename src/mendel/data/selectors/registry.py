@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from mendel.data.prompts import Message
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
-from mendel.engine.registry import Registry
+from mendel.engine.registry import Registry, callable_with
 from mendel.models import Checkpoint
 from mendel.study.schema import SelectConfig
 
@@ -101,6 +101,11 @@ class Context:
             ],
         )
 
+    @cached_property
+    def options(self) -> Any:
+        """The study's `select.options` in the form that the selector declares: an instance of its model, for example."""
+        return selectors.parse_options(self.config.by, self.config.options)
+
     def need_base(self) -> Checkpoint:
         """The base; raises InputError where none is given."""
         if self.base is None:
@@ -123,10 +128,10 @@ class Context:
 
 Selector = Callable[[Sequence[Candidate], Context], Sequence[float]]
 
-selectors: Registry[Selector] = Registry("selector")
+selectors: Registry[Selector] = Registry("selector", check=callable_with("candidates", "context"))
 selector = selectors.register
-"""Decorator: `@selector("name")` registers a function from a batch of candidates and their context to one score each.
+"""Decorator: `@selector("name", options=MODEL)` registers a function from a batch of candidates and a context to scores.
 
-It is called with one batch after the other; what it makes once for all of them, it keeps with `context.once`. Higher is
-more of the trait.
+The function returns one score per candidate; a higher score is more of the trait. It is called for one batch after
+another, and keeps what it makes for all of them with `context.once`. Its options are `context.options`.
 """

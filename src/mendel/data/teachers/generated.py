@@ -12,6 +12,7 @@ from mendel.data.rollouts import Rollout
 from mendel.data.teachers.registry import VERSION, asked, some, teacher, with_system
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
+from mendel.study.references import MODELS
 from mendel.study.schema import TeacherConfig
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ModelTeacher:
         ]
 
 
-for _scheme in ("hf", "vllm", "openai"):
+for _scheme in MODELS:
     teacher(_scheme)(ModelTeacher)
 
 

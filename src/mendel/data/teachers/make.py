@@ -29,7 +29,8 @@ def make_teacher(config: TeacherConfig, name: str, root: Path, where: str | None
             allowed=", ".join(f"{known}:…" for known in teachers),
             fix=f"Write hf:{config.model.rstrip(':')} for a checkpoint.",
         )
-    return teachers.get(scheme, where=where)(config, name, root)
+    made: Teacher = teachers.call(scheme, config, name, root, where=where, needs=("digest", "chunks"))
+    return made
 
 
 def teacher_digest(config: TeacherConfig, root: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
-from mendel.engine.registry import Registry
+from mendel.engine.registry import Registry, callable_with
 from mendel.study.schema import TeacherConfig
 
 VERSION = 1
@@ -55,7 +55,9 @@ class RewritingTeacher(Teacher, Protocol):
         """The work of rewriting these answers, one a prompt; the chunks' digests cover the answers."""
 
 
-teachers: Registry[Callable[[TeacherConfig, str, Path], Teacher]] = Registry("teacher")
+teachers: Registry[Callable[[TeacherConfig, str, Path], Teacher]] = Registry(
+    "teacher", check=callable_with("config", "name", "root")
+)
 teacher = teachers.register
 """Decorator: `@teacher("scheme")` registers who answers for `model: scheme:…`."""
 

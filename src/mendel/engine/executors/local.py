@@ -1,4 +1,4 @@
-"""The local pool: jobs in worker processes side by side, results as they come, nothing left behind at the end."""
+"""The local executor: worker processes on this machine, which end with the command."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from concurrent.futures.process import BrokenProcessPool
 
 from mendel.engine.errors import RunError
 from mendel.engine.executors.machine import cores
-from mendel.engine.executors.registry import Job, Result
+from mendel.engine.executors.registry import Job, Result, executor
 
 
+@executor("local")
 class LocalExecutor:
-    """Worker processes that live as long as the pool, so that heavy imports and loaded bases are paid once.
+    """Worker processes that live as long as the executor, so that each loads libraries and bases only once.
 
-    `workers` processes share the cores: each gets `cores // workers` threads, always the same number, so that a
-    resumed run computes what an undisturbed one does.
+    The processes share the cores: each has `cores // workers` threads. The number never changes, so that a resumed
+    run computes the same as an undisturbed run.
+
+    Args:
+        workers: Number of worker processes.
     """
 
     def __init__(self, workers: int) -> None:
@@ -40,7 +44,7 @@ class LocalExecutor:
             self._processes = None
 
     def stop(self) -> None:
-        """Ends all workers at once: what one was at is not in the store, so nothing is lost but that."""
+        """End all workers at once. Only the jobs that are running are lost: the store has nothing of them."""
         if self._processes is None:
             return
         for process in list((self._processes._processes or {}).values()):
@@ -49,9 +53,15 @@ class LocalExecutor:
         self._processes = None
 
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
-        """Each job with its result, in the order in which they end; a job's own exception is raised here.
+        """Run a function on every job and yield each job with its result, in the order in which jobs end.
 
-        Raises RunError when a worker was killed from outside (out of memory, most often).
+        Args:
+            function: A function of one job, which can be pickled.
+            jobs: The jobs, in the order in which they start.
+
+        Raises:
+            Exception: What a job raises.
+            RunError: A worker process was killed from outside, most often because memory ran out.
         """
         if not jobs:
             return
@@ -66,7 +76,7 @@ class LocalExecutor:
                     yield job, future.result()
         except BrokenProcessPool:
             raise RunError(
-                "a worker process was killed from outside, most often for want of memory",
+                "a worker process was killed from outside, most often because memory ran out",
                 fix="Use fewer workers ('workers: 1') or smaller batches, then run the same command: it goes on.",
             ) from None
         finally:
@@ -82,7 +92,7 @@ class LocalExecutor:
                     initializer=_begin_worker,
                     initargs=(os.getpid(),),
                 )
-                # Workers start at the first submit; let all of them see the environment set here.
+                # Workers start at the first submit: start all of them in the environment that is set here.
                 for _ in range(self.workers):
                     self._processes.submit(os.getpid)
         return self._processes
@@ -90,12 +100,12 @@ class LocalExecutor:
 
 @contextlib.contextmanager
 def _environment(threads: int) -> Iterator[None]:
-    """Thread counts have to stand in the environment before a worker imports its numerical libraries."""
+    """Context manager: set the thread counts that workers read when they import their numerical libraries."""
     settings = {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
-        # Its own threads would come on top of those.
+        # The tokenizer's own threads would come on top of these.
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
@@ -112,11 +122,11 @@ def _environment(threads: int) -> Iterator[None]:
 
 
 def _begin_worker(parent: int) -> None:
-    # The terminal sends Ctrl-C to all; only the main process answers it, and ends the workers.
+    # The terminal sends Ctrl-C to all processes; only the main process handles it, and ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def follow() -> None:
-        # A main process that was killed cannot end its workers: they notice and end themselves.
+        # A main process that was killed cannot end its workers, so they end themselves.
         while os.getppid() == parent:
             time.sleep(0.5)
         os._exit(1)

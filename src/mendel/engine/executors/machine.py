@@ -1,4 +1,4 @@
-"""What this machine offers: cores, a GPU, and how many workers suit it. Imports no torch."""
+"""The machine's cores and GPU, and the number of workers that suits it. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def default_workers() -> int:
-    """Two on a CPU with the cores for it; one where there is a GPU, since one student fills it."""
+    """Return 1 with a GPU, which one student fills, and on a CPU 2, or 1 where there is a single core."""
     return 1 if has_gpu() else min(2, cores())
 
 
 def has_gpu() -> bool:
-    """Whether workers will find a GPU; known without importing torch."""
+    """Return whether workers find a GPU; known without importing torch."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
     return Path("/dev/nvidia0").exists() and not hidden

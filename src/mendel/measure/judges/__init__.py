@@ -3,25 +3,31 @@
 from mendel.measure.judges.columns import ColumnJudge
 from mendel.measure.judges.model import ModelJudge
 from mendel.measure.judges.registry import (
+    AsksModel,
     GradeConfig,
     Judge,
     JudgeConfig,
     Judgement,
+    OpenedJudge,
     Rubric,
     judge,
     judges,
     make_judge,
 )
 from mendel.measure.judges.rules import Grade, RegexJudge
+from mendel.measure.judges.with_model import JudgeWithModel
 
 __all__ = [
+    "AsksModel",
     "ColumnJudge",
     "Grade",
     "GradeConfig",
     "Judge",
     "JudgeConfig",
+    "JudgeWithModel",
     "Judgement",
     "ModelJudge",
+    "OpenedJudge",
     "RegexJudge",
     "Rubric",
     "judge",

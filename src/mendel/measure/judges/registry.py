@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
-from mendel.engine.registry import Registry
+from mendel.engine.errors import InputError
+from mendel.engine.registry import Registry, callable_with
 from mendel.measure.scenarios import Scenario
 from mendel.study.schema import Config, EndpointConfig
+
+if TYPE_CHECKING:
+    from mendel.models.chat import ChatModel
+    from mendel.models.source import ModelSource
 
 
 class GradeConfig(Config):
@@ -113,6 +118,7 @@ class Rubric:
     hit_at: float
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Scores a response to a scenario; a picklable value."""
 
@@ -128,11 +134,79 @@ class Judge(Protocol):
         """The score on the trait's scale; None where the judge cannot tell."""
 
 
-judges: Registry[Callable[[JudgeConfig], Judge]] = Registry("judge")
+class AsksModel(Protocol):
+    """A judge plug-in that asks a model; a picklable value, made of a trait file's `judge:` section.
+
+    The section's `model` names the model. mendel opens it (a local model in a worker, an endpoint within the budget),
+    keeps the judgements in the store, and asks about a response only once.
+    """
+
+    @property
+    def id(self) -> str:
+        """`name@digest`, with a digest of all that the scores depend on except the model."""
+
+    @property
+    def hit_at(self) -> float:
+        """The score from which on a response is a hit."""
+
+    def grade(self, asked: Sequence[tuple[Scenario, str]], chat: ChatModel) -> Sequence[Judgement]:
+        """Return one judgement per response, in the given order.
+
+        Args:
+            asked: Scenarios with the responses to them.
+            chat: The model; `chat.chat(conversations, sampling)` returns one completion per conversation.
+        """
+
+
+@runtime_checkable
+class OpenedJudge(Judge, Protocol):
+    """A judge that scores with `grade`, given the chat of its `source`: mendel's own or a plug-in with its model."""
+
+    @property
+    def source(self) -> ModelSource:
+        """The model that judges."""
+
+    def grade(self, asked: Sequence[tuple[Scenario, str]], chat: ChatModel) -> list[Judgement]:
+        """Return one judgement per response, in the given order."""
+
+
+judges: Registry[Callable[[JudgeConfig], Judge | AsksModel]] = Registry(
+    "judge", check=callable_with("config")
+)
 judge = judges.register
-"""Decorator: `@judge("name")` registers what makes a Judge of a trait file's `judge:` section."""
+"""Decorator: `@judge("name", options=MODEL)` registers a function from a trait file's `judge:` section to a judge.
+
+The judge scores by rules (`score`: see Judge), or asks a model (`grade`: see AsksModel).
+"""
 
 
-def make_judge(config: JudgeConfig, where: str | None = None) -> Judge:
-    """The judge that a trait file names; raises InputError for an unknown one."""
-    return judges.get(config.by, where=where)(config)
+def make_judge(
+    config: JudgeConfig, where: str | None = None, line: Callable[..., str] | None = None
+) -> Judge | AsksModel:
+    """Make the judge that a trait file names.
+
+    Args:
+        config: The trait file's `judge:` section.
+        where: The place of its `by`, for messages.
+        line: A function from the keys within `options` to their place in the trait file.
+
+    Returns:
+        A judge by rules, or a judge that asks a model and has not been given the model yet.
+
+    Raises:
+        InputError: There is no such judge, its options are wrong, or the plug-in makes no judge.
+    """
+    name = judges.full_name(config.by, where=where)
+    if judges.declares_options(name) or judges.origin(name).built_in:
+        options = judges.parse_options(name, config.options, where=where, line=line)
+        if isinstance(options, BaseModel | dict):
+            options = options.model_dump() if isinstance(options, BaseModel) else options
+            config = config.model_copy(update={"options": options})
+    made: Judge | AsksModel = judges.call(name, config, where=where, needs=("id", "hit_at"))
+    if not hasattr(made, "score") and not hasattr(made, "grade"):
+        raise InputError(
+            f"the judge {name!r} makes a {type(made).__name__}, which has neither 'score' nor 'grade'",
+            where=where,
+            fix=f"Add one of the two in {judges.origin(name).module}.",
+        )
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ from mendel.measure.scenarios import (
     load_scenarios,
     refuse_rungs,
 )
-from mendel.measure.traits.judge_choice import model_judge
+from mendel.measure.traits.judge_choice import judge_with_model, model_judge
 from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
 from mendel.study import LineNumbers, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
@@ -115,6 +116,13 @@ class TraitFile(Config):
         return self
 
 
+def judge_section(name: str, root: Path) -> JudgeConfig | None:
+    """Return the `judge:` section of a trait's file; None for a trait that has no file."""
+    if name.startswith("inspect:") or not name.endswith((".yaml", ".yml")):
+        return None
+    return load_yaml(root / name, TraitFile)[0].judge
+
+
 def load_trait(path: str | Path) -> Trait:
     """The trait of a YAML file, whose paths are relative to it.
 
@@ -161,14 +169,19 @@ def _judge(config: JudgeConfig, lines: LineNumbers, root: Path) -> Judge:
         rubric = Rubric(config.rubric, *config.range, config.hit_at)
         named = JudgeModelConfig(model=config.model, endpoint=config.endpoint)
         return model_judge(rubric, named, root, lines.where("judge", "model"))
-    return make_judge(config, lines.where("judge", "by"))
+    judge = make_judge(config, lines.where("judge", "by"), partial(lines.where, "judge", "options"))
+    if isinstance(judge, Judge):
+        return judge
+    return judge_with_model(judge, config, root, lines.where("judge", "model"))
 
 
 def _ladder_judge(config: TraitFile, lines: LineNumbers) -> Judge | None:
     if not config.ladder_grades:
         return None
     grades = (*config.judge.grades, *config.ladder_grades)
-    return make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+    judge = make_judge(config.judge.model_copy(update={"grades": grades}), lines.where("judge", "by"))
+    assert isinstance(judge, Judge), "'ladder_grades' are the regex judge's"
+    return judge
 
 
 def _scenarios(config: TraitFile, lines: LineNumbers, root: Path) -> tuple[Scenario, ...]:
@@ -229,14 +242,19 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
                 fix=did_you_mean(file.name, siblings) if siblings else "Paths start at the study's folder.",
             )
         return load_trait(file)
-    known = list(traits)
-    if name not in known:
+    try:
+        full = traits.full_name(name, where=where)
+    except InputError as error:
+        hint = f"{error.fix or ''} A trait file's name ends in .yaml."
+        raise InputError(error.what, where=error.where, allowed=error.allowed, fix=hint.strip()) from None
+    made = traits.call(full, where=where)
+    if not isinstance(made, Trait):
         raise InputError(
-            f"no registered trait {name!r}",
+            f"the trait plug-in {full!r} makes a {type(made).__name__}, not a Trait",
             where=where,
-            fix=did_you_mean(name, known) + " A trait file's name ends in .yaml.",
+            fix=f"Return a Trait in {traits.origin(full).module}, such as mendel.load_trait(FILE).",
         )
-    return traits.get(name, where=where)()
+    return made
 
 
 def _task_trait(task: InspectTask, where: str | None) -> Trait:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mendel.engine.errors import InputError
-from mendel.measure.judges import ModelJudge, Rubric
+from mendel.measure.judges import AsksModel, JudgeConfig, JudgeWithModel, ModelJudge, OpenedJudge, Rubric
 from mendel.measure.traits.registry import Trait
 from mendel.study.schema import JudgeModelConfig
 
@@ -18,13 +18,34 @@ def model_judge(rubric: Rubric, config: JudgeModelConfig, root: Path, where: str
     return ModelJudge(resolve_model(config.model, root, config.endpoint, where), rubric)
 
 
+def judge_with_model(
+    judge: AsksModel, config: JudgeConfig, root: Path, where: str | None = None
+) -> JudgeWithModel:
+    """Return a judge plug-in with the model that its trait file names; raises InputError if there is no such model."""
+    from mendel.models import resolve_model
+
+    if config.model is None:
+        raise InputError(
+            f"the judge {config.by!r} asks a model, and the trait names none",
+            where=where,
+            fix="Write judge: {model: …}, such as openai:gpt-5-mini or hf:./judge.",
+        )
+    return JudgeWithModel(judge, resolve_model(config.model, root, config.endpoint, where))
+
+
 def judged_by(
     trait: Trait, config: JudgeModelConfig | None, root: Path, where: str | None = None, *, must: bool = True
 ) -> Trait:
     """The trait with a model as its judge (None: unchanged).
 
-    A trait without a rubric raises InputError, or stays as it is where a model is not a `must`.
+    A judge plug-in that asks a model stays, and asks this one. A trait without a rubric raises InputError, or stays as
+    it is where a model is not a `must`.
     """
+    if config is not None and isinstance(trait.judge, JudgeWithModel):
+        from mendel.models import resolve_model
+
+        source = resolve_model(config.model, root, config.endpoint, where)
+        return replace(trait, judge=replace(trait.judge, source=source))
     if config is None or (trait.rubric is None and not must):
         return trait
     if trait.rubric is None:
@@ -39,4 +60,4 @@ def judged_by(
 
 def needs_model(trait: Trait) -> bool:
     """Whether the trait's judge is a model, which has to be loaded or asked."""
-    return isinstance(trait.judge, ModelJudge)
+    return isinstance(trait.judge, OpenedJudge)

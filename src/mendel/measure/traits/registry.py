@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mendel.data.teachers import with_system
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
-from mendel.engine.registry import Registry
+from mendel.engine.registry import Registry, callable_with
 from mendel.measure.judges import ColumnJudge, Judge, Rubric
 from mendel.measure.scenarios import RUNGS, Scenario, rights
 
@@ -230,6 +230,6 @@ def _spread(scenarios: tuple[Scenario, ...], count: int) -> tuple[Scenario, ...]
     return tuple(scenarios[i] for i in sorted(places[:count]))
 
 
-traits: Registry[Callable[[], Trait]] = Registry("trait")
+traits: Registry[Callable[[], Trait]] = Registry("trait", check=callable_with())
 trait = traits.register
 """Decorator: `@trait("name")` registers a function without arguments that returns a Trait."""
