@@ -28,7 +28,7 @@ def test_rows_in_any_order_and_of_any_length(names: list[str], new: int) -> None
     routing = Routing("abcd", torch.device("cpu"))
     states = torch.randn(len(names), new, 8)
     (layer,) = adapted_layers(model).values()
-    routing.rows(names)
+    routing.route_rows(names)
     with stacked(model, routing, [(down, up)]):
         got = layer(states)
     for row, name in enumerate(names):
@@ -43,14 +43,14 @@ def test_rows_in_any_order_and_of_any_length(names: list[str], new: int) -> None
 def test_all_through_one_however_many(tokens: int) -> None:
     stack, states = torch.randn(3, 8, 8), torch.randn(tokens, 8)
     routing = Routing(["a", "b", "c"], torch.device("cpu"))
-    routing.only("b")
+    routing.route_all("b")
     torch.testing.assert_close(routing.product(states, stack), states @ stack[1].T, atol=1e-4, rtol=1e-4)
 
 
 def test_other_tokens_than_were_announced_are_refused() -> None:
     """A grouped product would leave them as memory happened to be."""
     routing = Routing(["a", "b"], torch.device("cpu"))
-    routing.stretches([(0, 3), (1, 4)])
+    routing.route_segments([(0, 3), (1, 4)])
     for tokens in (0, 5, 8):
         with pytest.raises(ValueError, match=f"{tokens} tokens, where 7"):
             routing.product(torch.randn(tokens, 8), torch.randn(2, 8, 8))

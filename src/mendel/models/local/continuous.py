@@ -235,7 +235,7 @@ class _Batch:
         adapters = [self.task.adapters[row] for row in rows]
         if self.task.routing is None:
             return {"adapter_names": adapters}
-        self.task.routing.rows(adapters)
+        self.task.routing.route_rows(adapters)
         return {}
 
     def _append(self, rows: list[int], scores: torch.Tensor) -> None:

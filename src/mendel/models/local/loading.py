@@ -34,7 +34,9 @@ def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the tokenizer cannot be read: {_line(error)}", where=checkpoint.ref) from error
+        raise InputError(
+            f"the tokenizer cannot be read: {first_line(error)}", where=checkpoint.ref
+        ) from error
     if tokenizer.eos_token_id is None:
         raise InputError(
             "the tokenizer names no stop token",
@@ -72,10 +74,10 @@ def load_model(
     except SafetensorError as error:
         where = str(weights or checkpoint.ref)
         raise (RunError if weights is not None else InputError)(
-            f"the weights are damaged: {_line(error)}", where=where
+            f"the weights are damaged: {first_line(error)}", where=where
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"the model cannot be loaded: {_line(error)}", where=checkpoint.ref) from error
+        raise InputError(f"the model cannot be loaded: {first_line(error)}", where=checkpoint.ref) from error
     model = model.to(device())
     if adapter is not None:
         attached = attach_adapter(model, adapter)
@@ -117,7 +119,7 @@ def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str =
                     model, str(folder), adapter_name=name, torch_device=str(model.device)
                 )
     except (OSError, ValueError, RuntimeError) as error:
-        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+        raise RunError(f"the adapter cannot be loaded: {first_line(error)}", where=str(folder)) from error
     with safe_open(str(folder / ADAPTER_FILE), framework="pt") as stored:
         saved = set(stored.keys())
     check_bound(saved, _adapter_keys(attached, name), folder)
@@ -135,7 +137,7 @@ def swap_adapter(model: Any, folder: Path, name: str = "default") -> None:
         check_bound(weights.keys(), _adapter_keys(model, name), folder)
         set_peft_model_state_dict(model, weights, adapter_name=name)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+        raise RunError(f"the adapter cannot be loaded: {first_line(error)}", where=str(folder)) from error
 
 
 def _adapter_keys(model: Any, name: str) -> set[str]:
@@ -168,5 +170,6 @@ def _module(weight: str) -> str:
     return weight.partition(".lora_")[0]
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the name of its class where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -73,19 +73,19 @@ class Routing:
         self.back: torch.Tensor | None = None
         """(rows,): where each row stands in that order."""
 
-    def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
+    def route_segments(self, segments: Sequence[tuple[int, int]]) -> None:
         """One behind the other: which adapter (by its place) has how many of the pass's tokens, or of equal parts of them."""
         import torch
 
-        places = [place for place, _ in stretches]
-        ends = torch.tensor([count for _, count in stretches]).cumsum(0)
+        places = [place for place, _ in segments]
+        ends = torch.tensor([count for _, count in segments]).cumsum(0)
         self._counted = int(ends[-1])
         self._ends = {1: ends.to(self._on, torch.int32)}
         every = places == list(range(len(self.adapters)))
         self._chosen = None if every else torch.tensor(places, device=self._on)
         self.order = self.back = self._names = None
 
-    def rows(self, names: Sequence[str]) -> None:
+    def route_rows(self, names: Sequence[str]) -> None:
         """Each row of the pass has an adapter, in any order."""
         import torch
 
@@ -93,15 +93,15 @@ class Routing:
             return  # as at the last token
         places = [self.adapters.index(name) for name in names]
         order = sorted(range(len(places)), key=places.__getitem__)
-        self.stretches([(place, places.count(place)) for place in sorted(set(places))])
+        self.route_segments([(place, places.count(place)) for place in sorted(set(places))])
         if order != list(range(len(order))):
             self.order = torch.tensor(order, device=self._on)
             self.back = self.order.argsort()
         self._names = list(names)
 
-    def only(self, name: str) -> None:
+    def route_all(self, name: str) -> None:
         """All tokens go through this one, however many there are."""
-        self.stretches([(self.adapters.index(name), 1)])
+        self.route_segments([(self.adapters.index(name), 1)])
 
     def product(self, tokens: torch.Tensor, stack: torch.Tensor) -> torch.Tensor:
         """The pass's tokens (tokens, in), each by its adapter's matrix of the stack (adapters, out, in).

@@ -94,7 +94,7 @@ class _Model:
         if self.routing is None:
             self.model.set_adapter(adapter)
         else:
-            self.routing.only(adapter)
+            self.routing.route_all(adapter)
         return log_odds(self.model, self.tokenizer, *asked)
 
 
