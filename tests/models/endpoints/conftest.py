@@ -10,14 +10,14 @@ from asked import Open, Serve
 from chaos import Chaos, serving
 
 from mendel.engine.budget import Budget
-from mendel.models.endpoints import EndpointChat, Endpoints, _connection
+from mendel.models.endpoints import EndpointChat, Endpoints, connection
 from mendel.study.schema import EndpointConfig
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_connection, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(_connection, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(connection, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture

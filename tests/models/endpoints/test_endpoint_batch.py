@@ -86,7 +86,7 @@ def test_failed_lines_are_counted_and_unknown_ones_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{half", "no valid JSON"),
+        ("{half", "not valid JSON"),
         ("[]", "no result"),
         ('{"custom_id": "a"}', "neither a response nor an error"),
     ],

@@ -49,7 +49,7 @@ def test_the_key_is_sent_and_seen_nowhere_else(
     assert SECRET not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes()
-    shown: list[Any] = [model, model._connection, vars(model), vars(model._connection)]
+    shown: list[Any] = [model, model.connection, vars(model), vars(model.connection)]
     assert SECRET not in "".join(map(repr, shown))
 
 

@@ -53,7 +53,7 @@ def test_usage_is_recorded_and_within_what_was_set_aside(smollm2_server: Server,
         chat = endpoints.chat_model(smollm2_server.ref, EndpointConfig())
         answers = chat.chat(PROMPTS[:2], sampling(max_tokens=8))
         # The margin that the first requests had was wide enough for the template's own words.
-        assert chat._connection._bound.margin == 128
+        assert chat.connection.bound.margin == 128
     used = [answer for answer in answers if isinstance(answer, EndpointCompletion)]
     assert all(answer.prompt_tokens and answer.tokens <= 8 for answer in used)
     spent = budget.spent

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mendel.models import load_model
-from mendel.models.local.stacks import Routing, adapted_layers, alike, can_stack, stacked
+from mendel.models.local.stacks import Routing, adapted_layers, can_stack, same_kind, stacked
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), st.integers(1, 4))
@@ -62,8 +62,8 @@ def test_adapters_are_alike_but_for_where_their_base_lies(tmp_path: Path) -> Non
         folders.append(tmp_path / str(number))
         folders[-1].mkdir()
         (folders[-1] / "adapter_config.json").write_text(json.dumps(settings_))
-    assert alike(folders[:2])
-    assert not alike(folders)
+    assert same_kind(folders[:2])
+    assert not same_kind(folders)
 
 
 def test_nothing_is_stacked_without_a_gpu(checkpoint: Any, monkeypatch: Any) -> None:

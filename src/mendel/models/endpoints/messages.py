@@ -1,4 +1,4 @@
-"""What the user is told when a request has failed for good: what, where, and how to mend it."""
+"""The errors for requests that failed for good: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, did_you_mean
-from mendel.models.endpoints._connection import Connection
-from mendel.models.endpoints._faults import Failure
+from mendel.models.endpoints.connection import Connection
+from mendel.models.endpoints.faults import Failure
 
 NAMED = 5
 """Models of an endpoint that a message lists."""
@@ -16,29 +16,30 @@ AGAIN = "Then run the same command: answers that are there are kept and not boug
 
 @dataclass(frozen=True)
 class FailedRequest:
-    """What was asked for when a request failed."""
+    """What was being asked for when a request failed."""
 
     sizes: Sequence[int]
     """UTF-8 bytes of each conversation."""
     answered: int
+    """How many of them have an answer."""
     failed: Sequence[int]
-    """The places of the requests that failed as the reported one did."""
+    """The places of the requests that failed in the same way as the reported one."""
 
 
 async def explained(
-    failure: Failure, connection: Connection, asked: FailedRequest, where: str | None
+    failure: Failure, connection: Connection, request: FailedRequest, where: str | None
 ) -> MendelError:
-    """The one error for a failure; asks the endpoint for its models where the model is unknown."""
+    """Return the error for a failure. Where the model is unknown, asks the endpoint for its models."""
     spec = connection.spec
     place = where or f"{spec.base_url}#{spec.model}"
     variable, kept = (
         connection.config.key,
-        f"; {asked.answered} of {len(asked.sizes)} answers are there and kept",
+        f"; {request.answered} of {len(request.sizes)} answers are there and kept",
     )
     if failure.kind == "key":
-        said = f": {failure.message}" if failure.status == 403 and failure.message else ""
+        words = f": {failure.message}" if failure.status == 403 and failure.message else ""
         return InputError(
-            f"{spec.base_url} refuses the key (status {failure.status}){said}{kept}",
+            f"{spec.base_url} refuses the key (status {failure.status}){words}{kept}",
             where=place,
             fix=f"Set the environment variable {variable} to a key that may use {spec.model!r}, "
             "or name another variable with 'endpoint: {key: NAME}'.",
@@ -46,7 +47,7 @@ async def explained(
     if failure.kind == "model":
         return _unknown_model(failure, spec.model, spec.base_url, await connection.models(), place)
     if failure.kind == "context":
-        return _too_long(failure, asked, place, kept)
+        return _context_exceeded(failure, request, place, kept)
     if failure.kind == "quota":
         return RunError(
             f"the quota of the account behind {spec.base_url} is used up ({failure}){kept}",
@@ -59,12 +60,12 @@ async def explained(
             where=place,
             fix="Change what it refuses in the study, or take another model.",
         )
-    return _gone(failure, connection, place, kept)
+    return _unreachable(failure, connection, place, kept)
 
 
-def stopped(error: BudgetSpent, asked: FailedRequest) -> BudgetSpent:
-    """The same, with how far it came."""
-    what = f"{error.what}; {asked.answered} of {len(asked.sizes)} answers are there and kept"
+def stopped(error: BudgetSpent, request: FailedRequest) -> BudgetSpent:
+    """Return the error for a spent budget, with how many answers there are."""
+    what = f"{error.what}; {request.answered} of {len(request.sizes)} answers are there and kept"
     return BudgetSpent(what, where=error.where, fix=error.fix)
 
 
@@ -78,22 +79,25 @@ def _unknown_model(failure: Failure, model: str, url: str, known: list[str], pla
     return InputError(what, where=place, fix=f"{fix}It has: {listed}.")
 
 
-def _too_long(failure: Failure, asked: FailedRequest, place: str, kept: str) -> InputError:
-    # Not all were sent after the first refusal; whatever is as long as a refused one would be refused, too.
-    shortest = min(asked.sizes[row] for row in asked.failed)
-    many = sum(size >= shortest for size in asked.sizes)
+def _context_exceeded(failure: Failure, request: FailedRequest, place: str, kept: str) -> InputError:
+    # Not all were sent after the first refusal; a conversation as long as a refused one would be refused,
+    # too.
+    shortest = min(request.sizes[row] for row in request.failed)
+    many = sum(size >= shortest for size in request.sizes)
     return InputError(
-        f"{many} of {len(asked.sizes)} conversations are too long for the model ({failure}); "
-        f"the longest has {max(asked.sizes):,} bytes{kept}",
+        f"{many} of {len(request.sizes)} conversations are too long for the model ({failure}); "
+        f"the longest has {max(request.sizes):,} bytes{kept}",
         where=place,
         fix="Shorten or drop them, lower 'max_tokens', or take a model with a longer context.",
     )
 
 
-def _gone(failure: Failure, connection: Connection, place: str, kept: str) -> RunError:
+def _unreachable(failure: Failure, connection: Connection, place: str, kept: str) -> RunError:
     url, tries = connection.spec.base_url, connection.config.retries + 1
     if failure.connection:
         fix = "Start the server" if connection.spec.on_this_machine else "Check the address and the network"
-        return RunError(f"nobody answers at {url} ({tries} tries){kept}", where=place, fix=f"{fix}. {AGAIN}")
+        return RunError(
+            f"no server answers at {url} ({tries} tries){kept}", where=place, fix=f"{fix}. {AGAIN}"
+        )
     fix = "Wait, or raise 'endpoint: {timeout: …}' or 'retries', or lower 'concurrency'."
     return RunError(f"{url} failed {tries} times, last: {failure}{kept}", where=place, fix=f"{fix} {AGAIN}")
