@@ -112,7 +112,7 @@ def test_the_template_digest_sees_text_and_stop_tokens(tmp_path: Path, tokenizer
     assert template_digest(copy) != template_digest(tokenizer)
 
 
-def test_an_opener_follows_the_prompt(tokenizer: Any) -> None:
+def test_a_prefix_follows_the_prompt(tokenizer: Any) -> None:
     prompt = encode_prompt(tokenizer, ask("what"))
     assert encode_prompt(tokenizer, ask("what"), "it is") == [
         *prompt,

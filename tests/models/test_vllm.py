@@ -53,7 +53,7 @@ def test_without_vllm_it_is_said_what_to_do(checkpoint: Any, monkeypatch: pytest
 
 
 def test_it_answers_as_the_checkpoint_does(folder: Path, checkpoint: Any, tokenizer: Any, vllm: Any) -> None:
-    """Greedily, with an opener, in log-odds; and asleep before and after."""
+    """Greedily, with a prefix, in log-odds; and asleep before and after."""
     source = resolve_model(f"vllm:{folder}", Path("/"))
     chat = open_chat(source)
     assert isinstance(chat, VllmChat)

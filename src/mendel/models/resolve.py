@@ -74,14 +74,15 @@ def open_chat(source: ModelSource, endpoints: Endpoints | None = None) -> ChatMo
         ValueError: It is behind an endpoint, and `endpoints` is None.
     """
     if source.checkpoint is not None:
-        return _open_served(source) if source.checkpoint.served else open_local(source.checkpoint)
+        return open_served(source) if source.checkpoint.served else open_local(source.checkpoint)
     if endpoints is None:
         raise ValueError(f"{source.ref} is asked from the main process alone")
     return endpoints.chat_model(source.ref, source.endpoint)
 
 
 @lru_cache(maxsize=4)
-def _open_served(source: ModelSource) -> ChatModel:
+def open_served(source: ModelSource) -> ChatModel:
+    """Return the chat model of a checkpoint that vLLM serves."""
     # Only the client is kept here; the engine that vLLM models share is kept by `mendel.models.vllm.engine`.
     from mendel.models.vllm import VllmChat
 

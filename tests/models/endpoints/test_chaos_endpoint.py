@@ -265,5 +265,5 @@ def test_an_endpoint_has_no_log_odds_and_cannot_be_opened(
     model = open_chat(serve())
     assert model.log_odds(conversations(1), "", ["a"], ["b"]) is None
     with pytest.raises(InputError, match="begin with given words"):
-        model.chat(conversations(1), sampling(), opener="So")
+        model.chat(conversations(1), sampling(), prefix="So")
     assert model.chat([], sampling()) == []

@@ -87,7 +87,7 @@ def test_failed_lines_are_counted_and_unknown_ones_kept(tmp_path: Path) -> None:
     ("line", "words"),
     [
         ("{half", "not valid JSON"),
-        ("[]", "no result"),
+        ("[]", "not a batch result"),
         ('{"custom_id": "a"}', "neither a response nor an error"),
     ],
 )

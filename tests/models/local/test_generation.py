@@ -111,7 +111,7 @@ def test_the_checkpoints_own_sampling_settings_do_not_apply(model: Any, tokenize
         model.generation_config = before
 
 
-def test_an_opener_is_not_repeated(model: Any, tokenizer: Any) -> None:
+def test_a_prefix_is_not_repeated(model: Any, tokenizer: Any) -> None:
     prompt = encode_prompt(tokenizer, ask("what"), "it is")
     with torch.no_grad():
         token = int(model(torch.tensor([prompt])).logits[0, -1].argmax())
@@ -337,7 +337,7 @@ def test_a_conversation_beyond_the_context_is_refused_and_not_babbled_at(model: 
 def test_asks_of_one_batch_are_answered_as_each_is_alone(
     model: Any, tokenizer: Any, talks: Any, refills: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Greedy and sampled at two temperatures, of other lengths, seeds and openers, and one that asks nothing."""
+    """Greedy and sampled at two temperatures, of other lengths, seeds and prefixes, and one that asks nothing."""
     if not refills:
         monkeypatch.setattr("mendel.models.local.generation.can_refill", lambda _: False)
     asks = [
