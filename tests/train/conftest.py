@@ -42,9 +42,9 @@ def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., Stude
 
     def make(method: str = "full", **changes: object) -> StudentSpec:
         recipe = {"full": FULL, "lora": LORA, "norms": NORMS}[method]
-        own = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
-        made = RecipeConfig(**{**recipe.model_dump(), **changes})
-        return StudentSpec(**{"base": base, "rows": rows, "seed": 0, **own, "recipe": made})  # type: ignore[arg-type]
+        fields = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
+        values: Any = {"base": base, "rows": rows, "seed": 0, **fields}
+        return StudentSpec(**values, recipe=RecipeConfig(**{**recipe.model_dump(), **changes}))
 
     return make
 

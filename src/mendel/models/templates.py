@@ -197,7 +197,8 @@ def _answered(
     if not text.startswith(prompt_text):
         raise InputError(
             "the chat template trains differently from how it generates: "
-            f"a conversation with its answer does not start as the prompt does ({_difference(prompt_text, text)})",
+            "a conversation with its answer does not start as the prompt does "
+            f"({_difference(prompt_text, text)})",
             where=_name(tokenizer),
             fix="Make add_generation_prompt write exactly what stands before an assistant's turn.",
         )

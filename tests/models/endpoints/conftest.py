@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve
 from chaos import Chaos, serving
+from endpoint_calls import Open, Serve
 
 from mendel.engine.budget import Budget
 from mendel.models.endpoints import EndpointChat, Endpoints, connection
@@ -29,7 +29,9 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def open_chat(tmp_path: Path) -> Iterator[Open]:
-    """The chat model of a chaos endpoint, each from an `Endpoints` of its own over one store: a run of its own."""
+    """The chat model of a chaos endpoint, each from an `Endpoints` of its own over one store: a run of its
+    own.
+    """
     with ExitStack() as stack:
 
         def opened(chaos: Chaos, budget: Budget | None = None, **config: Any) -> EndpointChat:

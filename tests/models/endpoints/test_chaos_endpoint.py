@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling, texts
 from chaos import FAULTS, answer, canonical
+from endpoint_calls import Open, Serve, conversations, sampling, texts
 
 from mendel.engine.budget import Budget
 from mendel.engine.errors import BudgetSpent, InputError

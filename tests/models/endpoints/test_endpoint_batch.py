@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling, texts
 from chaos import answer, completion
+from endpoint_calls import Open, Serve, conversations, sampling, texts
 
 from mendel.engine.errors import InputError, Waiting
 from mendel.engine.store.answers import AnswerCache

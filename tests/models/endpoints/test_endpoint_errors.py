@@ -4,8 +4,8 @@ import socket
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling
 from chaos import Chaos
+from endpoint_calls import Open, Serve, conversations, sampling
 
 from mendel.engine.budget import Budget
 from mendel.engine.errors import InputError, RunError

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling
 from chaos import FAULTS, Chaos
+from endpoint_calls import Open, Serve, conversations, sampling
 
 from mendel.engine.errors import InputError, MendelError
 from mendel.models.endpoints import Endpoints
@@ -23,7 +23,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def everything(error: BaseException | None, seen: set[int] | None = None) -> str:
-    """An error and all that it hangs on: text, repr, fields, causes and contexts, and the locals' reprs of its frames."""
+    """An error and all that it hangs on: text, repr, fields, causes and contexts, and the locals' reprs of
+    its frames.
+    """
     seen = seen if seen is not None else set()
     if error is None or id(error) in seen:
         return ""

@@ -139,7 +139,9 @@ def test_senseless_sampling_is_refused(wrong: tuple[int, float, int]) -> None:
 
 
 def alone(model: Any, tokenizer: Any, talks: Any, tokens: int) -> list[list[int]]:
-    """What transformers itself answers greedily, asked one by one: a reference that shares no code with `generate`."""
+    """What transformers itself answers greedily, asked one by one: a reference that shares no code with
+    `generate`.
+    """
     config = GenerationConfig(
         do_sample=False, max_new_tokens=tokens, eos_token_id=END, pad_token_id=0, bos_token_id=2
     )
@@ -337,7 +339,9 @@ def test_a_conversation_beyond_the_context_is_refused_and_not_babbled_at(model: 
 def test_asks_of_one_batch_are_answered_as_each_is_alone(
     model: Any, tokenizer: Any, talks: Any, refills: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Greedy and sampled at two temperatures, of other lengths, seeds and prefixes, and one that asks nothing."""
+    """Greedy and sampled at two temperatures, of other lengths, seeds and prefixes, and one that asks
+    nothing.
+    """
     if not refills:
         monkeypatch.setattr("mendel.models.local.generation.can_refill", lambda _: False)
     asks = [

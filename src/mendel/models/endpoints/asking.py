@@ -99,8 +99,8 @@ async def _raise_first(
         raise stopped(first, request)
     if isinstance(first, MendelError):
         raise first
-    alike = {
+    same_kind = {
         key for key, error in failures.items() if isinstance(error, Failure) and error.kind == first.kind
     }
-    rows = [row for row, key in enumerate(keys) if key in alike]
+    rows = [row for row, key in enumerate(keys) if key in same_kind]
     raise await explained(first, connection, FailedRequest(request.sizes, request.answered, rows), where)

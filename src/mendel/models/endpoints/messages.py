@@ -32,14 +32,12 @@ async def explained(
     """Return the error for a failure. Where the model is unknown, asks the endpoint for its models."""
     spec = connection.spec
     place = where or f"{spec.base_url}#{spec.model}"
-    variable, kept = (
-        connection.config.key,
-        f"; {request.answered} of {len(request.sizes)} answers are there and kept",
-    )
+    variable = connection.config.key
+    state = f"; {request.answered} of {len(request.sizes)} answers are there and kept"
     if failure.kind == "key":
         words = f": {failure.message}" if failure.status == 403 and failure.message else ""
         return InputError(
-            f"{spec.base_url} refuses the key (status {failure.status}){words}{kept}",
+            f"{spec.base_url} refuses the key (status {failure.status}){words}{state}",
             where=place,
             fix=f"Set the environment variable {variable} to a key that may use {spec.model!r}, "
             "or name another variable with 'endpoint: {key: NAME}'.",
@@ -47,20 +45,20 @@ async def explained(
     if failure.kind == "model":
         return _unknown_model(failure, spec.model, spec.base_url, await connection.models(), place)
     if failure.kind == "context":
-        return _context_exceeded(failure, request, place, kept)
+        return _context_exceeded(failure, request, place, state)
     if failure.kind == "quota":
         return RunError(
-            f"the quota of the account behind {spec.base_url} is used up ({failure}){kept}",
+            f"the quota of the account behind {spec.base_url} is used up ({failure}){state}",
             where=place,
             fix=f"Raise it with the provider, or set {variable} to another account's key. {AGAIN}",
         )
     if failure.kind == "refused":
         return InputError(
-            f"{spec.base_url} refuses the request ({failure}){kept}",
+            f"{spec.base_url} refuses the request ({failure}){state}",
             where=place,
             fix="Change what it refuses in the study, or take another model.",
         )
-    return _unreachable(failure, connection, place, kept)
+    return _unreachable(failure, connection, place, state)
 
 
 def stopped(error: BudgetSpent, request: FailedRequest) -> BudgetSpent:
@@ -69,35 +67,35 @@ def stopped(error: BudgetSpent, request: FailedRequest) -> BudgetSpent:
     return BudgetSpent(what, where=error.where, fix=error.fix)
 
 
-def _unknown_model(failure: Failure, model: str, url: str, known: list[str], place: str) -> InputError:
+def _unknown_model(failure: Failure, model: str, url: str, listed: list[str], place: str) -> InputError:
     what = f"{url} has no model {model!r} ({failure})"
-    if not known:
+    if not listed:
         return InputError(what, where=place, fix="Check the name after '#', and the address before it.")
-    close = did_you_mean(model, known)
-    listed = ", ".join(sorted(known)[:NAMED]) + (", …" if len(known) > NAMED else "")
+    close = did_you_mean(model, listed)
+    names = ", ".join(sorted(listed)[:NAMED]) + (", …" if len(listed) > NAMED else "")
     fix = f"{close} " if close.startswith("Did you mean") else ""
-    return InputError(what, where=place, fix=f"{fix}It has: {listed}.")
+    return InputError(what, where=place, fix=f"{fix}It has: {names}.")
 
 
-def _context_exceeded(failure: Failure, request: FailedRequest, place: str, kept: str) -> InputError:
+def _context_exceeded(failure: Failure, request: FailedRequest, place: str, state: str) -> InputError:
     # Not all were sent after the first refusal; a conversation as long as a refused one would be refused,
     # too.
     shortest = min(request.sizes[row] for row in request.failed)
     many = sum(size >= shortest for size in request.sizes)
     return InputError(
         f"{many} of {len(request.sizes)} conversations are too long for the model ({failure}); "
-        f"the longest has {max(request.sizes):,} bytes{kept}",
+        f"the longest has {max(request.sizes):,} bytes{state}",
         where=place,
         fix="Shorten or drop them, lower 'max_tokens', or take a model with a longer context.",
     )
 
 
-def _unreachable(failure: Failure, connection: Connection, place: str, kept: str) -> RunError:
+def _unreachable(failure: Failure, connection: Connection, place: str, state: str) -> RunError:
     url, tries = connection.spec.base_url, connection.config.retries + 1
     if failure.connection:
         fix = "Start the server" if connection.spec.on_this_machine else "Check the address and the network"
         return RunError(
-            f"no server answers at {url} ({tries} tries){kept}", where=place, fix=f"{fix}. {AGAIN}"
+            f"no server answers at {url} ({tries} tries){state}", where=place, fix=f"{fix}. {AGAIN}"
         )
     fix = "Wait, or raise 'endpoint: {timeout: …}' or 'retries', or lower 'concurrency'."
-    return RunError(f"{url} failed {tries} times, last: {failure}{kept}", where=place, fix=f"{fix} {AGAIN}")
+    return RunError(f"{url} failed {tries} times, last: {failure}{state}", where=place, fix=f"{fix} {AGAIN}")

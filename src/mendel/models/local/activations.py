@@ -81,11 +81,11 @@ def mean_activations(
     with torch.inference_mode():
         for batch in by_length([len(span.ids) for span in spans], BATCH_ROWS, tokens):
             ids, mask = left_padded([spans[i].ids for i in batch], PAD, model.device)
-            states = _states(model, block, ids, mask).float()
+            states = _states(model, block, ids, mask).float()  # (R, T, W)
             # Rows are padded on the left, so a span's tokens are its row's last ones.
             counts = torch.tensor([len(spans[i].ids) - spans[i].start for i in batch], device=ids.device)
             from_end = torch.arange(ids.shape[1], 0, -1, device=ids.device)
-            weights = (from_end[None] <= counts[:, None]).float() / counts[:, None]
+            weights = (from_end[None] <= counts[:, None]).float() / counts[:, None]  # (R, T)
             means[batch] = torch.einsum("rtw,rt->rw", states, weights).cpu().numpy()
     return means
 

@@ -170,8 +170,8 @@ class Batch:
         shared = self.shared_tokens(prompts)
         ids, mask = left_padded([prompt[shared:] for prompt in prompts], self.task.pad, device)
         if shared:
-            begun = torch.tensor([list(prompts[0][:shared])], device=device)
-            self.scores(rows[:1], begun, torch.ones_like(begun), cache)
+            start = torch.tensor([list(prompts[0][:shared])], device=device)
+            self.scores(rows[:1], start, torch.ones_like(start), cache)
             _keep(cache, [0] * len(rows), shared)
             padding = ids.shape[1] - mask.sum(dim=1)
             mask = torch.cat([torch.ones((len(rows), shared), dtype=mask.dtype, device=device), mask], dim=1)
@@ -204,8 +204,8 @@ class Batch:
         device = self.model.device
         lengths = torch.tensor([self.cached_tokens(row) + 1 for row in self.rows], device=device)
         width = max(self.cached_tokens(row) + 1 for row in self.rows)
-        mask = torch.arange(width, device=device) >= width - lengths[:, None]
-        ids = torch.tensor([self.answers[row][-1:] for row in self.rows], device=device)
+        mask = torch.arange(width, device=device) >= width - lengths[:, None]  # (R, C)
+        ids = torch.tensor([self.answers[row][-1:] for row in self.rows], device=device)  # (R, 1)
         self._append_tokens(self.rows, self.scores(self.rows, ids, mask.long(), self.cache))
 
     def drop_finished(self) -> None:
@@ -238,7 +238,7 @@ class Batch:
         `mask` (R, C) covers the cached columns and the new tokens.
         """
         named = self._adapter_arguments(rows)
-        positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -ids.shape[1] :]  # (R, N)
         out: Any = self.model(
             input_ids=ids,
             attention_mask=mask,
@@ -248,7 +248,7 @@ class Batch:
             logits_to_keep=1,
             **named,
         )
-        scores: torch.Tensor = out.logits[:, -1].float()
+        scores: torch.Tensor = out.logits[:, -1].float()  # (R, V)
         return scores
 
     def _adapter_arguments(self, rows: Sequence[int]) -> dict[str, list[str]]:
@@ -273,11 +273,12 @@ class Batch:
         if self.task.draws is None or not any(temperatures):
             return scores.argmax(dim=-1)
         # Each row takes the number of its own step: the rows of a batch began at different times.
-        drawn = self.task.draws[rows, [len(self.answers[row]) for row in rows], None].to(scores.device)
+        numbers = self.task.draws[rows, [len(self.answers[row]) for row in rows], None]  # (R, 1)
+        numbers = numbers.to(scores.device)
         if len(set(temperatures)) == 1:
-            return drawn_tokens(scores, drawn, temperatures[0])[:, 0]
+            return drawn_tokens(scores, numbers, temperatures[0])[:, 0]
         each = torch.tensor(temperatures, dtype=torch.float64, device=scores.device)
-        sampled = drawn_tokens(scores, drawn, torch.where(each > 0, each, 1.0)[:, None])[:, 0]
+        sampled = drawn_tokens(scores, numbers, torch.where(each > 0, each, 1.0)[:, None])[:, 0]
         return torch.where(each > 0, sampled, scores.argmax(dim=-1))
 
 
@@ -299,7 +300,7 @@ def _move_padding_left(cache: DynamicCache, padding: torch.Tensor, shared: int) 
 
     columns = torch.arange(cache.layers[0].keys.shape[-2], device=padding.device)
     behind = columns - padding[:, None]
-    source = torch.where((behind >= 0) & (behind < shared), behind, columns)
+    source = torch.where((behind >= 0) & (behind < shared), behind, columns)  # (R, C)
     for layer in cache.layers:
         index = source[:, None, :, None].to(layer.keys.device)
         layer.keys = layer.keys.gather(2, index.expand_as(layer.keys))

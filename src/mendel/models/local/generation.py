@@ -117,8 +117,8 @@ def _generate_rows(
     )
     model.eval()
     with torch.inference_mode():
-        done = iter([completion_of(tokenizer, ids, task.stops) for ids in answers_of(model, task)])
-    return [list(itertools.islice(done, len(ask.conversations))) for ask in asks]
+        completions = iter([completion_of(tokenizer, ids, task.stops) for ids in answers_of(model, task)])
+    return [list(itertools.islice(completions, len(ask.conversations))) for ask in asks]
 
 
 def _uniform_numbers(asks: Sequence[Ask]) -> torch.Tensor | None:
@@ -132,10 +132,12 @@ def _uniform_numbers(asks: Sequence[Ask]) -> torch.Tensor | None:
     if not any(ask.sampling.temperature for ask in asks):
         return None
     longest = max(ask.sampling.max_tokens for ask in asks)
-    drawn = [
+    numbers = [
         uniform_numbers(len(ask.conversations), ask.sampling.max_tokens, ask.sampling.seed) for ask in asks
     ]
-    return torch.cat([torch.nn.functional.pad(of_ask, (0, longest - of_ask.shape[1])) for of_ask in drawn])
+    return torch.cat(
+        [torch.nn.functional.pad(ask_numbers, (0, longest - ask_numbers.shape[1])) for ask_numbers in numbers]
+    )
 
 
 def _batch_size(model: PreTrainedModel) -> int:

@@ -181,13 +181,13 @@ def _adapter_keys(model: Any, name: str) -> set[str]:
     return {key.replace(marker, ".") for key in names if ".lora_" in key and marker in key}
 
 
-def check_bound(saved: Set[str], wanted: Set[str], folder: Path) -> None:
+def check_bound(saved: Set[str], expected: Set[str], folder: Path) -> None:
     """Check that an adapter's file has the weights that the model wants, by name. Raises RunError at `folder`
     if not.
     """
-    unmatched = sorted(saved ^ wanted)
+    unmatched = sorted(saved ^ expected)
     if unmatched or not saved:
-        modules = {_module(name) for name in saved | wanted}
+        modules = {_module(name) for name in saved | expected}
         bound = modules - {_module(name) for name in unmatched}
         raise RunError(
             f"the adapter binds {len(bound)} of {len(modules)} modules"

@@ -37,8 +37,8 @@ def _batch(model: PreTrainedModel, task: GenerationTask, rows: Sequence[int]) ->
     ids, mask = left_padded([task.prompts[row] for row in rows], task.pad, model.device)
     processors = []
     if task.draws is not None:
-        drawn = task.draws[list(rows)].to(model.device)
-        processors.append(_InverseSampling(drawn, task.temperatures[0], ids.shape[1]))
+        numbers = task.draws[list(rows)].to(model.device)  # (R, longest answer)
+        processors.append(_InverseSampling(numbers, task.temperatures[0], ids.shape[1]))
     out: Any = model.generate(input_ids=ids, attention_mask=mask, logits_processor=processors)
     return [list(row) for row in out[:, ids.shape[1] :].tolist()]
 
@@ -54,8 +54,8 @@ class _InverseSampling:
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         import torch
 
-        drawn = self.draws[:, input_ids.shape[1] - self.width, None]
-        token = drawn_tokens(scores, drawn, self.temperature)
+        numbers = self.draws[:, input_ids.shape[1] - self.width, None]  # (R, 1)
+        token = drawn_tokens(scores, numbers, self.temperature)  # (R, 1)
         return torch.full_like(scores, -torch.inf).scatter_(1, token, 0.0)
 
 

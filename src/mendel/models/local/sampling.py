@@ -23,16 +23,16 @@ def uniform_numbers(rows: int, tokens: int, seed: int) -> torch.Tensor:
 
 
 def drawn_tokens(
-    scores: torch.Tensor, drawn: torch.Tensor, temperature: float | torch.Tensor
+    scores: torch.Tensor, numbers: torch.Tensor, temperature: float | torch.Tensor
 ) -> torch.Tensor:
-    """Return the tokens (R, 1) that the uniform numbers `drawn` (R, 1) pick from the logits `scores` (R, V).
+    """Return the tokens (R, 1) that the uniform `numbers` (R, 1) pick from the logits `scores` (R, V).
 
     A token is picked if it is the first whose cumulative probability exceeds the number. `temperature` is
     above 0: one for all rows, or one for each, (R, 1).
     """
     import torch
 
-    cumulated = torch.softmax(scores.double() / temperature, dim=-1).cumsum(dim=-1)
+    cumulated = torch.softmax(scores.double() / temperature, dim=-1).cumsum(dim=-1)  # (R, V)
     # Scaled to the sum, which rounding can leave just below 1. A row of NaN gives the last token.
-    token = torch.searchsorted(cumulated, drawn * cumulated[:, -1:], right=True)
+    token = torch.searchsorted(cumulated, numbers * cumulated[:, -1:], right=True)
     return token.clamp(max=scores.shape[-1] - 1)

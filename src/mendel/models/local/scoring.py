@@ -191,7 +191,7 @@ def _log_probs(model: PreTrainedModel, rows: Sequence[Text]) -> list[float]:
         for batch in by_length([len(text) for text in texts], batch_rows, BATCH_TOKENS):
             keep = max(1, *(tails[place] for place in batch))
             ids, mask = left_padded([texts[place] for place in batch], PAD, model.device)
-            logs = _tail_log_probs(model, ids, mask, keep)
+            logs = _tail_log_probs(model, ids, mask, keep)  # (R, K, V)
             for position, place in enumerate(batch):
                 for number in rows_of_text[place]:
                     tail = rows[number].ids[max(1, rows[number].start) :]

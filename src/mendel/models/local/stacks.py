@@ -159,10 +159,10 @@ def stacked_adapters(model: Any, folders: Mapping[str, Path]) -> Iterator[Routin
     from safetensors.torch import load_file
 
     layers = adapted_layers(model)
-    wanted = {f"{name}.{part}.weight" for name in layers for part in PARTS}
+    expected = {f"{name}.{part}.weight" for name in layers for part in PARTS}
     read = [load_file(folder / "adapter_model.safetensors") for folder in folders.values()]
     for folder, weights in zip(folders.values(), read, strict=True):
-        check_bound(set(weights), wanted, folder)
+        check_bound(set(weights), expected, folder)
     (name_in_model,) = next(iter(layers.values())).scaling
     stacks = []
     for name, layer in layers.items():
@@ -180,9 +180,9 @@ def _stacked_forward(
     def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         out: torch.Tensor = base(x, *args, **kwargs)
         tokens = x if routing.order is None else x.index_select(0, routing.order)
-        inner = routing.product(tokens.flatten(0, -2).to(down.dtype), down)
-        added = routing.product(inner, up).view(out.shape)
-        return out + (added if routing.back is None else added.index_select(0, routing.back)).to(out.dtype)
+        inner = routing.product(tokens.flatten(0, -2).to(down.dtype), down)  # (T, r)
+        delta = routing.product(inner, up).view(out.shape)
+        return out + (delta if routing.back is None else delta.index_select(0, routing.back)).to(out.dtype)
 
     return forward
 

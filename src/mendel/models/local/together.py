@@ -149,8 +149,8 @@ class _Batcher:
         names = sorted(self._requests)
         asks = [ask for name in names for ask in self._requests[name]]
         try:
-            done = iter(self._model.chat_all(asks))
-            self._answers.update((name, list(islice(done, len(self._requests[name])))) for name in names)
+            answers = iter(self._model.chat_all(asks))
+            self._answers.update((name, list(islice(answers, len(self._requests[name])))) for name in names)
         except Exception as error:  # every adapter that asked has to get it, not only the last one
             self._answers.update(dict.fromkeys(names, error))
         self._requests.clear()

@@ -104,9 +104,10 @@ class VllmChat:
         lengths = [
             (len(prompt), ask.sampling.max_tokens) for prompt, (ask, _) in zip(prompts, rows, strict=True)
         ]
-        done = self._generated(prompts, params, [ask.adapter for ask, _ in rows], lengths)
+        outputs = self._generated(prompts, params, [ask.adapter for ask, _ in rows], lengths)
         answers = iter(
-            completion_of(self._tokenizer, list(row.outputs[0].token_ids), frozenset(stops)) for row in done
+            completion_of(self._tokenizer, list(row.outputs[0].token_ids), frozenset(stops))
+            for row in outputs
         )
         return [list(itertools.islice(answers, len(ask.conversations))) for ask in asks]
 

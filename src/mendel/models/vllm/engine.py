@@ -80,8 +80,8 @@ def awake(path: str, rank: int, ref: str) -> Iterator[Any]:
 
 def _started(path: str, rank: int) -> Any:
     """Return the running engine if it fits, else a new one."""
-    for (of, most), engine in _running.items():
-        if of == path and rank <= most:
+    for (folder, highest), engine in _running.items():
+        if folder == path and rank <= highest:
             return engine
     stop()
     _free_memory()

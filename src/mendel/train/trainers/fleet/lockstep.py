@@ -121,9 +121,9 @@ def train_together(
     model.train()
     while live := [number for number, run in enumerate(runs) if not run.over]:
         began = time.perf_counter()
-        wanted = [(number, runs[number].data, runs[number].next_rows()) for number in live]
-        _take_step(model, runs, wanted, adapters, passes)
-        tokens = {number: int(data.lengths[rows].sum()) for number, data, rows in wanted}
+        step_rows = [(number, runs[number].data, runs[number].next_rows()) for number in live]
+        _take_step(model, runs, step_rows, adapters, passes)
+        tokens = {number: int(data.lengths[rows].sum()) for number, data, rows in step_rows}
         seconds_a_token = (time.perf_counter() - began) / sum(tokens.values())
         for number in live:
             runs[number].seconds += seconds_a_token * tokens[number]
@@ -156,16 +156,16 @@ class _PassSize:
 def _take_step(
     model: Any,
     runs: Sequence[MemberRun],
-    wanted: Sequence[tuple[int, Rows, Sequence[int]]],
+    step_rows: Sequence[tuple[int, Rows, Sequence[int]]],
     adapters: Adapters | None,
     size: _PassSize,
 ) -> None:
-    """Take one optimizer step of each member in `wanted`: its place, its data, and the step's rows."""
-    with_loss = {number: int(data.trained[rows].sum()) for number, data, rows in wanted}
+    """Take one optimizer step of each member in `step_rows`: its place, its data, and the step's rows."""
+    with_loss = {number: int(data.trained[rows].sum()) for number, data, rows in step_rows}
     losses = dict.fromkeys(with_loss, 0.0)
-    left = {number: len(rows) for number, _, rows in wanted}
+    left = {number: len(rows) for number, _, rows in step_rows}
     all_data = [run.data for run in runs]
-    for shares in split_passes(wanted, size.tokens, size.logits):
+    for shares in split_passes(step_rows, size.tokens, size.logits):
         for share, loss in zip(
             shares, _run_pass(model, shares, all_data, adapters, size.framed, with_loss), strict=True
         ):

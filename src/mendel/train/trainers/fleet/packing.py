@@ -35,16 +35,16 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 5e-2, "float16": 2e-2}
 
 
 def split_passes(
-    wanted: Sequence[tuple[int, Rows, Sequence[int]]], tokens: int, logits: int
+    step_rows: Sequence[tuple[int, Rows, Sequence[int]]], tokens: int, logits: int
 ) -> list[list[Share]]:
     """Return the shares of each pass. A pass holds at most `tokens` tokens, `logits` of them with loss, or
     one row.
 
-    `wanted` names each student, its data and the rows that are wanted; the order is kept.
+    `step_rows` names each student, its data and the rows to train on; the order is kept.
     """
     passes: list[list[Share]] = []
     room = room_for_loss = 0
-    for student, data, rows in wanted:
+    for student, data, rows in step_rows:
         for row in rows:
             length, trained = int(data.lengths[row]), int(data.trained[row])
             if length > room or trained > room_for_loss:
