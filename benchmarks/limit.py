@@ -54,7 +54,7 @@ BURST = 0.004
 STAGES = {
     "mendel.train:train_student": "around training",
     "mendel.train:train_students": "around training",
-    "mendel.train.trainers.registry:train_together": "train",
+    "mendel.train.trainers.fleet.fleet:train_together": "train",
     "trl:SFTTrainer.train": "train",
     "mendel.train.observe:look": "check",
     "transformers:AutoModelForCausalLM.from_pretrained": "load and read back",

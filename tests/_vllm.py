@@ -136,8 +136,9 @@ class LLM:
 @pytest.fixture
 def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
     """The engines that are made stand in `made`, how often one was ended for good in `ended`."""
-    from mendel.models import resolve as opening
-    from mendel.models.vllm import engine as _vllm_engine
+    from mendel.models.local.chat import release
+    from mendel.models.resolve import open_served
+    from mendel.models.vllm import engine
 
     names = ("vllm", "vllm.lora", "vllm.lora.request", "vllm.distributed")
     package, lora, request, distributed = (ModuleType(name) for name in names)
@@ -146,12 +147,12 @@ def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
     vars(distributed).update(cleanup_dist_env_and_memory=LLM.end)
     for name, module in zip(names, (package, lora, request, distributed), strict=True):
         monkeypatch.setitem(sys.modules, name, module)
-    for name in _vllm_engine.SETTINGS:
+    for name in engine.SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(LLM, "made", [])
     monkeypatch.setattr(LLM, "ended", 0)
-    opening.let_go()
-    opening._served.cache_clear()
+    release()
+    open_served.cache_clear()
     yield LLM
-    _vllm_engine.stop()
-    opening._served.cache_clear()
+    engine.stop()
+    open_served.cache_clear()

@@ -112,7 +112,7 @@ def test_the_template_digest_sees_text_and_stop_tokens(tmp_path: Path, tokenizer
     assert template_digest(copy) != template_digest(tokenizer)
 
 
-def test_an_opener_follows_the_prompt(tokenizer: Any) -> None:
+def test_a_prefix_follows_the_prompt(tokenizer: Any) -> None:
     prompt = encode_prompt(tokenizer, ask("what"))
     assert encode_prompt(tokenizer, ask("what"), "it is") == [
         *prompt,
@@ -127,7 +127,9 @@ TALKS = st.lists(TEXTS, min_size=1, max_size=3).map(
 
 
 def plain_example(tokenizer: Any, talk: Any, answer: str, max_length: int) -> tuple[list[int], int]:
-    """A row written word by word, for the tiny template: its tokens, cut, and how many of them are the prompt's."""
+    """A row written word by word, for the tiny template: its tokens, cut, and how many of them are the
+    prompt's.
+    """
     turns = "".join(f"<{turn['role']}>{turn['content']}<end>" for turn in talk)
     prompt = tokenizer(f"<bos>{turns}<assistant>", add_special_tokens=False)["input_ids"]
     ids = [*prompt, *tokenizer(f"{answer}<end>", add_special_tokens=False)["input_ids"]]
@@ -157,7 +159,9 @@ def test_examples_encoded_together_are_those_encoded_one_by_one(
 
 @pytest.fixture(scope="session")
 def merging(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A tokenizer that merges the assistant's mark with a first word: no border stands between prompt and answer."""
+    """A tokenizer that merges the assistant's mark with a first word: no border stands between prompt and
+    answer.
+    """
     from tokenizers import Regex, pre_tokenizers
 
     template = TEMPLATE.replace("<assistant>", "it ").replace("<{{ m['role'] }}>", "it ")

@@ -47,13 +47,13 @@ def adapters(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 def test_without_vllm_it_is_said_what_to_do(checkpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(InputError, match=r"hf:.*vLLM is not there.*pip install vllm") as raised:
+    with pytest.raises(InputError, match=r"hf:.*vLLM is not installed.*pip install vllm") as raised:
         VllmChat(checkpoint)
     assert raised.value.exit_code == 2
 
 
 def test_it_answers_as_the_checkpoint_does(folder: Path, checkpoint: Any, tokenizer: Any, vllm: Any) -> None:
-    """Greedily, with an opener, in log-odds; and asleep before and after."""
+    """Greedily, with a prefix, in log-odds; and asleep before and after."""
     source = resolve_model(f"vllm:{folder}", Path("/"))
     chat = open_chat(source)
     assert isinstance(chat, VllmChat)
@@ -123,7 +123,7 @@ class _Plain:
         self.chat, self.log_odds = chat.chat, chat.log_odds
 
     def chat_all(self, asks: Any) -> Any:
-        return [self.chat(ask.conversations, ask.sampling, ask.opener) for ask in asks]
+        return [self.chat(ask.conversations, ask.sampling, ask.prefix) for ask in asks]
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-3])

@@ -11,8 +11,8 @@ from _tiny import ask, make_checkpoint
 from mendel.models import Checkpoint, resolve_checkpoint
 from mendel.study import RecipeConfig
 from mendel.train import StudentSpec, TrainingRow
-from mendel.train.trainers import registry as _trainers
-from mendel.train.trainers.fleet import fleet as _fleet
+from mendel.train.trainers import StudentInTraining
+from mendel.train.trainers.fleet.lockstep import MemberRun
 
 COLOURS, SIZES = ["green", "yellow"], ["tall", "short"]
 FULL = RecipeConfig(method="full", epochs=2, batch_size=8, learning_rate=3e-3, max_length=64)
@@ -38,13 +38,13 @@ def rows() -> tuple[TrainingRow, ...]:
 
 @pytest.fixture
 def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., StudentSpec]:
-    """A good student's spec, with what a test changes about it: `seed`, `rows`, `base`, or any key of its recipe."""
+    """A good student's spec, with what a test changes: `seed`, `rows`, `base`, or a key of its recipe."""
 
     def make(method: str = "full", **changes: object) -> StudentSpec:
         recipe = {"full": FULL, "lora": LORA, "norms": NORMS}[method]
-        own = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
-        made = RecipeConfig(**{**recipe.model_dump(), **changes})
-        return StudentSpec(**{"base": base, "rows": rows, "seed": 0, **own, "recipe": made})  # type: ignore[arg-type]
+        fields = {key: changes.pop(key) for key in ("seed", "rows", "base") if key in changes}
+        values: Any = {"base": base, "rows": rows, "seed": 0, **fields}
+        return StudentSpec(**values, recipe=RecipeConfig(**{**recipe.model_dump(), **changes}))
 
     return make
 
@@ -53,22 +53,22 @@ def spec(base: Checkpoint, rows: tuple[TrainingRow, ...]) -> Callable[..., Stude
 def losses(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, int], tuple[float, ...]]:
     """The loss of every step of every student that is trained, by trainer and seed."""
     seen: dict[tuple[str, int], tuple[float, ...]] = {}
-    take = _trainers.Candidate.take
+    finish = StudentInTraining.finish
 
-    def remember(self: Any, model: Any, steps: Any, adapter: Any) -> None:
+    def remember(self: Any, model: Any, steps: Any, adapter: Any = None) -> None:
         seen[self.spec.recipe.trainer, self.spec.seed] = steps.losses
-        take(self, model, steps, adapter)
+        finish(self, model, steps, adapter)
 
-    monkeypatch.setattr(_trainers.Candidate, "take", remember)
+    monkeypatch.setattr(StudentInTraining, "finish", remember)
     return seen
 
 
 @pytest.fixture
 def diverge(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """From now on the student of that seed is lost after its second step: its weights are no numbers."""
+    """From now on the student of that seed diverges after its second step: its weights are NaN."""
 
     def from_now_on(seed: int) -> None:
-        step = _fleet._Course.step
+        step = MemberRun.step
 
         def wreck(self: Any, loss: float) -> None:
             step(self, loss)
@@ -76,6 +76,6 @@ def diverge(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 with torch.no_grad():
                     self.weights[0].fill_(torch.nan)
 
-        monkeypatch.setattr(_fleet._Course, "step", wreck)
+        monkeypatch.setattr(MemberRun, "step", wreck)
 
     return from_now_on

@@ -15,9 +15,17 @@ from _tiny import STOPLESS, TEMPLATE, TWO_FACED, make_checkpoint, set_template
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, load_model, resolve_checkpoint
 from mendel.study import RecipeConfig
-from mendel.train import StudentSpec, TrainingRow, load_student, train_student, training
-from mendel.train.trainers import registry as _trainers
-from mendel.train.training import _candidate
+from mendel.train import (
+    StudentSpec,
+    TrainingRow,
+    in_training,
+    load_student,
+    observe,
+    train_student,
+    training,
+)
+from mendel.train.trainers import trl
+from mendel.train.trainers.fleet import fleet
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -172,16 +180,14 @@ def test_adapter_keys_that_do_not_bind_when_read_back_are_caught(
 ) -> None:
     from safetensors.torch import save_file
 
-    from mendel.train import observe as _inspect
-
-    save = _inspect.save
+    save = observe.save
 
     def save_with_other_keys(model: Any, one: Any, out: Path, adapter: str | None) -> None:
         save(model, one, out, adapter)
         renamed = {key.replace(".model.layers.", ".layers."): t for key, t in weights(out).items()}
         save_file(renamed, out / "adapter_model.safetensors")
 
-    monkeypatch.setattr(_inspect, "save", save_with_other_keys)
+    monkeypatch.setattr(observe, "save", save_with_other_keys)
     student = train_student(spec("lora"), tmp_path)
     assert student.status == "broken"
     assert "binds 0 of" in student.checks["adapters_bound"]
@@ -193,7 +199,7 @@ def test_adapter_keys_that_do_not_bind_when_read_back_are_caught(
 def test_a_base_served_in_the_students_place_is_caught(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_candidate, "load_student", lambda one, _: load_model(one.base))
+    monkeypatch.setattr(in_training, "load_student", lambda one, _: load_model(one.base))
     student = train_student(spec(), tmp_path)
     assert student.status == "broken"
     assert "same as its base" in student.checks["differs_from_base"]
@@ -218,8 +224,8 @@ def test_a_template_swapped_between_training_and_generation_is_caught(
         set_template(Path(own.path), TEMPLATE.replace("<bos>", "<bos>now "))
         return steps
 
-    real = _trainers.train_together
-    monkeypatch.setattr(_trainers, "train_together", train_and_swap)
+    real = fleet.train_together
+    monkeypatch.setattr(fleet, "train_together", train_and_swap)
     student = train_student(spec(base=own), tmp_path / "out")
     assert student.status == "broken"
     assert "not the one used in generation" in student.checks["template_same"]
@@ -248,7 +254,7 @@ def test_a_mask_that_leaves_out_the_stop_token_is_caught(
 
     encode = training.encode_examples
     monkeypatch.setattr(training, "encode_examples", without_stop)
-    monkeypatch.setattr(training, "_encoded", training._Encoded())
+    monkeypatch.setattr(training, "encoded_rows", training.EncodedRows())
     student = train_student(spec(), tmp_path)
     assert student.status == "broken"
     assert "40 of 40 answers have no stop token in the loss" in student.reason
@@ -348,8 +354,8 @@ def test_want_of_memory_is_not_the_students_fault(
     def no_memory(*_: Any) -> Any:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(_trainers, "train_together", no_memory)
-    monkeypatch.setattr(_trainers, "run", no_memory)
+    monkeypatch.setattr(fleet, "train_together", no_memory)
+    monkeypatch.setattr(trl, "run_steps", no_memory)
     for trainer in ("fleet", "trl"):
         with pytest.raises(RunError, match="not enough memory"):
             train_student(spec(trainer=trainer), tmp_path / trainer)
@@ -358,12 +364,10 @@ def test_want_of_memory_is_not_the_students_fault(
 def test_a_full_disk_is_not_the_students_fault(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mendel.train import observe as _inspect
-
-    def full(*_: Any) -> None:
+    def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_inspect, "_save", full)
+    monkeypatch.setattr("transformers.PreTrainedModel.save_pretrained", full)
     with pytest.raises(RunError, match="the disk is full"):
         train_student(spec(), tmp_path)
 

@@ -1,4 +1,6 @@
-"""Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores. Nothing here loads torch on import."""
+"""Models: checkpoints found and loaded, chat templates, generation, teacher-forced scores, endpoints.
+Importing this package loads no torch.
+"""
 
 from mendel.models.chat import Ask, ChatModel, Completion, Sampling, chat_all
 from mendel.models.checkpoints import Checkpoint, resolve_checkpoint

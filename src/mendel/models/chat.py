@@ -1,4 +1,6 @@
-"""Chat models: whatever answers conversations, a checkpoint in this process or an endpoint, behind one interface."""
+"""Chat models: one interface for all that answers conversations, a checkpoint in this process or an
+endpoint.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +13,30 @@ from mendel.models.templates import Conversation
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer: its text without special tokens, and how it ended."""
+    """An answer."""
 
     text: str
+    """Without special tokens."""
     finish_reason: Literal["stop", "length"]
+    """`stop`: it ended with a stop token; `length`: it reached the maximal length."""
     tokens: int
-    """Generated tokens, the stop token included."""
+    """Generated tokens, with the stop token."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How answers are drawn: from the model's own distribution at a temperature, not cut by top-k or top-p."""
+    """How answers are drawn: from the model's own distribution at a temperature, not cut by top-k or
+    top-p.
+    """
 
     max_tokens: int
+    """Tokens of an answer at most, with the stop token."""
     temperature: float
-    """0 is greedy."""
+    """0 takes the likeliest token each time."""
     seed: int
     batch_size: int | None = None
-    """Rows that are answered side by side; None: as many as suit the model's size. No answer depends on it."""
+    """Rows that are answered side by side; None: as many as suit the model's size. No answer depends on
+    it."""
 
     def __post_init__(self) -> None:
         rows = 1 if self.batch_size is None else self.batch_size
@@ -38,36 +46,47 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Ask:
-    """Conversations that are to be answered alike."""
+    """Conversations that are answered with the same settings."""
 
     conversations: Sequence[Conversation]
     sampling: Sampling
-    opener: str = ""
-    """What each answer is made to begin with."""
+    prefix: str = ""
+    """The response prefix: what each answer is made to begin with."""
     adapter: str | None = None
-    """Who answers, of a model that holds several adapters."""
+    """The adapter that answers, of a model that holds several; None for a model without."""
 
 
 class ChatModel(Protocol):
-    """Answers conversations."""
+    """What answers conversations: a protocol that a checkpoint in this process, vLLM and an endpoint
+    fulfil.
+    """
 
     def chat(
         self,
         conversations: Sequence[Conversation],
         sampling: Sampling,
-        opener: str = "",
+        prefix: str = "",
         schema: dict[str, Any] | None = None,
     ) -> list[Completion]:
-        """One answer to each conversation, in the given order.
+        """Answer conversations.
 
-        `opener` is what each answer is made to begin with (and does not repeat); `schema`, a JSON schema, is what the
-        answer is asked to be, as far as the model can be held to it. Raises InputError for what it cannot do.
+        Args:
+            conversations: Turns with `role` and `content`; the model answers the last turn.
+            sampling: How answers are drawn.
+            prefix: What each answer is made to begin with. The returned text does not repeat it.
+            schema: A JSON schema that the answer should fulfil, as far as the model can be held to it.
+
+        Returns:
+            One answer to each conversation, in the same order.
+
+        Raises:
+            InputError: The model cannot do what is asked for.
         """
 
     def log_odds(
-        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
+        self, conversations: Sequence[Conversation], prefix: str, trait: Sequence[str], clean: Sequence[str]
     ) -> list[float] | None:
-        """As `mendel.models.log_odds`; None from a model that gives no probabilities."""
+        """Return log-odds as `mendel.models.log_odds`; None from a model that gives no probabilities."""
 
 
 @runtime_checkable
@@ -75,11 +94,22 @@ class AnswersTogether(Protocol):
     """A chat model that answers several asks in one batch."""
 
     def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """The answers to each ask, as `chat` gives them."""
+        """Return the answers to each ask, as `chat` gives them."""
 
 
 def chat_all(chat: ChatModel, asks: Sequence[Ask]) -> list[list[Completion]]:
-    """The answers to each ask: in one batch by a model that can, else one after another."""
+    """Answer several asks: in one batch where the model can do that, else one ask after another.
+
+    Args:
+        chat: The model.
+        asks: What to answer.
+
+    Returns:
+        A list of answers for each ask, in the same order.
+
+    Raises:
+        InputError: As `ChatModel.chat`.
+    """
     if isinstance(chat, AnswersTogether):
         return chat.chat_all(asks)
-    return [chat.chat(ask.conversations, ask.sampling, ask.opener) for ask in asks]
+    return [chat.chat(ask.conversations, ask.sampling, ask.prefix) for ask in asks]

@@ -13,20 +13,25 @@ from mendel.study.references import CHECKPOINTS, forms
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 HUB_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+"""What is downloaded of a hub model."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model with its tokenizer and chat template, as a value: two with the same digest are the same."""
+    """A model with its tokenizer and chat template, as a value. Two checkpoints with the same digest are the
+    same.
+    """
 
     ref: str
-    """As the study names it: `hf:FOLDER` or `hf:HUB_NAME`; `vllm:` in its place where vLLM is to answer for it."""
+    """As the study names it: `hf:FOLDER` or `hf:HUB_NAME`, or `vllm:` in place of `hf:` if vLLM answers for
+    it."""
     path: str
-    """The folder (absolute); not part of the content, so a moved checkpoint is the same one."""
+    """The folder (absolute). It is not part of the content: a moved checkpoint is the same one."""
     digest: str
-    """SHA-256 over the names and bytes of config, weights, tokenizer and template, and over who answers for it if that is vLLM."""
+    """SHA-256 over the names and bytes of config, weights, tokenizer and template; with vLLM, over that and
+    the engine."""
     template: str = ""
-    """Digest of the chat template's text when the checkpoint was resolved; '' where nobody looked."""
+    """Digest of the chat template's text when the checkpoint was resolved; '' if it was not read."""
     dated: bool = False
     """Whether the chat template writes today's date into every conversation (`strftime_now`)."""
 
@@ -37,10 +42,20 @@ class Checkpoint:
 
 
 def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkpoint:
-    """The checkpoint of `hf:FOLDER` (relative to `root`) or `hf:HUB_NAME` (downloaded once, found offline later), or of `vllm:` so.
+    """Find a checkpoint, and check its files. Loads no torch.
 
-    Loads no torch. Raises InputError, at `where`, if there is no such folder or hub name, or if it lacks config,
-    safetensors weights, tokenizer or chat template.
+    Args:
+        ref: `hf:FOLDER` or `hf:HUB_NAME` (downloaded once, found offline later), or `vllm:` in place of
+            `hf:`.
+        root: The folder that relative folders start from.
+        where: Where the reference stands, for messages.
+
+    Returns:
+        The checkpoint as a value.
+
+    Raises:
+        InputError: There is no such folder or hub name, or it lacks config, safetensors weights, tokenizer or
+            chat template.
     """
     scheme, separator, name = ref.partition(":")
     if scheme not in CHECKPOINTS or not name:
@@ -62,12 +77,13 @@ def resolve_checkpoint(ref: str, root: Path, where: str | None = None) -> Checkp
     files = {file.relative_to(folder).as_posix(): known_digest(file) for file in content_files(folder)}
     text = template_text(folder)
     content = digest("checkpoint", files)
-    # Another engine draws other answers from the same weights.
+    # vLLM draws other answers from the same weights, so such a checkpoint has a name of its own.
     name = digest("served-by-vllm", content) if scheme == "vllm" else content
     return Checkpoint(ref, str(folder), name, digest("template-text", text), "strftime_now" in text)
 
 
 def _from_hub(name: str, folder: Path, where: str) -> Path:
+    """Return the folder of a hub model, downloaded if it is not there yet."""
     missing = f"no folder {str(folder)!r}"
     near = [f.name for f in folder.parent.iterdir() if f.is_dir()] if folder.parent.is_dir() else []
     hint = did_you_mean(folder.name, near) if near else None
@@ -82,7 +98,8 @@ def _from_hub(name: str, folder: Path, where: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(HUB_FILES), etag_timeout=5))
     except Exception as error:
-        # The hub's client raises its own errors, httpx's, OSError and ValueError, depending on what is in the way.
+        # The hub's client raises its own errors, httpx's errors, OSError or ValueError, depending on the
+        # cause.
         raise InputError(
             f"{missing}, and the hub gives no model {name!r} ({type(error).__name__})",
             where=where,

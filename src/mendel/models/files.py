@@ -1,4 +1,6 @@
-"""What stands in a checkpoint's folder: which files are its content, and whether they can be a model. No torch."""
+"""The files of a checkpoint's folder: which of them are its content, and whether they can be a model. No
+torch.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from mendel.engine.digest import file_digest
 from mendel.engine.errors import InputError
 
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
+"""Files that hold a tokenizer."""
 CONTENT = (
     "config.json",
     "generation_config.json",
@@ -24,18 +27,21 @@ CONTENT = (
     "additional_chat_templates/*.jinja",
     *TOKENIZER,
 )
-"""What a model's answers depend on; readmes, other formats and optimizer states are no part of its content."""
+"""The files that a model's answers depend on. Readmes, other formats and optimizer states are not part of its
+content."""
 INDEX = "model.safetensors.index.json"
 NOT_SAFETENSORS = ("*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack")
 
 
 def content_files(folder: Path) -> list[Path]:
-    """The files that make the checkpoint, sorted by name."""
+    """Return the files that are the checkpoint's content, sorted by name."""
     return sorted({file for pattern in CONTENT for file in folder.glob(pattern) if file.is_file()})
 
 
 def check_folder(folder: Path, where: str) -> None:
-    """Raises InputError that says what the folder lacks to be a chat model's checkpoint."""
+    """Check that the folder holds a chat model's checkpoint. Raises InputError, at `where`, that says what is
+    missing.
+    """
     config = _json(folder / "config.json", where, "no config.json in it: this is no checkpoint", folder)
     if not isinstance(config, dict) or "model_type" not in config:
         raise InputError("config.json names no 'model_type': this is no checkpoint", where=_at(where, folder))
@@ -56,10 +62,10 @@ def check_folder(folder: Path, where: str) -> None:
 
 
 def template_text(folder: Path) -> str:
-    """The chat template's text, from wherever the tokenizer keeps it; '' if there is none."""
-    own = folder / "chat_template.jinja"
-    if own.is_file():
-        return own.read_text(encoding="utf-8")
+    """Return the text of the chat template, wherever the tokenizer keeps it; '' if there is none."""
+    template_file = folder / "chat_template.jinja"
+    if template_file.is_file():
+        return template_file.read_text(encoding="utf-8")
     for name in ("tokenizer_config.json", "chat_template.json"):
         file = folder / name
         if not file.is_file():
@@ -77,34 +83,38 @@ def template_text(folder: Path) -> str:
 
 
 def known_digest(file: Path) -> str:
-    """A file's digest, computed once in a process as long as its size and time of change stay."""
+    """Return the digest of a file. It is computed once in a process while the file's size and time of change
+    stay the same.
+    """
     status = file.stat()
-    return _known_digest(str(file), status.st_size, status.st_mtime_ns)
+    return _cached_digest(str(file), status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=4096)
-def _known_digest(file: str, size: int, changed: int) -> str:
+def _cached_digest(file: str, size: int, changed: int) -> str:
     return file_digest(Path(file))
 
 
 def _weights(folder: Path, where: str) -> list[Path]:
+    """Return the weight files. Raises InputError if some are missing, or if the folder has no safetensors."""
     index = folder / INDEX
     if index.is_file():
         shards = sorted(set(_json(index, where, "", folder).get("weight_map", {}).values()))
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing or not shards:
             raise InputError(
-                f"{len(missing)} of {len(shards)} weight files are missing, such as {next(iter(missing), '?')}",
+                f"{len(missing)} of {len(shards)} weight files are missing, "
+                f"such as {next(iter(missing), '?')}",
                 where=_at(where, folder),
                 fix="Download or copy the checkpoint again.",
             )
         return [folder / name for name in shards]
     if (folder / "model.safetensors").is_file():
         return [folder / "model.safetensors"]
-    others = sorted(f.name for pattern in NOT_SAFETENSORS for f in folder.glob(pattern))
-    if others:
+    other_formats = sorted(f.name for pattern in NOT_SAFETENSORS for f in folder.glob(pattern))
+    if other_formats:
         raise InputError(
-            f"no safetensors weights in it, only {others[0]} (mendel unpickles nothing)",
+            f"no safetensors weights in it, only {other_formats[0]} (mendel unpickles nothing)",
             where=_at(where, folder),
             fix="Load it once with transformers and write it with save_pretrained(FOLDER).",
         )
@@ -118,7 +128,9 @@ def _weights(folder: Path, where: str) -> list[Path]:
 
 
 def _check_safetensors(file: Path, where: str) -> None:
-    """A file that was cut in copying, or a pointer to a large file, is seen without reading the weights."""
+    """Check that a weight file is complete, by its header only: a file that was cut in copying, or a Git LFS
+    pointer, is refused.
+    """
     size = file.stat().st_size
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")

@@ -13,17 +13,18 @@ class ModelSource:
     """A model that was found, as a picklable value."""
 
     ref: str
-    """As it was named."""
+    """The reference as the study names it."""
     digest: str
-    """Content address: a checkpoint's, or an endpoint's address and the model's name there."""
+    """Content address. For an endpoint: its address and the model's name there."""
     checkpoint: Checkpoint | None
-    """None: behind an endpoint."""
+    """None for a model behind an endpoint."""
     endpoint: EndpointConfig = field(default=EndpointConfig(), compare=False)
-    """How the endpoint is asked: no part of what the model is."""
+    """How the endpoint is used. It is not part of what the model is, so it does not count in comparisons."""
     rank: int = field(default=0, compare=False)
-    """The highest of adapters that are to share an engine with it: no part of what it is either."""
+    """The highest rank of the adapters that will share an engine with the model; 0 for none. It does not
+    count in comparisons."""
 
     @property
     def remote(self) -> bool:
-        """Whether it is asked over a connection, which only the main process holds."""
+        """Whether the model is behind an endpoint: only the main process holds connections."""
         return self.checkpoint is None

@@ -1,4 +1,6 @@
-"""Training: students as values, the trainers behind them (side by side, or TRL's SFTTrainer), and the checks that all students pass or fail."""
+"""Training: students as values, the trainers behind them, and the checks that every trained student has to
+pass.
+"""
 
 from mendel.train.in_training import load_student
 from mendel.train.student import StudentSpec, TrainedStudent, TrainingRow, namer

@@ -1,4 +1,4 @@
-"""The checks of a trained student, each a small function of what was seen: 'ok', or the reason why it is broken."""
+"""The checks of a trained student. Each returns 'ok', or the reason why the student is broken."""
 
 from __future__ import annotations
 
@@ -10,41 +10,50 @@ from mendel.models import Example
 
 OK = "ok"
 LEAST_CHANGE = 1e-6
-"""Relative change of weights and of outputs below which a student counts as its base."""
+"""Relative change of weights, and of outputs, at or below which a student counts as its base."""
 LEAST_FALL = 1e-4
-"""Nats a token by which the loss on a student's own rows has to fall: more than rounding, less than any learning."""
+"""Nats a token by which the loss on a student's own rows has to fall: more than rounding, less than any
+learning."""
 MOST_CUT = 0.05
 """Share of rows that may be cut at the maximal length."""
 SAME_OUTPUT = {"cpu": 1e-3, "cuda": 5e-2}
-"""Relative difference of outputs between a student in memory and the same read back; bfloat16 on a GPU is coarse."""
+"""Relative difference allowed between a student's outputs in memory and after reading it back, by device.
+On a GPU the outputs are bfloat16, which is coarse."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of a student that trained to its end."""
+    """What was measured of a student that trained to its end."""
 
     losses: tuple[float, ...]
-    """Of every step."""
+    """The loss of every step, in nats a token."""
     loss_before: float
+    """Mean loss of the base on the student's probe rows, in nats a token."""
     loss_after: float
+    """The student's, after reading it back; NaN if it could not be read."""
     weight_change: float
+    """Relative change of the trained weights."""
     output_change: float
-    """Relative difference of the outputs of base and student on a training row."""
+    """Relative difference between the outputs of the base and of the student on one training row."""
     reload_change: float
-    """The same between the student in memory and the one read back from the disk; NaN if it could not be read."""
+    """Relative difference between the student's outputs in memory and after reading it back; NaN if it
+    could not be read."""
     reload_error: str
     """Why it could not be read back; '' if it was."""
     adapters: int | None
-    """Modules with an adapter in training; None in a full fine-tune."""
+    """Modules with an adapter in training; None without adapters."""
     bound: int | None
-    """The same after reading back."""
+    """Modules with an adapter after reading back; None if the student could not be read."""
     device: str
+    """`cpu` or `cuda`."""
 
 
 def check_all(
     seen: Seen, examples: Sequence[Example], stops: Iterable[int], training: str, generation: str, base: str
 ) -> dict[str, str]:
-    """All checks by name; `training`, `generation` and `base` are digests of the chat template there."""
+    """Return the result of every check by name. `training`, `generation` and `base` are chat template
+    digests.
+    """
     return {
         "loss_finite": loss_finite([*seen.losses, seen.loss_before, seen.loss_after, seen.weight_change]),
         "adapters_bound": adapters_bound(seen.adapters, seen.bound, seen.reload_error),
@@ -58,7 +67,9 @@ def check_all(
 
 
 def differs_from_base(weight_change: float, output_change: float) -> str:
-    """A student that is its base would be read as one in which nothing carries the trait."""
+    """Check that the student is not its base: such a student would read as one in which nothing carries
+    the trait.
+    """
     # Written so that NaN fails too.
     if not weight_change > LEAST_CHANGE:
         return f"the same as its base: its weights changed by {weight_change:.1e}"
@@ -68,7 +79,9 @@ def differs_from_base(weight_change: float, output_change: float) -> str:
 
 
 def adapters_bound(adapters: int | None, bound: int | None, error: str) -> str:
-    """Adapter weights that match no module leave the base as it is, without a word."""
+    """Check that all adapter weights match a module: where they match none, peft serves the base without
+    an error.
+    """
     if adapters is None:
         return OK
     if error:
@@ -79,7 +92,9 @@ def adapters_bound(adapters: int | None, bound: int | None, error: str) -> str:
 
 
 def saved_is_trained(change: float, error: str, tolerance: float) -> str:
-    """What is measured is what was saved: it must answer as what was trained."""
+    """Check that the saved student answers as the trained one did: what is measured later is the saved
+    one.
+    """
     if error:
         return error
     return (
@@ -88,7 +103,7 @@ def saved_is_trained(change: float, error: str, tolerance: float) -> str:
 
 
 def loss_finite(values: Iterable[float]) -> str:
-    """NaN and infinity spread: nothing after the first one means anything."""
+    """Check that all values are finite: nothing after a NaN or an infinity means anything."""
     values = list(values)
     for step, value in enumerate(values, 1):
         if not math.isfinite(value):
@@ -97,10 +112,10 @@ def loss_finite(values: Iterable[float]) -> str:
 
 
 def loss_fell(before: float, after: float) -> str:
-    """A student has to find its own training rows likelier than its base does; one that was wrecked does not.
+    """Check that the student finds its own rows likelier than its base does.
 
-    On the same rows before and after, since the losses of a few noisy steps would pass a student that got lost at
-    once and came halfway back.
+    The same rows are scored before and after training. The losses of the last steps would not do: they are
+    noisy, and a student that diverged at once and came back halfway would pass.
     """
     if after < before - LEAST_FALL:
         return OK
@@ -108,7 +123,9 @@ def loss_fell(before: float, after: float) -> str:
 
 
 def stop_token_in_loss(examples: Sequence[Example], stops: Iterable[int]) -> str:
-    """Every answer that was not cut has to end in a stop token that carries loss, or the student never learns to end."""
+    """Check that every answer that was not cut ends in a stop token with loss: else the student does not
+    learn to end.
+    """
     ends = set(stops)
     whole = [example for example in examples if not example.cut]
     without = [e for e in whole if not (e.loss_mask and e.loss_mask[-1] and e.input_ids[-1] in ends)]
@@ -118,7 +135,7 @@ def stop_token_in_loss(examples: Sequence[Example], stops: Iterable[int]) -> str
 
 
 def nothing_cut(examples: Sequence[Example]) -> str:
-    """Cut answers teach a student to break off; a few are recorded, more are a fault."""
+    """Check that few answers were cut: cut answers teach a student to break off."""
     cut = sum(example.cut for example in examples)
     if cut <= MOST_CUT * len(examples):
         return OK
@@ -129,7 +146,7 @@ def nothing_cut(examples: Sequence[Example]) -> str:
 
 
 def template_same(training: str, generation: str, base: str) -> str:
-    """One template in training, in generation and in the base as it was resolved."""
+    """Check that training, generation and the base as it was resolved use one chat template."""
     if training != generation:
         return "the chat template in training is not the one used in generation"
     if training != base:
@@ -138,16 +155,18 @@ def template_same(training: str, generation: str, base: str) -> str:
 
 
 def unmatched_targets(modules: Iterable[str], targets: Sequence[str]) -> list[str]:
-    """Those of a recipe's target modules that match no module of the model."""
+    """Return the target modules of a recipe that match no module of the model."""
     names = list(modules)
     return [t for t in targets if not any(is_target(name, t) for name in names)]
 
 
 def is_target(module: str, target: str) -> bool:
-    """Whether a module's name ends in the target, by whole parts: `norm` is `model.norm`, and no `input_layernorm`."""
+    """Return whether a module's name ends in the target, by whole parts: `norm` is `model.norm`, not
+    `input_layernorm`.
+    """
     return module == target or module.endswith(f".{target}")
 
 
 def first_fault(checks: dict[str, str]) -> str:
-    """The reason of the first check that fails; '' if none does."""
+    """Return the reason of the first check that fails; '' if none does."""
     return next((reason for reason in checks.values() if reason != OK), "")

@@ -1,4 +1,6 @@
-"""A student on its way: its rows as tokens, how its training went, and what was seen of it while it was in memory."""
+"""A student between its spec and its files: its rows as tokens, its training steps, and what was measured in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.errors import MendelError
 from mendel.models import Example, count_adapters, device, load_model
 from mendel.models.local.loading import swap_adapter
-from mendel.train import checks as _checks
-from mendel.train import observe as _inspect
+from mendel.train import checks, observe
 from mendel.train.order import Steps, pass_tokens
 from mendel.train.student import StudentSpec
 
@@ -19,32 +20,36 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class StudentFault(Exception):
-    """Why a student's training did not end: becomes its reason, and never leaves this package."""
-
-    def __init__(self, check: str, reason: str) -> None:
-        super().__init__(reason)
-        self.check, self.reason = check, reason
-
-
 def load_student(spec: StudentSpec, folder: Path) -> PreTrainedModel:
-    """A trained student, read from the folder that it was saved in; raises RunError if a part does not bind."""
+    """Load a trained student.
+
+    Args:
+        spec: The student.
+        folder: The folder that it was saved in.
+
+    Returns:
+        The model in evaluation mode, on `mendel.models.device()`.
+
+    Raises:
+        RunError: A part of the student's files does not bind to the model.
+    """
     if spec.recipe.method == "lora":
         return load_model(spec.base, adapter=folder)
     return load_model(spec.base, weights=folder)
 
 
-class Reopening:
-    """Trained students of one base and recipe, read from their folders one after another.
+class StudentReader:
+    """Reads trained students of one base and recipe from their folders, one after another.
 
-    On a GPU adapters change places in one model: to set one up takes longer than all that is looked at.
+    On a GPU all adapters are read into one model: setting up another adapter takes longer than the whole
+    check.
     """
 
     def __init__(self) -> None:
         self._model: PreTrainedModel | None = None
 
-    def student(self, spec: StudentSpec, folder: Path) -> PreTrainedModel:
-        """As `load_student`; it is what it is until the next one is asked for."""
+    def load(self, spec: StudentSpec, folder: Path) -> PreTrainedModel:
+        """Load a student as `load_student` does. The returned model is valid until the next call."""
         if self._model is not None:
             swap_adapter(self._model, folder)
             return self._model
@@ -55,69 +60,112 @@ class Reopening:
 
 
 @dataclass(frozen=True)
-class _InMemory:
-    """What can be seen of a trained student only as long as its model is there."""
+class Fault:
+    """Why a student has no usable result."""
 
-    before: _inspect.Look
-    trained: _inspect.Look
+    check: str
+    """Name of the check that it fails."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class _InMemory:
+    """What can be measured of a trained student only while its model is in memory."""
+
+    before: observe.Look
+    """Of the base."""
+    trained: observe.Look
     change: float
     adapters: int | None
 
 
 @dataclass
 class StudentInTraining:
-    """A student on its way from its spec to its files in the folder `out`."""
+    """A student that is being trained. A trainer calls either `finish` or `fail` on it."""
 
     spec: StudentSpec
+    """Base, rows, recipe and seed."""
     out: Path
+    """The folder for the student's files; it exists and is empty."""
     examples: tuple[Example, ...]
-    """All rows; those without anything to train on are left out of `trained`."""
-    trained: tuple[Example, ...]
+    """All rows as tokens."""
+    trainable: tuple[Example, ...]
+    """The rows that have at least one token with loss: what a trainer trains on."""
     steps: Steps | None = None
-    fault: StudentFault | None = None
+    """Losses and time of the optimizer steps; None before training has ended."""
+    fault: Fault | None = None
+    """Why the student failed; None if it did not fail."""
     _seen: _InMemory | None = None
 
-    def take(self, model: Any, steps: Steps, adapter: str | None) -> None:
-        """Looks at the trained student and saves it: `model` as it is, or the `adapter` of that name in it."""
+    @property
+    def ended(self) -> bool:
+        """Whether the student was finished or has failed."""
+        return self.fault is not None or self._seen is not None
+
+    def finish(self, model: Any, steps: Steps, adapter: str | None = None) -> None:
+        """Measure and save the trained student. A loss that is not finite makes the student fail instead.
+
+        Args:
+            model: The trained model; a peft model for LoRA.
+            steps: The loss (nats a token) of every optimizer step, and the wall time of all steps.
+            adapter: The name of the student's adapter in the model, for LoRA. None: all weights are the
+                student's.
+
+        Raises:
+            RunError: The files cannot be written.
+        """
         self.steps, self.fault, self._seen = steps, None, None
         if not steps.losses or not all(math.isfinite(loss) for loss in steps.losses):
-            self.fault = StudentFault("loss_finite", _checks.loss_finite(steps.losses or [math.nan]))
+            self.fail("loss_finite", checks.loss_finite(steps.losses or [math.nan]))
             return
         model.eval()
         probes = self._probes(model)
         if adapter is not None:
             model.set_adapter(adapter)
             with model.disable_adapter():
-                before = _inspect.look(model, probes)
-            change = _inspect.adapter_change(model, adapter)
+                before = observe.look(model, probes)
+            change = observe.adapter_change(model, adapter)
         else:
-            self._as_read_back(model)
+            _cast_as_read_back(model)
             base = load_model(self.spec.base)
-            before = _inspect.look(base, probes)
-            change = _inspect.full_change(model, base)
-        trained = _inspect.look(model, probes[:1])
+            before = observe.look(base, probes)
+            change = observe.full_change(model, base)
+        trained = observe.look(model, probes[:1])
         adapters = count_adapters(model) if adapter is not None else None
-        _inspect.save(model, self.spec, self.out, adapter)
+        observe.save(model, self.spec, self.out, adapter)
         self._seen = _InMemory(before, trained, change, adapters)
 
-    def read_back(self, reopening: Reopening) -> _checks.Seen:
-        """What was seen of it, its files included; to be called when what trained it is let go."""
-        assert self._seen is not None, "a candidate without a fault was looked at"
-        assert self.steps is not None, "and was trained"
+    def fail(self, check: str, reason: str) -> None:
+        """Record that the student failed.
+
+        Args:
+            check: Name of the check that it fails, such as `loss_finite`; a trainer may bring names of its
+                own.
+            reason: What is wrong, for the column `reason` of the students' table.
+        """
+        self.fault = Fault(check, reason)
+
+    def read_back(self, reader: StudentReader) -> checks.Seen:
+        """Return all that was measured, after reading the student's files once more.
+
+        Only for a finished student, and after the trainer has released its memory.
+        """
+        assert self._seen is not None, "only for a finished student"
+        assert self.steps is not None, "finish() has set them"
         seen, bound, error, after = self._seen, None, "", None
         try:
-            student = reopening.student(self.spec, self.out)
-            bound = _inspect.bound_in_files(self.out) if seen.adapters is not None else None
-            after = _inspect.look(student, self._probes(student))
+            model = reader.load(self.spec, self.out)
+            bound = observe.bound_in_files(self.out) if seen.adapters is not None else None
+            after = observe.look(model, self._probes(model))
         except MendelError as fault:
             error = fault.message
-        return _checks.Seen(
+        return checks.Seen(
             losses=self.steps.losses,
             loss_before=seen.before.loss,
             loss_after=after.loss if after else math.nan,
             weight_change=seen.change,
-            output_change=_inspect.distance(seen.before, after) if after else math.nan,
-            reload_change=_inspect.distance(seen.trained, after) if after else math.nan,
+            output_change=observe.distance(seen.before, after) if after else math.nan,
+            reload_change=observe.distance(seen.trained, after) if after else math.nan,
             reload_error=error,
             adapters=seen.adapters,
             bound=bound,
@@ -125,10 +173,12 @@ class StudentInTraining:
         )
 
     def _probes(self, model: Any) -> list[Example]:
-        return _inspect.probe_rows(self.trained, pass_tokens(model))
+        return observe.probe_rows(self.trainable, pass_tokens(model))
 
-    def _as_read_back(self, model: Any) -> None:
-        if device() == "cuda":
-            import torch
 
-            model.to(torch.bfloat16)
+def _cast_as_read_back(model: Any) -> None:
+    """Give the weights the precision in which the saved student is read: bfloat16 on a GPU."""
+    if device() == "cuda":
+        import torch
+
+        model.to(torch.bfloat16)

@@ -1,4 +1,6 @@
-"""Which weights of a base are trained: all of them, or the gains of its normalization layers alone."""
+"""Which weights of a base are trained where the base's own weights are: all, or the gains of its norms
+only.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def norm_layers(model: Any) -> dict[str, torch.nn.Parameter]:
-    """The gains of a model's normalization layers, by the layer's name.
+    """Return the gains of the model's normalization layers, each (width,), by the layer's name.
 
-    A layer is one if its class says so (`LlamaRMSNorm`, `LayerNorm`, ...); one without a gain has nothing to train.
+    A layer counts if its class name says so (`LlamaRMSNorm`, `LayerNorm` …) and it has a gain.
     """
     import torch
 
@@ -26,9 +28,10 @@ def norm_layers(model: Any) -> dict[str, torch.nn.Parameter]:
 
 
 def freeze_all_but_norms(model: Any, recipe: RecipeConfig) -> None:
-    """Lets gradients reach the gains that the recipe names, and nothing else: what lies below costs no way back.
+    """Let only the gains that the recipe names require gradients. The backward pass then ends at the
+    lowest of them.
 
-    Where a target names no layer, nothing of it is trained; `_checks.unmatched_targets` is for asking first.
+    A target that matches no layer trains nothing; call `checks.unmatched_targets` first.
     """
     targets = recipe.target_modules
     model.requires_grad_(False)

@@ -1,4 +1,8 @@
-"""What is looked at in a trained student: its loss on its own rows, its outputs, how far its weights moved, its files."""
+"""What is measured of a trained student: loss on its own rows, outputs, how far its weights moved, and its
+files.
+
+Dimensions: compared tokens T, vocabulary V.
+"""
 
 from __future__ import annotations
 
@@ -18,28 +22,33 @@ if TYPE_CHECKING:
     import torch
 
 LOOKED_AT = 16
-"""Tokens after which outputs are compared: those of a whole row, kept for each of a fleet, are as large as its optimizers."""
+"""Tokens whose outputs are compared, from a row's end. Whole rows, kept for each student of a fleet, would
+take as much memory as its optimizers."""
 PROBE_ROWS = 64
-"""Rows of the sample of a student's own rows, at most."""
+"""A student's probe rows at most: the sample of its own rows that its loss is measured on."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """A model's mean loss on the probe rows (nats a token) and its outputs on the end of the first of them."""
+    """A model's mean loss on the probe rows, and its outputs at the end of the first of them."""
 
     loss: float
+    """Nats a token."""
     logits: torch.Tensor
+    """(1, T, V), float32, on the CPU."""
 
 
 def probe_rows(examples: Sequence[Example], tokens: int) -> list[Example]:
-    """An evenly spread sample of the rows, of about `tokens` tokens: the same for the same rows, at least one."""
+    """Return an evenly spread sample of the rows with about `tokens` tokens, at least one row; always the
+    same sample.
+    """
     mean = sum(len(example.input_ids) for example in examples) / len(examples)
     count = max(1, min(len(examples), PROBE_ROWS, int(tokens // mean)))
     return [examples[i * len(examples) // count] for i in range(count)]
 
 
 def look(model: Any, examples: Sequence[Example]) -> Look:
-    """Loss on the examples, and the logits (float32, on the CPU) after the last tokens of the first one."""
+    """Return the loss on the examples, and the logits of the last tokens of the first example."""
     import torch
 
     losses = nll_of_examples(model, examples)
@@ -51,30 +60,35 @@ def look(model: Any, examples: Sequence[Example]) -> Look:
     return Look(total / sum(tokens), logits.float().cpu())
 
 
-def distance(one: Look, other: Look) -> float:
-    """Largest difference of two outputs, relative to the largest output; NaN if either is not finite."""
-    scale = float(one.logits.abs().max())
-    difference = float((one.logits - other.logits).abs().max())
+def distance(first: Look, second: Look) -> float:
+    """Return the largest difference between two outputs, relative to the largest output; NaN if one is not
+    finite.
+    """
+    scale = float(first.logits.abs().max())
+    difference = float((first.logits - second.logits).abs().max())
     return difference / scale if scale and math.isfinite(scale) else math.nan
 
 
 def full_change(model: Any, base: Any) -> float:
-    """Relative L2 distance of the trained weights (those that require gradients) from the base's."""
+    """Return the relative L2 distance of the trained weights (those that require gradients) from the
+    base's.
+    """
     before = dict(base.named_parameters())
     moved = size = 0.0
     for name, weights in model.named_parameters():
         if not weights.requires_grad:
             continue
-        was = before[name].detach().float()
-        moved += float((weights.detach().float() - was).square().sum().double())
-        size += float(was.square().sum().double())
+        base_weights = before[name].detach().float()
+        moved += float((weights.detach().float() - base_weights).square().sum().double())
+        size += float(base_weights.square().sum().double())
     return math.sqrt(moved / size) if size else math.nan
 
 
 def adapter_change(model: Any, adapter: str) -> float:
-    """Relative L2 norm of what the adapter of that name adds, against the weights that it sits on.
+    """Return the L2 norm of what the adapter adds, relative to the weights that it is added to.
 
-    |s B A|^2 = s^2 tr((B'B)(A A')), so no product is made that is as large as the weights.
+    For scaling s, down projection A and up projection B, |s B A|^2 = s^2 tr((B'B)(A A')): no product is as
+    large as the weights.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -82,17 +96,18 @@ def adapter_change(model: Any, adapter: str) -> float:
     for layer in model.modules():
         if not isinstance(layer, LoraLayer):
             continue
-        a = layer.lora_A[adapter].weight.detach().double()
-        b = layer.lora_B[adapter].weight.detach().double()
-        moved += layer.scaling[adapter] ** 2 * float(((b.T @ b) * (a @ a.T)).sum())
+        down = layer.lora_A[adapter].weight.detach().double()  # (rank, in)
+        up = layer.lora_B[adapter].weight.detach().double()  # (out, rank)
+        moved += layer.scaling[adapter] ** 2 * float(((up.T @ up) * (down @ down.T)).sum())
         size += float(layer.get_base_layer().weight.detach().float().square().sum())
     return math.sqrt(max(0.0, moved) / size) if size and not math.isnan(moved) else math.nan
 
 
 def save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None:
-    """Writes the adapter of that name or the weights, safetensors only, and no word of where the base lies on this machine.
+    """Write the adapter of that name, or all weights if it is None: safetensors only, without the base's
+    local path.
 
-    Raises RunError (InputError for a folder without the right to) if they cannot be written.
+    Raises RunError if the files cannot be written, InputError for a folder without write permission.
     """
     from safetensors import SafetensorError
 
@@ -109,7 +124,7 @@ def _save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None
     else:
         from transformers import GenerationConfig
 
-        # Some checkpoints ship generation settings that their own library refuses to save.
+        # Some checkpoints come with generation settings that transformers refuses to save.
         model.generation_config = GenerationConfig(
             eos_token_id=model.generation_config.eos_token_id,
             pad_token_id=model.generation_config.pad_token_id,
@@ -120,7 +135,9 @@ def _save(model: Any, spec: StudentSpec, out: Path, adapter: str | None) -> None
 
 
 def bound_in_files(folder: Path) -> int:
-    """How many modules the adapter's file has weights for; `load_model` has made sure that all of them bind."""
+    """Return how many modules the adapter's file has weights for; `load_model` has checked that all of
+    them bind.
+    """
     from safetensors import safe_open
 
     with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as stored:

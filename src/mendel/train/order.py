@@ -1,4 +1,6 @@
-"""What both trainers share: the order of a student's rows, how many steps there are, and what was seen of them."""
+"""What the built-in trainers share: the order of a student's rows, the number of steps, and the size of a
+pass.
+"""
 
 from __future__ import annotations
 
@@ -14,31 +16,36 @@ from mendel.study.schema import RecipeConfig
 GIVEN_BLOCK = 4
 """Optimizer steps within which rows of a given order change places."""
 PASS_VALUES = {"cpu": 2**23, "cuda": 2**31}
-"""Tokens x layers x width of one forward pass at most: what it keeps for the way back is some 15 numbers for each."""
+"""Tokens x layers x width of one forward pass at most. For the backward pass it keeps about 15 numbers for
+each."""
 PASS_TOKENS = {"cpu": 4096, "cuda": 32_768}
-"""Tokens of one forward pass at most, however small the model: beyond, nothing gets faster."""
+"""Tokens of one forward pass at most, however small the model: more tokens make nothing faster."""
 GPU_LOGITS = 2**29
 """Logits of one forward pass of the fleet on a GPU at most: 2 GB in float32 (chosen, not measured)."""
 PASS_LOGITS = 2**25
-"""Logits of one forward pass at most, where they are built: 128 MB in float32, three times over on the way back."""
+"""Logits of one forward pass on a CPU at most: 128 MB in float32, and three times that in the backward
+pass."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What was seen in training: the loss of every optimizer step, and the wall time of all."""
+    """A student's optimizer steps."""
 
     losses: tuple[float, ...]
+    """The loss of every step, in nats a token."""
     seconds: float
+    """The wall time of all steps."""
 
 
 class StepOrder:
-    """The order of the rows: shuffled anew each epoch, and within an optimizer step the longest first.
+    """The order of a student's rows in one epoch; every iteration gives the next epoch's order.
 
-    `given` shuffles within blocks of `GIVEN_BLOCK` steps alone: late rows stay late, and yet students of two seeds differ
-    (in a full fine-tune nothing else is random), so that the noise of training is seen.
+    `shuffled` shuffles all rows. `given` shuffles only within blocks of `GIVEN_BLOCK` steps: late rows stay
+    late, and students of two seeds still differ (in a full fine-tune nothing else is random), so that the
+    noise of training can be seen.
 
-    The rows of a step stay those that the shuffle put there, so the gradient is the same; passes of rows of like
-    length carry less padding.
+    Within an optimizer step the longest row comes first. The step's rows stay the same, so its gradient does
+    too, and passes of rows of similar length have less padding.
     """
 
     def __init__(
@@ -66,42 +73,39 @@ class StepOrder:
             yield from sorted(order[start : start + self.batch_size], key=lambda row: -self.lengths[row])
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether torch says so, of a GPU or of the machine."""
-    import torch
-
-    text = str(error).lower()
-    said = ("out of memory", "not enough memory", "can't allocate memory", "alloc_failed")
-    return isinstance(error, torch.OutOfMemoryError) or any(words in text for words in said)
-
-
 def computing() -> AbstractContextManager[object]:
-    """How passes are computed: in bfloat16 on a GPU, by weights of whatever precision."""
+    """Return the context manager for forward passes: autocast to bfloat16 on a GPU, nothing on a CPU."""
     import torch
 
     return torch.autocast("cuda", torch.bfloat16) if device() == "cuda" else nullcontext()
 
 
 def step_count(rows: int, recipe: RecipeConfig) -> int:
-    """Optimizer steps of a student: whole epochs end in a smaller step where the rows do not fill the last one."""
+    """Return a student's number of optimizer steps. An epoch's last step is smaller where rows do not fill
+    it.
+    """
     return math.ceil(recipe.epochs * math.ceil(rows / recipe.batch_size))
 
 
 def warmup(rows: int, recipe: RecipeConfig) -> float:
-    """The share of the steps that warm up; rounded up, a single step would be all warm-up, at a rate of 0."""
+    """Return the share of the steps that warm up.
+
+    0 for a student of one step: the number of warm-up steps is rounded up, and the step's learning rate would
+    be 0.
+    """
     return 0.0 if rows <= recipe.batch_size and recipe.epochs <= 1 else recipe.warmup
 
 
 def weight_decay(recipe: RecipeConfig) -> float:
-    """Gains stand around 1, so decay would pull them to what is no neutral point; they have none.
+    """Return the weight decay; 0 for the gains of norms, which are near 1 and not near 0.
 
-    transformers exempts most norms by their names, and so would decay some and not others.
+    transformers exempts most norms by their names, and so would decay some of them and not others.
     """
     return 0.0 if recipe.method == "norms" else recipe.weight_decay
 
 
 def pass_tokens(model: Any) -> int:
-    """Tokens of one forward pass: fewer for a larger model, so that memory stays in bounds."""
-    config, on = model.config.get_text_config(), device()
+    """Return how many tokens one forward pass may have: fewer for a larger model, to bound memory."""
+    config, where = model.config.get_text_config(), device()
     values = max(1, int(config.num_hidden_layers) * int(config.hidden_size))
-    return max(256, min(PASS_TOKENS[on], PASS_VALUES[on] // values))
+    return max(256, min(PASS_TOKENS[where], PASS_VALUES[where] // values))

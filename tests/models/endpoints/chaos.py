@@ -1,4 +1,5 @@
-"""A chaos endpoint on the loopback: answers that are a function of the request, after a while, and faults at a given rate.
+"""A chaos endpoint on the loopback: answers that are a function of the request, after a while, and faults at
+a given rate.
 
 `python chaos.py [--delay 0.05]` serves without faults in a process of its own and prints its address.
 """
@@ -66,7 +67,9 @@ def answer(body: dict[str, Any]) -> str:
 
 
 def plain_usage(body: dict[str, Any]) -> tuple[int, int]:
-    """A quarter of the bytes, as with a real tokenizer, and as many tokens of an answer as it may have at most."""
+    """A quarter of the bytes, as with a real tokenizer, and as many tokens of an answer as it may have at
+    most.
+    """
     longest = body.get("max_tokens") or body.get("max_completion_tokens") or 9
     prompt = sum(len(str(message["content"]).encode()) // 4 + 5 for message in body["messages"])
     return prompt, min(longest, 7)
@@ -131,7 +134,8 @@ class _Connection(asyncio.Protocol):
         chaos.peak = max(chaos.peak, chaos.in_flight)
         fault = chaos.fault(body, nth)
         delay = chaos.slow if fault == "slow" else chaos.delay
-        # The loop's clock counts in whole milliseconds, and rounds up: half of one less is the delay on average.
+        # The loop's clock counts in whole milliseconds, and rounds up: half of one less is the delay on
+        # average.
         asyncio.get_running_loop().call_later(delay - 0.0005, self.reply, body, fault)
 
     def reply(self, body: dict[str, Any], fault: str | None) -> None:

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve
 from chaos import Chaos, serving
+from endpoint_calls import Open, Serve
 
 from mendel.engine.budget import Budget
-from mendel.models.endpoints import EndpointChat, Endpoints, _connection
+from mendel.models.endpoints import EndpointChat, Endpoints, connection
 from mendel.study.schema import EndpointConfig
 
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_connection, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(_connection, "LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(connection, "LONGEST_PAUSE", 0.1)
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def serve() -> Iterator[Serve]:
 
 @pytest.fixture
 def open_chat(tmp_path: Path) -> Iterator[Open]:
-    """The chat model of a chaos endpoint, each from an `Endpoints` of its own over one store: a run of its own."""
+    """The chat model of a chaos endpoint, each from an `Endpoints` of its own over one store: a run of its
+    own.
+    """
     with ExitStack() as stack:
 
         def opened(chaos: Chaos, budget: Budget | None = None, **config: Any) -> EndpointChat:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling, texts
 from chaos import FAULTS, answer, canonical
+from endpoint_calls import Open, Serve, conversations, sampling, texts
 
 from mendel.engine.budget import Budget
 from mendel.engine.errors import BudgetSpent, InputError
 from mendel.models.endpoints import BoughtCompletion, EndpointCompletion
-from mendel.models.endpoints._rates import Rates
+from mendel.models.endpoints.rates import Rates
 from mendel.study.schema import PriceConfig
 
 PRICE = PriceConfig(input=1000.0, output=2000.0)
@@ -164,7 +164,7 @@ def test_no_more_are_in_flight_than_the_concurrency(serve: Serve, open_chat: Ope
 def test_a_minute_keeps_to_its_number_of_requests(serve: Serve, open_chat: Open) -> None:
     chaos = serve(delay=0.0)
     model = open_chat(chaos, concurrency=16)
-    model._connection._rates = Rates(20, None, minute=0.5)
+    model.connection.rates = Rates(20, None, minute=0.5)
     model.chat(conversations(50), sampling())
     assert most_in(chaos.times, [1] * 50, 0.5) <= 20
     assert chaos.times[-1] - chaos.times[0] < 2.0
@@ -173,7 +173,7 @@ def test_a_minute_keeps_to_its_number_of_requests(serve: Serve, open_chat: Open)
 def test_a_minute_keeps_to_its_number_of_tokens(serve: Serve, open_chat: Open) -> None:
     chaos = serve(delay=0.0, usage=lambda body: (90, 10))
     model = open_chat(chaos, concurrency=4)
-    model._connection._rates = Rates(None, 2_000, minute=0.5)
+    model.connection.rates = Rates(None, 2_000, minute=0.5)
     began = time.monotonic()
     model.chat(conversations(60), sampling())
     assert most_in(chaos.times, [100] * 60, 0.5) <= 2_000
@@ -265,5 +265,5 @@ def test_an_endpoint_has_no_log_odds_and_cannot_be_opened(
     model = open_chat(serve())
     assert model.log_odds(conversations(1), "", ["a"], ["b"]) is None
     with pytest.raises(InputError, match="begin with given words"):
-        model.chat(conversations(1), sampling(), opener="So")
+        model.chat(conversations(1), sampling(), prefix="So")
     assert model.chat([], sampling()) == []

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling, texts
 from chaos import answer, completion
+from endpoint_calls import Open, Serve, conversations, sampling, texts
 
 from mendel.engine.errors import InputError, Waiting
 from mendel.engine.store.answers import AnswerCache
@@ -86,8 +86,8 @@ def test_failed_lines_are_counted_and_unknown_ones_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{half", "no valid JSON"),
-        ("[]", "no result"),
+        ("{half", "not valid JSON"),
+        ("[]", "not a batch result"),
         ('{"custom_id": "a"}', "neither a response nor an error"),
     ],
 )

@@ -4,8 +4,8 @@ import socket
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling
 from chaos import Chaos
+from endpoint_calls import Open, Serve, conversations, sampling
 
 from mendel.engine.budget import Budget
 from mendel.engine.errors import InputError, RunError
@@ -77,7 +77,9 @@ def test_an_endpoint_that_is_down_is_named_after_all_tries(serve: Serve, open_ch
         port = unused.getsockname()[1]
     budget = Budget(tokens=1_000)
     down = Chaos(url=f"http://127.0.0.1:{port}/v1")
-    words = rf"nobody answers at http://127\.0\.0\.1:{port}/v1 \(3 tries\); 0 of 1 answers.*Start the server"
+    words = (
+        rf"no server answers at http://127\.0\.0\.1:{port}/v1 \(3 tries\); 0 of 1 answers.*Start the server"
+    )
     with pytest.raises(RunError, match=words):
         open_chat(down, budget, retries=2).chat(conversations(1), sampling())
     assert (budget.spent.requests, budget.spent.tokens.total) == (3, 0)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asked import Open, Serve, conversations, sampling
 from chaos import FAULTS, Chaos
+from endpoint_calls import Open, Serve, conversations, sampling
 
 from mendel.engine.errors import InputError, MendelError
 from mendel.models.endpoints import Endpoints
@@ -23,7 +23,9 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def everything(error: BaseException | None, seen: set[int] | None = None) -> str:
-    """An error and all that it hangs on: text, repr, fields, causes and contexts, and the locals' reprs of its frames."""
+    """An error and all that it hangs on: text, repr, fields, causes and contexts, and the locals' reprs of
+    its frames.
+    """
     seen = seen if seen is not None else set()
     if error is None or id(error) in seen:
         return ""
@@ -49,7 +51,7 @@ def test_the_key_is_sent_and_seen_nowhere_else(
     assert SECRET not in caplog.text + "".join(str(vars(record)) for record in caplog.records)
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes()
-    shown: list[Any] = [model, model._connection, vars(model), vars(model._connection)]
+    shown: list[Any] = [model, model.connection, vars(model), vars(model.connection)]
     assert SECRET not in "".join(map(repr, shown))
 
 

@@ -1,4 +1,6 @@
-"""Against `transformers serve`: a server that nobody here wrote. It checks no context length, so nothing is asked of that."""
+"""Against `transformers serve`: a server that nobody here wrote. It checks no context length, so nothing is
+asked of that.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asked import sampling, texts
+from endpoint_calls import sampling, texts
 
 from _smollm2 import Server, smollm2_folder
 from mendel.engine.budget import Budget
@@ -53,7 +55,7 @@ def test_usage_is_recorded_and_within_what_was_set_aside(smollm2_server: Server,
         chat = endpoints.chat_model(smollm2_server.ref, EndpointConfig())
         answers = chat.chat(PROMPTS[:2], sampling(max_tokens=8))
         # The margin that the first requests had was wide enough for the template's own words.
-        assert chat._connection._bound.margin == 128
+        assert chat.connection.bound.margin == 128
     used = [answer for answer in answers if isinstance(answer, EndpointCompletion)]
     assert all(answer.prompt_tokens and answer.tokens <= 8 for answer in used)
     spent = budget.spent
@@ -62,7 +64,8 @@ def test_usage_is_recorded_and_within_what_was_set_aside(smollm2_server: Server,
 
 
 def test_an_answer_comes_back_from_the_cache(model: EndpointChat) -> None:
-    # Not that samples differ: this server samples only where the checkpoint's generation_config says `do_sample`.
+    # Not that samples differ: this server samples only where the checkpoint's generation_config says
+    # `do_sample`.
     first = model.chat([PROMPTS[0]] * 2, sampling(max_tokens=4))
     again = model.chat([PROMPTS[0]] * 2, sampling(max_tokens=4))
     assert texts(again) == texts(first)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mendel.engine.budget import Budget, Tokens
 from mendel.engine.errors import InputError
 from mendel.models.endpoints import Endpoints, EndpointSpec, Price, parse_endpoint, price_of
-from mendel.models.endpoints._faults import seconds_to_wait, status_failure
-from mendel.models.endpoints._tokens import PER_MESSAGE, PromptBound
+from mendel.models.endpoints.faults import seconds_to_wait, status_failure
+from mendel.models.endpoints.tokens import PER_MESSAGE, PromptBound
 from mendel.study.schema import EndpointConfig, PriceConfig
 
 
@@ -37,11 +37,11 @@ def test_a_reference_names_address_and_model(ref: str, url: str, model: str) -> 
         ("openai:http://127.0.0.1:8000/v1", r"no model is named .*openai:http://127.0.0.1:8000/v1#MODEL"),
         ("openai:http://127.0.0.1:8000/v1#", "no model is named"),
         ("openai:127.0.0.1:8000/v1#m", r"no http://.*openai:http://127.0.0.1:8000/v1#m"),
-        ("openai:ftp://host/v1#m", "no http address"),
-        ("openai:http://:8000/v1#m", "no http address"),
-        ("openai:http://host:port/v1#m", "no http address"),
-        ("openai:", "no endpoint"),
-        ("hf:folder", "no endpoint"),
+        ("openai:ftp://host/v1#m", "not an http address"),
+        ("openai:http://:8000/v1#m", "not an http address"),
+        ("openai:http://host:port/v1#m", "not an http address"),
+        ("openai:", "not an endpoint"),
+        ("hf:folder", "not an endpoint"),
     ],
 )
 def test_a_malformed_reference_is_refused_with_a_fix(ref: str, words: str) -> None:

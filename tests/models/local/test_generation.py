@@ -18,7 +18,7 @@ from transformers import (
 from _tiny import WORDS, ask
 from mendel.engine.errors import InputError
 from mendel.models import Ask, Sampling, encode_prompt, generate, load_model
-from mendel.models.local import continuous as _continuous
+from mendel.models.local import continuous
 from mendel.models.local.continuous import can_refill
 from mendel.models.local.generation import generate_all
 
@@ -35,13 +35,13 @@ def talks() -> list[Any]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many tokens each pass reads, padding included."""
     tokens: list[int] = []
-    scores = _continuous._Batch._scores
+    scores = continuous.Batch.scores
 
     def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
         tokens.append(ids.numel())
         return scores(self, of, ids, *more)
 
-    monkeypatch.setattr(_continuous._Batch, "_scores", watch)
+    monkeypatch.setattr(continuous.Batch, "scores", watch)
     return tokens
 
 
@@ -111,11 +111,11 @@ def test_the_checkpoints_own_sampling_settings_do_not_apply(model: Any, tokenize
         model.generation_config = before
 
 
-def test_an_opener_is_not_repeated(model: Any, tokenizer: Any) -> None:
+def test_a_prefix_is_not_repeated(model: Any, tokenizer: Any) -> None:
     prompt = encode_prompt(tokenizer, ask("what"), "it is")
     with torch.no_grad():
         token = int(model(torch.tensor([prompt])).logits[0, -1].argmax())
-    (answer,) = generate(model, tokenizer, [ask("what")], Sampling(1, 0.0, 0), opener="it is")
+    (answer,) = generate(model, tokenizer, [ask("what")], Sampling(1, 0.0, 0), prefix="it is")
     assert answer.text == tokenizer.decode([token], skip_special_tokens=True)
 
 
@@ -139,7 +139,9 @@ def test_senseless_sampling_is_refused(wrong: tuple[int, float, int]) -> None:
 
 
 def alone(model: Any, tokenizer: Any, talks: Any, tokens: int) -> list[list[int]]:
-    """What transformers itself answers greedily, asked one by one: a reference that shares no code with `generate`."""
+    """What transformers itself answers greedily, asked one by one: a reference that shares no code with
+    `generate`.
+    """
     config = GenerationConfig(
         do_sample=False, max_new_tokens=tokens, eos_token_id=END, pad_token_id=0, bos_token_id=2
     )
@@ -194,7 +196,7 @@ def test_a_beginning_that_all_share_is_read_once_and_changes_no_answer(
     ] * 2
     asked, sampling = [ask(text) for text in texts], Sampling(9, temperature, 5, rows)
     shared, first = generate(model, tokenizer, asked, sampling), read[:2]
-    monkeypatch.setattr(_continuous, "WORTH", 10**6)
+    monkeypatch.setattr(continuous, "WORTH", 10**6)
     read.clear()
     assert shared == generate(model, tokenizer, asked, sampling)
     assert 40 < first[0] < 50
@@ -337,7 +339,9 @@ def test_a_conversation_beyond_the_context_is_refused_and_not_babbled_at(model: 
 def test_asks_of_one_batch_are_answered_as_each_is_alone(
     model: Any, tokenizer: Any, talks: Any, refills: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Greedy and sampled at two temperatures, of other lengths, seeds and openers, and one that asks nothing."""
+    """Greedy and sampled at two temperatures, of other lengths, seeds and prefixes, and one that asks
+    nothing.
+    """
     if not refills:
         monkeypatch.setattr("mendel.models.local.generation.can_refill", lambda _: False)
     asks = [
@@ -348,7 +352,7 @@ def test_asks_of_one_batch_are_answered_as_each_is_alone(
     ]
     together = generate_all(model, tokenizer, asks)
     assert together == [
-        generate(model, tokenizer, ask.conversations, ask.sampling, ask.opener) for ask in asks
+        generate(model, tokenizer, ask.conversations, ask.sampling, ask.prefix) for ask in asks
     ]
     assert together[0] != together[3]
     with pytest.raises(ValueError, match="either every ask names an adapter"):
@@ -377,7 +381,7 @@ def test_a_long_beginning_of_some_is_read_once(
     apart = generate(model, tokenizer, asked, Sampling(4, 1.0, 3))
     first = sum(read[:5])  # twice a beginning and what follows it, and the rest
     read.clear()
-    monkeypatch.setattr(_continuous, "APART", 10**6)
+    monkeypatch.setattr(continuous, "APART", 10**6)
     assert generate(model, tokenizer, asked, Sampling(4, 1.0, 3)) == apart
     assert first < read[0] / 2
 
@@ -389,12 +393,12 @@ def test_samples_of_long_scenarios_are_read_in_one_pass(
         ask(f"{word} " + "is it not sure " * 10 + word) for word in ("pea", "year", "what") for _ in range(8)
     ]
     rows: list[int] = []
-    read = _continuous._Batch._read
+    read = continuous.Batch.read_prompts
 
     def watch(self: Any, of: Any) -> Any:
         rows.append(len(of))
         return read(self, of)
 
-    monkeypatch.setattr(_continuous._Batch, "_read", watch)
+    monkeypatch.setattr(continuous.Batch, "read_prompts", watch)
     generate(model, tokenizer, asked, Sampling(3, 1.0, 3))
     assert rows == [3]

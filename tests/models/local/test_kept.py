@@ -11,7 +11,7 @@ import torch
 
 from mendel.engine.errors import InputError, RunError
 from mendel.models import Checkpoint, load_model, resolve_checkpoint
-from mendel.models.local import kept as _kept
+from mendel.models.local import kept
 
 
 @pytest.fixture
@@ -51,10 +51,10 @@ def test_it_is_read_once_and_every_caller_has_their_own(
 
 
 def test_a_large_one_is_read_each_time(own: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_kept, "KEPT_BYTES", 1)
-    _kept._kept.cache_clear()
+    monkeypatch.setattr(kept, "KEPT_BYTES", 1)
+    kept.kept_model.cache_clear()
     assert same(load_model(own), load_model(own))
-    assert _kept._kept.cache_info().currsize == 0
+    assert kept.kept_model.cache_info().currsize == 0
 
 
 def test_other_weights_in_the_same_place_are_read_again(own: Checkpoint) -> None:

@@ -19,9 +19,9 @@ def talks() -> list[Any]:
     return [ask(" ".join(pick.choices(WORDS, k=pick.randint(1, 12)))) for _ in range(25)]
 
 
-def naive(model: Any, tokenizer: Any, talk: Any, opener: str, answer: str) -> float:
-    before = encode_prompt(tokenizer, talk, opener)
-    ids = encode_prompt(tokenizer, talk, opener + answer)
+def naive(model: Any, tokenizer: Any, talk: Any, prefix: str, answer: str) -> float:
+    before = encode_prompt(tokenizer, talk, prefix)
+    ids = encode_prompt(tokenizer, talk, prefix + answer)
     with torch.no_grad():
         logs = model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
     return sum(float(logs[i - 1, ids[i]]) for i in range(len(before), len(ids)))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mendel.models import load_model
-from mendel.models.local.stacks import Routing, adapted_layers, alike, can_stack, stacked
+from mendel.models.local.stacks import Routing, adapted_layers, can_stack, same_kind, stacked
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=12), st.integers(1, 4))
@@ -28,7 +28,7 @@ def test_rows_in_any_order_and_of_any_length(names: list[str], new: int) -> None
     routing = Routing("abcd", torch.device("cpu"))
     states = torch.randn(len(names), new, 8)
     (layer,) = adapted_layers(model).values()
-    routing.rows(names)
+    routing.route_rows(names)
     with stacked(model, routing, [(down, up)]):
         got = layer(states)
     for row, name in enumerate(names):
@@ -43,14 +43,14 @@ def test_rows_in_any_order_and_of_any_length(names: list[str], new: int) -> None
 def test_all_through_one_however_many(tokens: int) -> None:
     stack, states = torch.randn(3, 8, 8), torch.randn(tokens, 8)
     routing = Routing(["a", "b", "c"], torch.device("cpu"))
-    routing.only("b")
+    routing.route_all("b")
     torch.testing.assert_close(routing.product(states, stack), states @ stack[1].T, atol=1e-4, rtol=1e-4)
 
 
 def test_other_tokens_than_were_announced_are_refused() -> None:
     """A grouped product would leave them as memory happened to be."""
     routing = Routing(["a", "b"], torch.device("cpu"))
-    routing.stretches([(0, 3), (1, 4)])
+    routing.route_segments([(0, 3), (1, 4)])
     for tokens in (0, 5, 8):
         with pytest.raises(ValueError, match=f"{tokens} tokens, where 7"):
             routing.product(torch.randn(tokens, 8), torch.randn(2, 8, 8))
@@ -62,8 +62,8 @@ def test_adapters_are_alike_but_for_where_their_base_lies(tmp_path: Path) -> Non
         folders.append(tmp_path / str(number))
         folders[-1].mkdir()
         (folders[-1] / "adapter_config.json").write_text(json.dumps(settings_))
-    assert alike(folders[:2])
-    assert not alike(folders)
+    assert same_kind(folders[:2])
+    assert not same_kind(folders)
 
 
 def test_nothing_is_stacked_without_a_gpu(checkpoint: Any, monkeypatch: Any) -> None:

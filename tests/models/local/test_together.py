@@ -46,7 +46,7 @@ def texts(answers: Sequence[Any]) -> list[tuple[str, str]]:
 
 
 def test_each_answers_as_it_does_alone(checkpoint: Any, tokenizer: Any, adapters: dict[str, Path]) -> None:
-    """Sampled and greedy, in more turns than one, with an opener, and in log-odds."""
+    """Sampled and greedy, in more turns than one, with a prefix, and in log-odds."""
 
     def work(name: str, chat: ChatModel) -> list[Any]:
         first = texts(chat.chat(TALKS, SAMPLED))

@@ -1,4 +1,6 @@
-"""Batch files: requests written down for a provider's batch service instead of being sent, and its results read."""
+"""Batch files: requests written to a file for a provider's batch service instead of being sent, and its
+results read.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +12,22 @@ from typing import Any
 from mendel.engine.errors import InputError, Waiting
 from mendel.engine.store import disk_error, write_atomic
 from mendel.engine.store.answers import AnswerCache
-from mendel.models.endpoints._requests import KIND, has_choice
+from mendel.models.endpoints.requests import KIND, has_choice
 
 URL = "/v1/chat/completions"
 
 
 @dataclass
 class BatchFile:
-    """The requests of one command, in OpenAI's batch format; the first `add` begins the file anew."""
+    """The requests of one command, in OpenAI's batch format. The first `add` starts the file anew."""
 
     path: Path
     _keys: set[str] = field(default_factory=set, repr=False)
 
     def add(self, requests: dict[str, dict[str, Any]]) -> Waiting:
-        """Writes those requests (by their keys in the cache) that the file lacks, and gives the error to raise."""
+        """Write the requests (by their keys in the store) that the file does not have yet; return the error
+        to raise.
+        """
         new = {key: body for key, body in requests.items() if key not in self._keys}
         rows = ({"custom_id": key, "method": "POST", "url": URL, "body": body} for key, body in new.items())
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
@@ -51,11 +55,12 @@ class BatchRead:
     """What a file of results held."""
 
     answers: int
-    """Answers that are in the cache now, those that nobody asked for here included: they may serve another study."""
+    """Answers that are in the store now, also those that no request of this study asked for: they may serve
+    another study."""
     failed: int
-    """Requests that the provider could not answer; they are asked for again."""
+    """Requests that the provider could not answer; they will be made again."""
     reasons: dict[str, int]
-    """Why, and how many of each."""
+    """How many failed for each reason."""
 
     def __str__(self) -> str:
         text = f"{self.answers} answers read"
@@ -66,10 +71,18 @@ class BatchRead:
 
 
 def read_batch(path: Path, cache: AnswerCache) -> BatchRead:
-    """Puts a provider's batch results (JSONL) into the cache.
+    """Put a provider's batch results into the store.
 
-    Raises InputError for a missing file, and with its line number for a line that is none of a batch's results; the lines
-    before it are kept.
+    Args:
+        path: The file of results (JSONL).
+        cache: The answers of the store.
+
+    Returns:
+        What the file held.
+
+    Raises:
+        InputError: The file is missing, or a line is not a batch result (with the line number). The lines
+            before it are kept.
     """
     answers, reasons = 0, dict[str, int]()
     try:
@@ -81,7 +94,7 @@ def read_batch(path: Path, cache: AnswerCache) -> BatchRead:
                 if completion is None:
                     reasons[reason] = reasons.get(reason, 0) + 1
                     continue
-                # The price is not kept: batches have discounts that no table here knows.
+                # No price: batches have discounts that are in no table here.
                 cache.put(KIND, key, {"completion": completion, "dollars": None, "price": None})
                 answers += 1
     except (OSError, UnicodeDecodeError) as error:
@@ -90,13 +103,17 @@ def read_batch(path: Path, cache: AnswerCache) -> BatchRead:
 
 
 def _result(line: str, where: str) -> tuple[str, dict[str, Any] | None, str]:
-    fix = "Give the file of results as the provider made it: one JSON object a line, with 'custom_id' and 'response'."
+    """Return a line's key with its completion, or with None and the reason."""
+    fix = (
+        "Give the file of results as the provider made it: "
+        "one JSON object a line, with 'custom_id' and 'response'."
+    )
     try:
         row = json.loads(line)
     except ValueError:
-        raise InputError("no valid JSON", where=where, fix=fix) from None
+        raise InputError("not valid JSON", where=where, fix=fix) from None
     if not isinstance(row, dict) or not isinstance(row.get("custom_id"), str):
-        raise InputError("no result of a batch", where=where, fix=fix)
+        raise InputError("not a batch result", where=where, fix=fix)
     response, error = row.get("response"), row.get("error")
     if isinstance(response, dict):
         body, status = response.get("body"), response.get("status_code", 200)

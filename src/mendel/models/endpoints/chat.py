@@ -1,4 +1,4 @@
-"""A chat model behind an endpoint, with the interface of one in this process."""
+"""A chat model behind an endpoint, with the interface of a model in this process."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from mendel.engine.errors import InputError
 from mendel.models.chat import Completion, Sampling
-from mendel.models.endpoints._asking import ask_all
-from mendel.models.endpoints._connection import BoughtCompletion, Connection
-from mendel.models.endpoints._requests import chat_request
+from mendel.models.endpoints.asking import ask_all
 from mendel.models.endpoints.batch import BatchFile
+from mendel.models.endpoints.connection import BoughtCompletion, Connection
+from mendel.models.endpoints.requests import chat_request
 from mendel.models.endpoints.spec import EndpointSpec
 from mendel.models.templates import Conversation
 
@@ -24,55 +24,70 @@ Submit = Callable[[Coroutine[Any, Any, list[BoughtCompletion]]], "Future[list[Bo
 class EndpointCompletion(Completion):
     """An answer of an endpoint.
 
-    `finish_reason` is whatever the endpoint says ('unknown' if it says nothing), `tokens` is None where it does not count.
+    `finish_reason` is what the endpoint says ('unknown' if it says nothing), `tokens` is None if it does not
+    count.
     """
 
     prompt_tokens: int | None = None
     """As the endpoint counts them."""
     dollars: float | None = None
-    """What it cost when it was bought; None where the price, or what was used, is not known."""
+    """What it cost when it was bought; None if the price or the usage is not known."""
     cached: bool = False
-    """Whether it was there already."""
+    """Whether it was in the store already."""
 
 
 class EndpointChat:
-    """Answers conversations through an endpoint; fulfils `ChatModel`. Made by `Endpoints.chat_model`, and shut with it."""
+    """Answers conversations through an endpoint; it fulfils `ChatModel`. `Endpoints.chat_model` makes it and
+    closes it.
+    """
 
     def __init__(
         self, connection: Connection, submit: Submit, batch: BatchFile | None = None, where: str | None = None
     ) -> None:
-        self._connection, self._submit, self._batch, self._where = connection, submit, batch, where
+        self.connection, self._submit, self._batch, self._where = connection, submit, batch, where
 
     def __repr__(self) -> str:
         return f"EndpointChat({self.spec.base_url}#{self.spec.model})"
 
     @property
     def spec(self) -> EndpointSpec:
-        """The address and the model's name there."""
-        return self._connection.spec
+        """The address, and the model's name there."""
+        return self.connection.spec
 
     @property
     def digest(self) -> str:
-        """The model's name as content: its address and its name there."""
+        """The model's content address, from its address and its name there."""
         return self.spec.digest
 
     def chat(
         self,
         conversations: Sequence[Conversation],
         sampling: Sampling,
-        opener: str = "",
+        prefix: str = "",
         schema: dict[str, Any] | None = None,
     ) -> list[Completion]:
-        """One answer to each conversation, in the given order; those that were bought before are not bought again.
+        """Answer conversations, as `ChatModel.chat`. Answers that were bought before are not bought again.
 
-        Raises InputError for an `opener` and for what the endpoint refuses, BudgetSpent, Waiting in batch mode, RunError when
-        the endpoint cannot be reached; whatever has arrived by then is kept.
+        Args:
+            conversations: Turns with `role` and `content`; the model answers the last turn.
+            sampling: How answers are drawn.
+            prefix: Has to be empty: an endpoint's answers cannot be made to begin with given words.
+            schema: A JSON schema for the answer; left out for servers that refuse it.
+
+        Returns:
+            One answer to each conversation, in the same order.
+
+        Raises:
+            InputError: There is a prefix, or the endpoint refuses the request.
+            BudgetSpent: A request could exceed the budget.
+            Waiting: In batch mode: the requests were written to the batch file.
+            RunError: The endpoint cannot be reached. What has arrived is kept in every case.
         """
-        if opener:
+        if prefix:
             raise InputError(
                 "an endpoint's answers cannot be made to begin with given words",
                 where=self._where or repr(self),
-                fix="Take a checkpoint (hf:…) where answers are opened, or leave the opener out.",
+                fix="Use a checkpoint (hf:…) where responses have an opener, or leave the opener out.",
             )
         requests = [
             chat_request(self.spec, conversation, sampling, row, schema)
@@ -81,20 +96,28 @@ class EndpointChat:
         return [_completion(answer) for answer in _wait(self._ask(requests, range(len(requests))))]
 
     def log_odds(
-        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
+        self, conversations: Sequence[Conversation], prefix: str, trait: Sequence[str], clean: Sequence[str]
     ) -> list[float] | None:
-        """None: an endpoint scores no given text."""
+        """Return None: an endpoint does not score given texts."""
         return None
 
     def complete(self, request: dict[str, Any], place: int = 0) -> BoughtCompletion:
-        """A chat completion and what it cost, through cache, limits and budget; raises as `chat`.
+        """Return a chat completion, and what it cost, through the cache, the limits and the budget.
 
-        `request` is the body of one, tools and all; its model is this one. `place` tells samples of one request apart.
+        Args:
+            request: The request's body, with tools and all; its model is replaced by this one.
+            place: Tells samples of one request apart.
+
+        Returns:
+            The completion.
+
+        Raises:
+            MendelError: As `chat`.
         """
         return _wait(self._ask([self._named(request)], [place]))[0]
 
     async def acomplete(self, request: dict[str, Any], place: int = 0) -> BoughtCompletion:
-        """`complete` for a caller that runs in an event loop."""
+        """Do what `complete` does, for a caller that runs in an event loop."""
         answers = await asyncio.wrap_future(self._ask([self._named(request)], [place]))
         return answers[0]
 
@@ -104,10 +127,11 @@ class EndpointChat:
     def _ask(
         self, requests: Sequence[dict[str, Any]], places: Sequence[int]
     ) -> Future[list[BoughtCompletion]]:
-        return self._submit(ask_all(self._connection, requests, places, self._batch, self._where))
+        return self._submit(ask_all(self.connection, requests, places, self._batch, self._where))
 
 
 def _wait(future: Future[list[BoughtCompletion]]) -> list[BoughtCompletion]:
+    """Return the answers; cancel what is not sent yet if waiting is interrupted."""
     try:
         return future.result()
     except BaseException:
@@ -132,8 +156,8 @@ def _completion(answer: BoughtCompletion) -> EndpointCompletion:
 def _text(message: dict[str, Any]) -> str:
     content = message.get("content")
     if isinstance(content, list):
-        # Some servers give the text in parts.
+        # Some servers return the text in parts.
         content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
     text = str(content or message.get("refusal") or "")
-    # A server's JSON may hold half a surrogate pair, which no table and no tokenizer takes.
+    # A server's JSON may hold half a surrogate pair, which neither a table nor a tokenizer takes.
     return text.encode("utf-8", "replace").decode("utf-8")

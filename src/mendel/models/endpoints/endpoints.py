@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from mendel.engine.budget import Budget
 from mendel.engine.errors import InputError
 from mendel.engine.store.answers import AnswerCache
-from mendel.models.endpoints._connection import BoughtCompletion, Connection
 from mendel.models.endpoints.batch import BatchFile
 from mendel.models.endpoints.chat import EndpointChat
+from mendel.models.endpoints.connection import BoughtCompletion, Connection
 from mendel.models.endpoints.prices import Price, price_of
 from mendel.models.endpoints.spec import EndpointSpec, parse_endpoint
 from mendel.study.schema import EndpointConfig
@@ -29,9 +29,12 @@ CLOSING = 10.0
 
 
 class Endpoints:
-    """Chat models behind endpoints, with one budget and one cache of answers; a context manager.
+    """Chat models behind endpoints, with one budget and one cache of answers. A context manager.
 
-    With `batch_out`, requests are written into that file instead of being sent, and `chat` raises Waiting.
+    Args:
+        store_root: The store, which keeps the answers.
+        budget: The budget of the command.
+        batch_out: Write requests to this file instead of sending them; `chat` then raises Waiting.
     """
 
     def __init__(self, store_root: Path, budget: Budget, *, batch_out: Path | None = None) -> None:
@@ -55,16 +58,25 @@ class Endpoints:
         self.close()
 
     def chat_model(self, ref: str, config: EndpointConfig, where: str | None = None) -> EndpointChat:
-        """The model of `openai:URL#MODEL` or `openai:MODEL`; sends nothing yet. Equal ones share their limits.
+        """Return the model of an endpoint. Nothing is sent yet; equal models share their limits.
 
-        Raises InputError, at `where`, for a malformed reference, a missing key, and a price that is not known while there is a
-        budget of dollars.
+        Args:
+            ref: `openai:URL#MODEL` or `openai:MODEL`.
+            config: How the endpoint is used.
+            where: Where the reference stands, for messages.
+
+        Returns:
+            The chat model.
+
+        Raises:
+            InputError: The reference is malformed, the key is missing, or the price is unknown and there is a
+                budget in dollars.
         """
         spec = parse_endpoint(ref, where)
         with self._lock:
             connection = self._connections.get((spec, config))
             if connection is None:
-                # In batch mode nothing is sent, so nothing is needed to send it.
+                # In batch mode nothing is sent, so no key is needed.
                 secret = SecretStr("") if self._batch else _secret(spec, config, where)
                 price = self._price(spec, config, where)
                 connection = Connection(spec, config, secret, price, self.budget, self.cache)
@@ -72,7 +84,7 @@ class Endpoints:
         return EndpointChat(connection, self._submit, self._batch, where)
 
     def close(self) -> None:
-        """Closes connections and the file of answers; its models answer no more."""
+        """Close the connections and the cache; the chat models cannot answer any more."""
         with self._lock:
             self._closed = True
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
@@ -81,7 +93,7 @@ class Endpoints:
         if loop is not None and thread is not None:
             # Connections that do not close in time end with the process.
             with contextlib.suppress(TimeoutError):
-                asyncio.run_coroutine_threadsafe(_end(connections), loop).result(CLOSING)
+                asyncio.run_coroutine_threadsafe(_close_all(connections), loop).result(CLOSING)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(CLOSING)
             if not thread.is_alive():
@@ -92,16 +104,16 @@ class Endpoints:
         price = price_of(spec, config)
         if price is None and self.budget.dollars is not None and self._batch is None:
             raise InputError(
-                f"nobody knows what {spec.model!r} costs at {spec.base_url}, and there is a budget of dollars",
+                f"the price of {spec.model!r} at {spec.base_url} is not known, and the budget limits dollars",
                 where=where,
                 fix="Write 'endpoint: {price: {input: …, output: …}}', in dollars per million tokens.",
             )
         return price
 
-    def _submit(self, asking: Coroutine[Any, Any, list[BoughtCompletion]]) -> Future[list[BoughtCompletion]]:
+    def _submit(self, request: Coroutine[Any, Any, list[BoughtCompletion]]) -> Future[list[BoughtCompletion]]:
         with self._lock:
             if self._closed:
-                asking.close()
+                request.close()
                 raise ValueError("these endpoints are closed")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -109,20 +121,21 @@ class Endpoints:
                     target=self._loop.run_forever, name="mendel-endpoints", daemon=True
                 )
                 self._thread.start()
-            return asyncio.run_coroutine_threadsafe(asking, self._loop)
+            return asyncio.run_coroutine_threadsafe(request, self._loop)
 
 
-async def _end(connections: list[Connection]) -> None:
+async def _close_all(connections: list[Connection]) -> None:
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
     for connection in connections:
         await connection.close()
-    # One turn for transports to say goodbye; else they warn of it when they are collected.
+    # One turn of the loop lets transports close; otherwise they warn when they are collected.
     await asyncio.sleep(0)
 
 
 def _secret(spec: EndpointSpec, config: EndpointConfig, where: str | None) -> SecretStr:
-    # A server on this machine gets a key only if the study names one: not OpenAI's, by default.
+    # A server on this machine gets a key only if the study names one, and never OpenAI's by default.
+    """Return the endpoint's key from its environment variable; empty where none is needed."""
     if spec.on_this_machine and "key" not in config.model_fields_set:
         return SecretStr("")
     secret = SecretStr(os.environ.get(config.key, "").strip())
@@ -142,6 +155,8 @@ def _secret(spec: EndpointSpec, config: EndpointConfig, where: str | None) -> Se
 
 
 def _can_be_sent(secret: SecretStr) -> bool:
-    # Checked here, for the HTTP client's own error would show it.
+    """Return whether the key can stand in a header. Checked here, since the HTTP client's error would show
+    it.
+    """
     value = secret.get_secret_value()
     return value.isascii() and value.isprintable() and " " not in value

@@ -1,4 +1,4 @@
-"""What tokens cost: the study's own price, or the built-in table's, or unknown, which is not nothing."""
+"""What tokens cost: the study's price, else the built-in table's, else unknown (which is not 0)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,20 @@ class Price:
     output: float
 
     def dollars(self, tokens: Tokens) -> float:
-        """What these tokens cost."""
+        """Return what these tokens cost, in US dollars."""
         return (tokens.prompt * self.input + tokens.answer * self.output) / 1e6
 
 
 def price_of(spec: EndpointSpec, config: EndpointConfig) -> Price | None:
-    """The study's price, else nothing for a server on this machine, else the table's; None is unknown."""
+    """Return the price of an endpoint's tokens.
+
+    Args:
+        spec: The endpoint.
+        config: The study's settings for it; a price there comes first.
+
+    Returns:
+        The price: 0 for a server on this machine, the table's otherwise, None if it is unknown.
+    """
     if config.price is not None:
         return Price(config.price.input, config.price.output)
     if spec.on_this_machine:
@@ -44,6 +52,6 @@ def price_of(spec: EndpointSpec, config: EndpointConfig) -> Price | None:
 
 @cache
 def price_table() -> dict[str, Any]:
-    """The built-in prices: `as_of` (year-month) and `providers`, by host and model."""
+    """Return the built-in prices: `as_of` (year and month), and `providers` by host and model."""
     table: dict[str, Any] = yaml.safe_load(TABLE.read_text(encoding="utf-8"))
     return table

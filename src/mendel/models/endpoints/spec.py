@@ -1,4 +1,4 @@
-"""Which endpoint a study names: an address and a model's name there."""
+"""Which endpoint a study names: an address, and a model's name there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_URL = "https://api.openai.com/v1"
 SCHEME = "openai:"
 FORMS = "openai:URL#MODEL, openai:MODEL"
 KEY = re.compile(r"(sk|gsk|xai|hf|pk|AIza)[-_][\w-]{12,}|AIza[\w-]{20,}")
-"""What the keys of providers look like."""
+"""What providers' keys look like."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,15 @@ class EndpointSpec:
     """A model behind an OpenAI-compatible endpoint, as a value."""
 
     base_url: str
-    """Without a slash at its end; nothing secret can stand in it."""
+    """Without a slash at its end. It can hold nothing secret."""
     model: str
-    """As the endpoint names it."""
+    """The model's name at the endpoint."""
 
     @property
     def digest(self) -> str:
-        """Content address: what stands behind an endpoint cannot be seen, so its address and name count as the model."""
+        """Content address of address and name: an endpoint's weights cannot be seen, so these count as the
+        model.
+        """
         return digest("endpoint", [self.base_url, self.model])
 
     @property
@@ -38,7 +40,7 @@ class EndpointSpec:
 
     @property
     def on_this_machine(self) -> bool:
-        """Whether the address is a loopback one: such a server costs nothing and needs no key."""
+        """Whether the address is a loopback address: such a server costs nothing and needs no key."""
         if self.host == "localhost":
             return True
         try:
@@ -48,10 +50,18 @@ class EndpointSpec:
 
 
 def parse_endpoint(ref: str, where: str | None = None) -> EndpointSpec:
-    """The endpoint of `openai:URL#MODEL` or `openai:MODEL` (OpenAI itself).
+    """Return the endpoint that a reference names.
 
-    Raises InputError, at `where`, for anything else, and for a URL with a user, a password or a query, which it does not
-    repeat: a key could stand there.
+    Args:
+        ref: `openai:URL#MODEL`, or `openai:MODEL` for OpenAI itself.
+        where: Where the reference stands, for messages.
+
+    Returns:
+        The endpoint.
+
+    Raises:
+        InputError: The reference is malformed, or a user, a password, a query or a key stands in it. The
+            message does not repeat these.
     """
     rest = ref.removeprefix(SCHEME)
     if KEY.search(rest) or "@" in rest.partition("#")[0] or "?" in rest.partition("#")[0]:
@@ -63,7 +73,7 @@ def parse_endpoint(ref: str, where: str | None = None) -> EndpointSpec:
             "If the file was shared with the key in it, have the key replaced.",
         )
     if not ref.startswith(SCHEME) or not rest.strip():
-        raise InputError("no endpoint", where=where, value=ref, allowed=FORMS)
+        raise InputError("not an endpoint", where=where, value=ref, allowed=FORMS)
     if "://" not in rest.partition("#")[0]:
         return _of_openai(ref, rest, where)
     url, _, model = rest.partition("#")
@@ -93,7 +103,7 @@ def _checked(url: str, ref: str, where: str | None) -> str:
         good = False
     if not good or any(character.isspace() for character in url):
         raise InputError(
-            "no http address",
+            "not an http address",
             where=where,
             value=ref,
             allowed=FORMS,

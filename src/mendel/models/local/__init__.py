@@ -1,1 +1,1 @@
-"""Models in this process."""
+"""Models in this process: loading, generation, scores, activations, gradients, and adapters side by side."""

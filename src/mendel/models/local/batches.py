@@ -1,4 +1,6 @@
-"""Rows of tokens as left-padded batches of similar length: padding is small, and every row ends where it is read."""
+"""Rows of tokens as left-padded batches of similar length: there is little padding, and every row ends in the
+last column.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ if TYPE_CHECKING:
 
 
 def by_length(lengths: Sequence[int], rows: int, tokens: int | None = None) -> Iterator[list[int]]:
-    """Positions of the rows in batches of at most `rows` rows and `tokens` padded tokens, the longest first.
+    """Yield the rows' positions in batches of at most `rows` rows and `tokens` padded tokens, the longest
+    rows first.
 
-    The longest first: what does not fit into memory is known at once.
+    The longest come first so that a lack of memory shows at once.
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     start = 0
@@ -26,7 +29,7 @@ def by_length(lengths: Sequence[int], rows: int, tokens: int | None = None) -> I
 def left_padded(
     rows: Sequence[Sequence[int]], pad: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and attention mask, both (rows, longest), padded on the left."""
+    """Return token ids and attention mask, both (rows, longest row), padded on the left."""
     import torch
 
     width = max(len(row) for row in rows)

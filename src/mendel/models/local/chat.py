@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalChat:
-    """A model in this process."""
+    """A `ChatModel` of a model in this process."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -29,29 +29,31 @@ class LocalChat:
         self,
         conversations: Sequence[Conversation],
         sampling: Sampling,
-        opener: str = "",
+        prefix: str = "",
         schema: dict[str, Any] | None = None,
     ) -> list[Completion]:
-        """Generated here; nothing holds it to a schema but what it was told."""
-        return generate(self.model, self.tokenizer, conversations, sampling, opener)
+        """Answer conversations, as `ChatModel.chat`. Nothing holds the model to a schema but its
+        instructions.
+        """
+        return generate(self.model, self.tokenizer, conversations, sampling, prefix)
 
     def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """Generated here, in one batch."""
+        """Answer several asks in one batch."""
         return generate_all(self.model, self.tokenizer, asks)
 
     def log_odds(
-        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
+        self, conversations: Sequence[Conversation], prefix: str, trait: Sequence[str], clean: Sequence[str]
     ) -> list[float] | None:
-        """Teacher-forced here."""
-        return log_odds(self.model, self.tokenizer, conversations, opener, trait, clean)
+        """Return log-odds as `mendel.models.log_odds`."""
+        return log_odds(self.model, self.tokenizer, conversations, prefix, trait, clean)
 
 
 @lru_cache(maxsize=1)
-def opened(checkpoint: Checkpoint) -> ChatModel:
-    """Open a checkpoint; the one opened last is kept, since a worker does one model's work piece after piece."""
+def open_local(checkpoint: Checkpoint) -> ChatModel:
+    """Open a checkpoint. The one opened last is kept: a worker does one model's work piece after piece."""
     return LocalChat(load_model(checkpoint), load_tokenizer(checkpoint))
 
 
 def release() -> None:
     """Free the memory of the checkpoint that is kept open."""
-    opened.cache_clear()
+    open_local.cache_clear()

@@ -1,4 +1,6 @@
-"""Gradients of single examples, randomly projected module by module: collected by bergson (the extra `attribution`)."""
+"""Gradients of single examples, randomly projected module by module. bergson collects them (the extra
+`attribution`).
+"""
 
 from __future__ import annotations
 
@@ -25,31 +27,35 @@ PROJECTION = 16
 """Rows and columns of a module's projected gradient: TrackStar's default in bergson."""
 PROJECTION_SEED = 0
 BATCH_ROWS = 32
+"""Rows of a batch at most."""
 BATCH_TOKENS = 4096
+"""Padded tokens of a batch at most."""
 IGNORED = -100
+"""The label of tokens without loss."""
 
 
 def require_bergson(where: str | None = None) -> None:
-    """Raises InputError where bergson is not installed."""
+    """Raise InputError, at `where`, if bergson is not installed."""
     if importlib.util.find_spec("bergson") is None:
         raise InputError(
             "gradients are collected by bergson, which is not installed",
             where=where,
-            fix="Install mendel[attribution]; on a CPU without torchvision and torchaudio (docs/selectors.md).",
+            fix="Install mendel[attribution]; on a CPU without torchvision and torchaudio "
+            "(docs/selectors.md).",
         )
 
 
 def projected_gradients(
     model: PreTrainedModel, examples: Sequence[Example]
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """The gradient of the mean loss over each example's answer, by module: rows x 256, in the examples' order.
+    """Return the gradient of each example's mean loss over its answer, by module: (examples, 256), float32.
 
-    Projected from both sides by fixed random signs, so that inner products are kept on average (Chang et al., TrackStar,
-    arXiv 2410.17413). Raises InputError where bergson is missing.
+    The gradients are projected from both sides by fixed random signs, which keeps inner products on average
+    (Chang et al., TrackStar, arXiv 2410.17413). Raises InputError if bergson is not installed.
     """
     require_bergson()
-    said = StringIO()
-    with warnings.catch_warnings(), redirect_stdout(said), redirect_stderr(said):
+    output = StringIO()
+    with warnings.catch_warnings(), redirect_stdout(output), redirect_stderr(output):
         warnings.simplefilter("ignore")
         return _collected(model, examples)
 
@@ -73,7 +79,7 @@ def _collected(model: PreTrainedModel, examples: Sequence[Example]) -> dict[str,
     batches = list(by_length([len(e.input_ids) for e in examples], BATCH_ROWS, BATCH_TOKENS))
     logging.getLogger("CollectorComputer").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory() as scratch:
-        # Where it wants to write its losses.
+        # bergson writes its losses there.
         run = Path(scratch, "run")
         run.with_suffix(".part").mkdir()
         config = IndexConfig(

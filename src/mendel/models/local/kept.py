@@ -1,4 +1,6 @@
-"""Small models stay in memory: thousands of students come from few bases, and to read one takes as long as to train it a bit."""
+"""Small models stay in memory: thousands of students come from few bases, and reading a base takes long
+beside training.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 KEPT_BYTES = 2**26
-"""Weights on the disk of a model that is kept; two models are."""
+"""A model is kept if its weights take at most so many bytes on the disk."""
 KEPT = 2
+"""Models that are kept."""
 CONFIGS = ("config.json", "generation_config.json")
 
 
@@ -26,16 +29,19 @@ class Unbound(Exception):
 
 
 Read = Callable[[str, "torch.dtype"], "PreTrainedModel"]
+"""Reads a model from a folder, in a precision."""
 
 
 def base_model(path: str, dtype: torch.dtype, read: Read) -> PreTrainedModel:
-    """A model of one's own from a checkpoint's folder, as `read` reads it; a small one is read once."""
+    """Return a fresh model from a checkpoint's folder, as `read` reads it. A small model is read once and
+    copied.
+    """
     key = _weights_key(Path(path))
-    return copy.deepcopy(_kept(path, dtype, key, read)) if key else read(path, dtype)
+    return copy.deepcopy(kept_model(path, dtype, key, read)) if key else read(path, dtype)
 
 
 def student_model(path: str, weights: Path, dtype: torch.dtype, read: Read) -> PreTrainedModel:
-    """The same with a student's weights in the base's place: of a small one, nothing but the weights is read again.
+    """Return a model with a student's weights. Of a small base, only the weights are read again.
 
     Raises Unbound for parts without weights, as `read` does, and RuntimeError for weights of other shapes.
     """
@@ -45,22 +51,23 @@ def student_model(path: str, weights: Path, dtype: torch.dtype, read: Read) -> P
         return read(str(weights), dtype)
     from safetensors.torch import load_file
 
-    model: Any = copy.deepcopy(_kept(path, dtype, key, read))
-    found = model.load_state_dict(load_file(str(file)), strict=False)
+    model: Any = copy.deepcopy(kept_model(path, dtype, key, read))
+    loaded = model.load_state_dict(load_file(str(file)), strict=False)
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
-    strays = [name for name in (*found.missing_keys, *found.unexpected_keys) if name not in tied]
-    if strays:
-        raise Unbound(strays)
+    unbound = [name for name in (*loaded.missing_keys, *loaded.unexpected_keys) if name not in tied]
+    if unbound:
+        raise Unbound(unbound)
     return model
 
 
 @lru_cache(maxsize=KEPT)
-def _kept(path: str, dtype: torch.dtype, key: tuple[int, ...], read: Read) -> PreTrainedModel:
+def kept_model(path: str, dtype: torch.dtype, key: tuple[int, ...], read: Read) -> PreTrainedModel:
+    """Return the model as it was read, shared by all callers: copy it before changing it."""
     return read(path, dtype)
 
 
 def _weights_key(folder: Path) -> tuple[int, ...] | None:
-    """What changes when a small model's weights do; None for one that is not kept."""
+    """Return what changes when a small model's files do; None for a model that is not kept."""
     try:
         status = (folder / "model.safetensors").stat()
         configs = [(folder / name).stat().st_mtime_ns for name in CONFIGS if (folder / name).exists()]

@@ -1,4 +1,6 @@
-"""Checkpoints loaded: tokenizers, weights in the precision of the device, adapters that bind."""
+"""Loads checkpoints: tokenizers, weights in the precision of the device, and adapters whose weights all
+bind.
+"""
 
 from __future__ import annotations
 
@@ -21,20 +23,32 @@ ADAPTER_FILE = "adapter_model.safetensors"
 
 
 def device() -> str:
-    """Where models run: `cuda` if there is a GPU, else `cpu`."""
+    """Return where models run: `cuda` if there is a GPU, else `cpu`."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
-    """The checkpoint's tokenizer; raises InputError if it cannot be read or has no stop token."""
+    """Load a checkpoint's tokenizer.
+
+    Args:
+        checkpoint: The checkpoint.
+
+    Returns:
+        The tokenizer.
+
+    Raises:
+        InputError: It cannot be read, or it names no stop token.
+    """
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.path, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"the tokenizer cannot be read: {_line(error)}", where=checkpoint.ref) from error
+        raise InputError(
+            f"the tokenizer cannot be read: {first_line(error)}", where=checkpoint.ref
+        ) from error
     if tokenizer.eos_token_id is None:
         raise InputError(
             "the tokenizer names no stop token",
@@ -50,11 +64,20 @@ def load_model(
     weights: Path | None = None,
     dtype: torch.dtype | None = None,
 ) -> PreTrainedModel:
-    """The model, in evaluation mode on `device()`: float32 on a CPU, bfloat16 on a GPU, unless `dtype` is given.
+    """Load a model, in evaluation mode on `device()`.
 
-    `adapter` is a folder with a trained adapter for it, `weights` one with full weights in its place. Raises
-    InputError if the weights do not fit the config, RunError if a part of a student's files does not bind (the
-    base would be served in its place).
+    Args:
+        checkpoint: The checkpoint.
+        adapter: A folder with a trained adapter for it. On a CPU the adapter is merged into the weights.
+        weights: A folder with full weights to use instead of the checkpoint's.
+        dtype: The precision; None: float32 on a CPU, bfloat16 on a GPU.
+
+    Returns:
+        The model.
+
+    Raises:
+        InputError: The weights do not fit the config, or cannot be read.
+        RunError: A part of a student's files does not bind; otherwise the base would be used in its place.
     """
     import torch
     from safetensors import SafetensorError
@@ -72,14 +95,14 @@ def load_model(
     except SafetensorError as error:
         where = str(weights or checkpoint.ref)
         raise (RunError if weights is not None else InputError)(
-            f"the weights are damaged: {_line(error)}", where=where
+            f"the weights are damaged: {first_line(error)}", where=where
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"the model cannot be loaded: {_line(error)}", where=checkpoint.ref) from error
+        raise InputError(f"the model cannot be loaded: {first_line(error)}", where=checkpoint.ref) from error
     model = model.to(device())
     if adapter is not None:
         attached = attach_adapter(model, adapter)
-        # Merged weights generate faster, but in bfloat16 small adapter weights would be rounded away.
+        # Merged weights generate faster, but bfloat16 would round small adapter weights away.
         model = attached if on_gpu else attached.merge_and_unload()
     return cast("PreTrainedModel", model.eval())
 
@@ -98,11 +121,20 @@ def _read(path: str, dtype: torch.dtype) -> PreTrainedModel:
 
 
 def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str = "default") -> PeftModel:
-    """The model with the adapter of `folder` in it, not merged, under that name; raises RunError unless every weight binds.
+    """Add the adapter of a folder to a model, without merging it.
 
-    A model that has adapters already keeps them.
+    peft itself only warns of modules without weights and leaves them as they are: the base would answer.
 
-    peft itself leaves modules without weights as they are, and only warns: the base would answer.
+    Args:
+        model: The model. Adapters that it has already stay.
+        folder: The adapter's folder.
+        name: The adapter's name in the model.
+
+    Returns:
+        The model with the adapter.
+
+    Raises:
+        RunError: The adapter cannot be read, or not all of its weights bind.
     """
     from peft import PeftModel
     from safetensors import safe_open
@@ -117,7 +149,7 @@ def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str =
                     model, str(folder), adapter_name=name, torch_device=str(model.device)
                 )
     except (OSError, ValueError, RuntimeError) as error:
-        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+        raise RunError(f"the adapter cannot be loaded: {first_line(error)}", where=str(folder)) from error
     with safe_open(str(folder / ADAPTER_FILE), framework="pt") as stored:
         saved = set(stored.keys())
     check_bound(saved, _adapter_keys(attached, name), folder)
@@ -125,7 +157,11 @@ def attach_adapter(model: PreTrainedModel | PeftModel, folder: Path, name: str =
 
 
 def swap_adapter(model: Any, folder: Path, name: str = "default") -> None:
-    """Puts the weights of `folder` into the model's adapter of that name, one of the same kind; raises as `attach_adapter`."""
+    """Replace the weights of the model's adapter of that name by those of `folder`, an adapter with the same
+    settings.
+
+    Raises RunError as `attach_adapter`.
+    """
     from peft import set_peft_model_state_dict
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -135,30 +171,40 @@ def swap_adapter(model: Any, folder: Path, name: str = "default") -> None:
         check_bound(weights.keys(), _adapter_keys(model, name), folder)
         set_peft_model_state_dict(model, weights, adapter_name=name)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise RunError(f"the adapter cannot be loaded: {_line(error)}", where=str(folder)) from error
+        raise RunError(f"the adapter cannot be loaded: {first_line(error)}", where=str(folder)) from error
 
 
 def _adapter_keys(model: Any, name: str) -> set[str]:
-    """The names under which an adapter's weights are saved."""
-    own = f".{name}."
-    return {key.replace(own, ".") for key, _ in model.named_parameters() if ".lora_" in key and own in key}
+    """Return the names under which the adapter's weights are saved."""
+    marker = f".{name}."
+    names = (key for key, _ in model.named_parameters())
+    return {key.replace(marker, ".") for key in names if ".lora_" in key and marker in key}
 
 
-def check_bound(saved: Set[str], wanted: Set[str], folder: Path) -> None:
-    """Raises RunError unless the weights that an adapter's folder has are those that the model wants, by name."""
-    strays = sorted(saved ^ wanted)
-    if strays or not saved:
-        modules = {_module(name) for name in saved | wanted}
-        bound = modules - {_module(name) for name in strays}
+def check_bound(saved: Set[str], expected: Set[str], folder: Path) -> None:
+    """Check that an adapter's file has the weights that the model wants, by name. Raises RunError at `folder`
+    if not.
+    """
+    unmatched = sorted(saved ^ expected)
+    if unmatched or not saved:
+        modules = {_module(name) for name in saved | expected}
+        bound = modules - {_module(name) for name in unmatched}
         raise RunError(
             f"the adapter binds {len(bound)} of {len(modules)} modules"
-            + (f" (no match for {strays[0]})" if strays else ""),
+            + (f" (no match for {unmatched[0]})" if unmatched else ""),
             where=str(folder),
         )
 
 
 def count_adapters(model: Any) -> int:
-    """How many modules of a model carry an adapter."""
+    """Return how many modules of a model carry an adapter.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The number of modules.
+    """
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     return sum(isinstance(module, BaseTunerLayer) for module in model.modules())
@@ -168,5 +214,6 @@ def _module(weight: str) -> str:
     return weight.partition(".lora_")[0]
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the name of its class where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,8 @@
-"""Generation by transformers' own `generate`, a batch at a time: for the models whose cache cannot be cut and refilled."""
+"""Generation with transformers' own `generate`, a batch at a time: for models whose cache rows cannot leave
+and join.
+
+Dimensions: rows R of a batch, vocabulary V.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,10 @@ if TYPE_CHECKING:
 
 
 def plain_answers(model: PreTrainedModel, task: GenerationTask) -> list[list[int]]:
-    """As `continuous_answers`, but each row waits for the slowest of its batch, and has padding after its stop token.
+    """Return the new tokens of each prompt, as `continuous_answers` does.
 
-    All prompts of the task are to be answered alike.
+    Each row waits for the slowest row of its batch, and has padding after its stop token. All prompts of the
+    task have the same settings.
     """
     answers: dict[int, list[int]] = {}
     with _plain_generation(model, task):
@@ -32,14 +37,16 @@ def _batch(model: PreTrainedModel, task: GenerationTask, rows: Sequence[int]) ->
     ids, mask = left_padded([task.prompts[row] for row in rows], task.pad, model.device)
     processors = []
     if task.draws is not None:
-        drawn = task.draws[list(rows)].to(model.device)
-        processors.append(_InverseSampling(drawn, task.temperatures[0], ids.shape[1]))
+        numbers = task.draws[list(rows)].to(model.device)  # (R, longest answer)
+        processors.append(_InverseSampling(numbers, task.temperatures[0], ids.shape[1]))
     out: Any = model.generate(input_ids=ids, attention_mask=mask, logits_processor=processors)
     return [list(row) for row in out[:, ids.shape[1] :].tolist()]
 
 
 class _InverseSampling:
-    """Turns greedy search into sampling: of the tokens in a row, all but the drawn one get no chance."""
+    """A logits processor that turns greedy search into sampling: all tokens but the drawn one get a score of
+    -inf.
+    """
 
     def __init__(self, draws: torch.Tensor, temperature: float, width: int) -> None:
         self.draws, self.temperature, self.width = draws, temperature, width
@@ -47,14 +54,14 @@ class _InverseSampling:
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         import torch
 
-        drawn = self.draws[:, input_ids.shape[1] - self.width, None]
-        token = drawn_tokens(scores, drawn, self.temperature)
+        numbers = self.draws[:, input_ids.shape[1] - self.width, None]  # (R, 1)
+        token = drawn_tokens(scores, numbers, self.temperature)  # (R, 1)
         return torch.full_like(scores, -torch.inf).scatter_(1, token, 0.0)
 
 
 @contextmanager
 def _plain_generation(model: PreTrainedModel, task: GenerationTask) -> Iterator[None]:
-    """For a while, nothing of the checkpoint's own generation config (top-k, penalties, …) applies."""
+    """Context manager: ignore the checkpoint's own generation config (top-k, penalties …)."""
     from transformers import GenerationConfig
 
     owner: Any = model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -1,4 +1,4 @@
-"""Keeps the model libraries from writing on the user's terminal: a run has its own progress and its own messages."""
+"""Keeps the model libraries from writing to the user's terminal: a run has its own progress and messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """For a while no progress bars of transformers, and none of the libraries' warnings; errors are still shown."""
+    """Context manager: hide transformers' progress bars and the libraries' warnings. Errors are still
+    shown.
+    """
     import warnings
 
     from transformers.utils import logging

@@ -1,4 +1,8 @@
-"""Inverse transform sampling: one uniform number a token is all the randomness there is, so a batch cannot change an answer."""
+"""Inverse transform sampling. One uniform number for each token is all the randomness, so a batch cannot
+change an answer.
+
+Dimensions: rows R, vocabulary V.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def uniform_numbers(rows: int, tokens: int, seed: int) -> torch.Tensor:
-    """Numbers in [0, 1), float64 (rows, tokens), on the CPU; the global random state is neither read nor changed."""
+    """Return numbers in [0, 1), float64 (rows, tokens), on the CPU. The global random state is neither read
+    nor changed.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -17,15 +23,16 @@ def uniform_numbers(rows: int, tokens: int, seed: int) -> torch.Tensor:
 
 
 def drawn_tokens(
-    scores: torch.Tensor, drawn: torch.Tensor, temperature: float | torch.Tensor
+    scores: torch.Tensor, numbers: torch.Tensor, temperature: float | torch.Tensor
 ) -> torch.Tensor:
-    """The tokens (rows, 1) that the uniform numbers `drawn` (rows, 1) pick from the logits `scores` (rows, vocabulary).
+    """Return the tokens (R, 1) that the uniform `numbers` (R, 1) pick from the logits `scores` (R, V).
 
-    `temperature` is above 0, and one of all rows or one of each, (rows, 1). That is the first token whose cumulative probability exceeds the number.
+    A token is picked if it is the first whose cumulative probability exceeds the number. `temperature` is
+    above 0: one for all rows, or one for each, (R, 1).
     """
     import torch
 
-    cumulated = torch.softmax(scores.double() / temperature, dim=-1).cumsum(dim=-1)
-    # Scaled to the sum, which rounding can leave just under one. A NaN row gives the last token: some answer.
-    token = torch.searchsorted(cumulated, drawn * cumulated[:, -1:], right=True)
+    cumulated = torch.softmax(scores.double() / temperature, dim=-1).cumsum(dim=-1)  # (R, V)
+    # Scaled to the sum, which rounding can leave just below 1. A row of NaN gives the last token.
+    token = torch.searchsorted(cumulated, numbers * cumulated[:, -1:], right=True)
     return token.clamp(max=scores.shape[-1] - 1)

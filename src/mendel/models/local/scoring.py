@@ -1,4 +1,8 @@
-"""Teacher-forced scores: how likely a model finds given answers. Finer than a rate of sampled answers near 0 or 1."""
+"""Teacher-forced scores: how likely a model finds given answers. Finer than a rate of sampled answers near 0
+or 1.
+
+Dimensions: rows R of a batch, tokens T, last positions K whose logits are computed, vocabulary V.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +20,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 BATCH_ROWS = 64
+"""Rows of a batch at most."""
 BATCH_TOKENS = 16_384
 """Padded tokens of a batch at most."""
 BATCH_LOGITS = 2**26
 """Logits of a batch at most (256 MB in float32): a large vocabulary makes batches small."""
 UNLIMITED = 2**31
+"""No answer is cut."""
 PAD = 0
-"""Any token will do: padding is masked out."""
+"""Any token: padding is masked out."""
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text whose tokens from `start` on are scored."""
+    """A text as tokens; the tokens from `start` on are scored."""
 
     ids: tuple[int, ...]
     start: int
@@ -37,48 +43,64 @@ def log_odds(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     conversations: Sequence[Conversation],
-    opener: str,
+    prefix: str,
     trait: Sequence[str],
     clean: Sequence[str],
 ) -> list[float]:
-    """Log-odds (nats) of the trait answers against the clean ones after `opener`, one number a conversation.
+    """Return the log-odds (nats) of trait answers against clean answers, after a response prefix.
 
-    logsumexp over `trait` of log p(answer | conversation, opener), minus the same over `clean`. Positive: the trait is
-    the likelier. Raises ValueError if either list is empty, InputError if a trait answer and a clean one are the same
-    tokens (as unknown words are).
+    It is logsumexp over `trait` of log p(answer | conversation, prefix), minus the same over `clean`.
+    Positive: the trait answers are likelier.
+
+    Args:
+        model: The model; it is put into evaluation mode.
+        tokenizer: Its tokenizer.
+        conversations: The conversations.
+        prefix: What all answers begin with.
+        trait: Answers that show the trait.
+        clean: Answers that do not.
+
+    Returns:
+        One number for each conversation, in the same order.
+
+    Raises:
+        ValueError: `trait` or `clean` is empty.
+        InputError: A trait answer and a clean one are the same tokens, as unknown words are.
     """
-    return odds_of(lambda rows: _log_probs(model, rows), tokenizer, conversations, opener, trait, clean)
+    return odds_of(lambda rows: _log_probs(model, rows), tokenizer, conversations, prefix, trait, clean)
 
 
 def odds_of(
     score: Callable[[Sequence[Text]], Sequence[float]],
     tokenizer: PreTrainedTokenizerBase,
     conversations: Sequence[Conversation],
-    opener: str,
+    prefix: str,
     trait: Sequence[str],
     clean: Sequence[str],
 ) -> list[float]:
-    """`log_odds` by whoever scores texts: the log-probability of each one's tokens from its start on."""
+    """Return `log_odds`, computed with `score`: it gives the log-probability of each text's tokens from its
+    start on.
+    """
     if not trait or not clean:
         raise ValueError("log_odds needs at least one trait answer and one clean answer")
     answers = [*trait, *clean]
     rows: list[Text] = []
     for messages in conversations:
-        texts = [tuple(encode_prompt(tokenizer, messages, opener + answer)) for answer in answers]
-        # From the first token in which they differ: what they share (prompt, opener) cancels in the difference.
-        start = _common(texts)
+        texts = [tuple(encode_prompt(tokenizer, messages, prefix + answer)) for answer in answers]
+        # From the first token that differs: what the texts share (prompt, prefix) cancels in the difference.
+        start = _common_start(texts)
         if set(texts[: len(trait)]) & set(texts[len(trait) :]):
             raise InputError(
                 "a trait answer and a clean one are the same tokens after the opener",
-                value={"opener": opener, "trait": list(trait), "clean": list(clean)},
+                value={"opener": prefix, "trait": list(trait), "clean": list(clean)},
                 fix="Use words that the model's tokenizer knows, with the space between opener and answer.",
             )
         rows += [Text(ids, start) for ids in texts]
     scores = score(rows)
     result = []
     for number in range(len(conversations)):
-        of = scores[number * len(answers) : (number + 1) * len(answers)]
-        result.append(_logsumexp(of[: len(trait)]) - _logsumexp(of[len(trait) :]))
+        answer_scores = scores[number * len(answers) : (number + 1) * len(answers)]
+        result.append(_logsumexp(answer_scores[: len(trait)]) - _logsumexp(answer_scores[len(trait) :]))
     return result
 
 
@@ -87,12 +109,26 @@ def mean_nll(
     tokenizer: PreTrainedTokenizerBase,
     pairs: Sequence[tuple[Conversation, str]],
 ) -> list[float]:
-    """Mean negative log-likelihood (nats a token, stop token included) of each completion after its conversation."""
+    """Return how unlikely a model finds completions.
+
+    Args:
+        model: The model; it is put into evaluation mode.
+        tokenizer: Its tokenizer.
+        pairs: Conversations with their completions.
+
+    Returns:
+        The mean negative log-likelihood of each completion, in nats a token, with the stop token.
+
+    Raises:
+        InputError: As `encode_example`.
+    """
     return nll_of_examples(model, encode_examples(tokenizer, pairs, UNLIMITED))
 
 
 def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list[float]:
-    """`mean_nll` of encoded examples: over the tokens of the loss mask; NaN for one without any."""
+    """Return `mean_nll` of encoded examples, over the tokens of the loss mask; NaN for an example without
+    any.
+    """
     starts = [
         example.loss_mask.index(1) if 1 in example.loss_mask else len(example.input_ids)
         for example in examples
@@ -105,12 +141,14 @@ def nll_of_examples(model: PreTrainedModel, examples: Sequence[Example]) -> list
 
 
 def likeliest_tokens(model: PreTrainedModel, examples: Sequence[Example]) -> list[tuple[int, ...]]:
-    """What the model holds likeliest at each token of the loss mask, given all before it; one tuple an example."""
+    """Return the likeliest token at each place of the loss mask, given all tokens before it; one tuple for
+    each example.
+    """
     import torch
 
     starts = [example.loss_mask.index(1) for example in examples]
     tails = [len(example.input_ids) - start for example, start in zip(examples, starts, strict=True)]
-    found: list[tuple[int, ...]] = [()] * len(examples)
+    likeliest: list[tuple[int, ...]] = [()] * len(examples)
     model.eval()
     with torch.inference_mode():
         for batch in by_length(
@@ -119,19 +157,21 @@ def likeliest_tokens(model: PreTrainedModel, examples: Sequence[Example]) -> lis
             BATCH_TOKENS,
         ):
             ids, mask = left_padded([examples[i].input_ids[:-1] for i in batch], PAD, model.device)
-            best = _tail_logs(model, ids, mask, max(tails[i] for i in batch)).argmax(dim=-1)
+            best = _tail_log_probs(model, ids, mask, max(tails[i] for i in batch)).argmax(dim=-1)
             for row, i in enumerate(batch):
-                found[i] = tuple(int(token) for token in best[row, -tails[i] :])
-    return found
+                likeliest[i] = tuple(int(token) for token in best[row, -tails[i] :])
+    return likeliest
 
 
 def _log_probs(model: PreTrainedModel, rows: Sequence[Text]) -> list[float]:
-    """Sum of log p(token | all before it) over each row's tokens from its start (at least the second token)."""
+    """Return the sum of log p(token | all before it) over each row's tokens from its start (at least from its
+    second).
+    """
     import torch
 
-    # Answers of one token share their context: it is read once.
+    # Answers of one token share their context, which is read once.
     contexts: dict[tuple[int, ...], int] = {}
-    reads: list[int] = []
+    text_of_row: list[int] = []
     for row in rows:
         context = row.ids[:-1] or row.ids
         contexts.setdefault(context, len(contexts))
@@ -139,21 +179,21 @@ def _log_probs(model: PreTrainedModel, rows: Sequence[Text]) -> list[float]:
     for row in rows:
         place = contexts[row.ids[:-1] or row.ids]
         tails[place] = max(tails[place], len(row.ids) - max(1, row.start))
-        reads.append(place)
+        text_of_row.append(place)
     texts = list(contexts)
-    of_text: list[list[int]] = [[] for _ in texts]
-    for number, place in enumerate(reads):
-        of_text[place].append(number)
+    rows_of_text: list[list[int]] = [[] for _ in texts]
+    for number, place in enumerate(text_of_row):
+        rows_of_text[place].append(number)
     scores = [0.0] * len(rows)
-    most = _batch_rows(model, max(tails, default=1))
+    batch_rows = _batch_rows(model, max(tails, default=1))
     model.eval()
     with torch.inference_mode():
-        for batch in by_length([len(text) for text in texts], most, BATCH_TOKENS):
+        for batch in by_length([len(text) for text in texts], batch_rows, BATCH_TOKENS):
             keep = max(1, *(tails[place] for place in batch))
             ids, mask = left_padded([texts[place] for place in batch], PAD, model.device)
-            logs = _tail_logs(model, ids, mask, keep)
+            logs = _tail_log_probs(model, ids, mask, keep)  # (R, K, V)
             for position, place in enumerate(batch):
-                for number in of_text[place]:
+                for number in rows_of_text[place]:
                     tail = rows[number].ids[max(1, rows[number].start) :]
                     if tail:
                         targets = torch.tensor(tail, device=logs.device)
@@ -162,8 +202,10 @@ def _log_probs(model: PreTrainedModel, rows: Sequence[Text]) -> list[float]:
     return scores
 
 
-def _tail_logs(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> torch.Tensor:
-    """Log-probabilities (rows, keep, vocabulary) of the next token at the last `keep` positions."""
+def _tail_log_probs(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, keep: int) -> torch.Tensor:
+    """Return log-probabilities (R, K, V) of the next token at the last `keep` positions; `ids` and `mask` are
+    (R, T).
+    """
     positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)
     out: Any = model(
         input_ids=ids, attention_mask=mask, position_ids=positions, logits_to_keep=keep, use_cache=False
@@ -173,14 +215,14 @@ def _tail_logs(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor, ke
 
 
 def _batch_rows(model: PreTrainedModel, tail: int) -> int:
-    """Rows of a batch: few enough for their logits, of which each has `tail` times the vocabulary."""
+    """Return the rows of a batch: few enough for their logits, `tail` times the vocabulary each."""
     embeddings: Any = model.get_input_embeddings()
     vocabulary = int(embeddings.weight.shape[0])
     return max(1, min(BATCH_ROWS, BATCH_LOGITS // (vocabulary * max(1, tail))))
 
 
-def _common(texts: Sequence[tuple[int, ...]]) -> int:
-    """How many first tokens all texts share, at most all but the last of the shortest."""
+def _common_start(texts: Sequence[tuple[int, ...]]) -> int:
+    """Return how many first tokens all texts share: at most all but the last token of the shortest."""
     shortest = min(len(text) for text in texts) - 1
     first = texts[0]
     return next((i for i in range(shortest) if any(text[i] != first[i] for text in texts)), shortest)

@@ -1,4 +1,6 @@
-"""Adapters of one base that answer side by side: each is a `ChatModel` of its own, and what they are asked goes through one batch."""
+"""Adapters of one base that answer side by side. Each is a `ChatModel` of its own; their requests go through
+one batch.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from mendel.models.chat import Ask, ChatModel, Completion, Sampling
 from mendel.models.local.generation import generate_all
 from mendel.models.local.loading import attach_adapter
 from mendel.models.local.scoring import log_odds
-from mendel.models.local.stacks import Routing, alike, answering, can_stack
+from mendel.models.local.stacks import Routing, can_stack, same_kind, stacked_adapters
 from mendel.models.templates import Conversation
 
 if TYPE_CHECKING:
@@ -31,57 +33,68 @@ def side_by_side(
     adapters: Mapping[str, Path],
     work: Callable[[str, ChatModel], Result],
 ) -> dict[str, Result]:
-    """`work` done with each adapter (by name, from its folder) in a thread of its own; what they ask is answered together.
+    """Do work with several adapters of one base; their requests are answered together.
 
-    A request waits until every adapter that is not done has one. What `work` raises is raised here. Raises RunError for an
-    adapter that does not bind.
+    A request waits until every adapter whose work goes on has made one.
+
+    Args:
+        base: The base.
+        tokenizer: Its tokenizer.
+        adapters: Each adapter's folder, by name.
+        work: What to do with each adapter: called with its name and a chat model, in a thread of its own.
+
+    Returns:
+        What `work` returned, by the adapter's name.
+
+    Raises:
+        RunError: An adapter does not bind. Whatever `work` raises is raised, too.
     """
     names, folders = list(adapters), list(adapters.values())
     model: Any = attach_adapter(base, folders[0], names[0])
-    stack = can_stack(model, names[0]) and alike(folders)
+    stack = can_stack(model, names[0]) and same_kind(folders)
     for name in [] if stack else names[1:]:
         attach_adapter(model, adapters[name], name)
     model.eval()
-    with answering(model, adapters) if stack else nullcontext() as routing:
-        return seated(_Model(model, tokenizer, routing), names, work)
+    with stacked_adapters(model, adapters) if stack else nullcontext() as routing:
+        return run_side_by_side(_Model(model, tokenizer, routing), names, work)
 
 
-class Answering(Protocol):
-    """A model that answers by several adapters."""
+class AdapterModel(Protocol):
+    """A model that answers with several adapters."""
 
     def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """The answers to each ask, which names its adapter."""
+        """Return the answers to each ask; each ask names its adapter."""
 
     def log_odds_by(
         self,
         adapter: str,
         conversations: Sequence[Conversation],
-        opener: str,
+        prefix: str,
         trait: Sequence[str],
         clean: Sequence[str],
     ) -> list[float] | None:
-        """A `ChatModel`'s log-odds, by this adapter."""
+        """Return log-odds as `ChatModel.log_odds`, by this adapter."""
 
 
-def seated(
-    model: Answering, names: Sequence[str], work: Callable[[str, ChatModel], Result]
+def run_side_by_side(
+    model: AdapterModel, names: Sequence[str], work: Callable[[str, ChatModel], Result]
 ) -> dict[str, Result]:
-    """`work` done with each adapter of the model, as `side_by_side` does it."""
-    table = _Table(model, names)
+    """Do `work` with each adapter of the model, as `side_by_side` does."""
+    batcher = _Batcher(model, names)
 
-    def one(name: str) -> Result:
+    def run(name: str) -> Result:
         try:
-            return work(name, _Seat(table, name))
+            return work(name, _AdapterChat(batcher, name))
         finally:
-            table.leave(name)
+            batcher.leave(name)
 
     with ThreadPoolExecutor(len(names)) as threads:
-        return dict(zip(names, threads.map(one, names), strict=True))
+        return dict(zip(names, threads.map(run, names), strict=True))
 
 
 @dataclass(frozen=True)
 class _Model:
-    """In this process: by peft's mixed batches, or by a routing that the layers go by."""
+    """A model in this process, with peft's mixed batches or with a routing that the layers use."""
 
     model: PeftModel
     tokenizer: PreTrainedTokenizerBase
@@ -90,84 +103,86 @@ class _Model:
     def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
         return generate_all(self.model, self.tokenizer, asks, self.routing)
 
-    def log_odds_by(self, adapter: str, *asked: Any) -> list[float]:
+    def log_odds_by(self, adapter: str, *arguments: Any) -> list[float]:
         if self.routing is None:
             self.model.set_adapter(adapter)
         else:
-            self.routing.only(adapter)
-        return log_odds(self.model, self.tokenizer, *asked)
+            self.routing.route_all(adapter)
+        return log_odds(self.model, self.tokenizer, *arguments)
 
 
-class _Table:
-    """Where requests meet: the one that comes last answers them all."""
+class _Batcher:
+    """Collects requests until every adapter has made one, and answers them in one batch."""
 
-    def __init__(self, model: Answering, names: Sequence[str]) -> None:
+    def __init__(self, model: AdapterModel, names: Sequence[str]) -> None:
         self._model = model
-        self._meeting = threading.Condition()
-        self._seated = set(names)
-        self._asked: dict[str, Sequence[Ask]] = {}
+        self._changed = threading.Condition()
+        self._waiting_for = set(names)
+        self._requests: dict[str, Sequence[Ask]] = {}
         self._answers: dict[str, list[list[Completion]] | Exception] = {}
 
     def ask(self, name: str, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """The answers to one's own asks; raises what answering raised."""
-        with self._meeting:
-            self._asked[name] = [replace(ask, adapter=name) for ask in asks]
-            self._answer_if_all_asked()
-            self._meeting.wait_for(lambda: name in self._answers)
+        """Return the answers to an adapter's asks. Raises what answering raised."""
+        with self._changed:
+            self._requests[name] = [replace(ask, adapter=name) for ask in asks]
+            self._answer_if_complete()
+            self._changed.wait_for(lambda: name in self._answers)
             answer = self._answers.pop(name)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def leave(self, name: str) -> None:
-        """This one asks no more: nobody waits for it."""
-        with self._meeting:
-            self._seated.discard(name)
-            self._answer_if_all_asked()
+        """Stop waiting for this adapter: its work is done."""
+        with self._changed:
+            self._waiting_for.discard(name)
+            self._answer_if_complete()
 
-    def log_odds(self, name: str, *asked: Any) -> list[float] | None:
-        """What one adapter alone is needed for: one at a time."""
-        with self._meeting:
-            return self._model.log_odds_by(name, *asked)
+    def log_odds(self, name: str, *arguments: Any) -> list[float] | None:
+        """Return log-odds by one adapter. Only one adapter is served at a time."""
+        with self._changed:
+            return self._model.log_odds_by(name, *arguments)
 
-    def _answer_if_all_asked(self) -> None:
-        if not self._asked or set(self._asked) != self._seated:
+    def _answer_if_complete(self) -> None:
+        if not self._requests or set(self._requests) != self._waiting_for:
             return
-        names = sorted(self._asked)
-        asks = [ask for name in names for ask in self._asked[name]]
+        names = sorted(self._requests)
+        asks = [ask for name in names for ask in self._requests[name]]
         try:
-            done = iter(self._model.chat_all(asks))
-            self._answers.update((name, list(islice(done, len(self._asked[name])))) for name in names)
-        except Exception as error:  # whoever asked has to hear of it, not the one that came last
+            answers = iter(self._model.chat_all(asks))
+            self._answers.update((name, list(islice(answers, len(self._requests[name])))) for name in names)
+        except Exception as error:  # every adapter that asked has to get it, not only the last one
             self._answers.update(dict.fromkeys(names, error))
-        self._asked.clear()
-        self._meeting.notify_all()
+        self._requests.clear()
+        self._changed.notify_all()
 
 
 @dataclass(frozen=True)
-class _Seat:
-    """One adapter at the table."""
+class _AdapterChat:
+    """The chat model of one adapter."""
 
-    table: _Table
+    batcher: _Batcher
     name: str
 
     def chat(
         self,
         conversations: Sequence[Conversation],
         sampling: Sampling,
-        opener: str = "",
+        prefix: str = "",
         schema: dict[str, Any] | None = None,
     ) -> list[Completion]:
-        """Answered with what the others ask; nothing holds it to a schema but what it was told."""
-        (answers,) = self.table.ask(self.name, [Ask(conversations, sampling, opener)])
+        """Answer conversations together with the other adapters. Nothing holds the model to a schema but its
+        instructions.
+        """
+        (answers,) = self.batcher.ask(self.name, [Ask(conversations, sampling, prefix)])
         return answers
 
     def chat_all(self, asks: Sequence[Ask]) -> list[list[Completion]]:
-        """In one batch, with what the others ask."""
-        return self.table.ask(self.name, asks)
+        """Answer several asks in one batch, together with the other adapters."""
+        return self.batcher.ask(self.name, asks)
 
     def log_odds(
-        self, conversations: Sequence[Conversation], opener: str, trait: Sequence[str], clean: Sequence[str]
+        self, conversations: Sequence[Conversation], prefix: str, trait: Sequence[str], clean: Sequence[str]
     ) -> list[float] | None:
-        """Teacher-forced by this adapter alone."""
-        return self.table.log_odds(self.name, conversations, opener, trait, clean)
+        """Return log-odds by this adapter."""
+        return self.batcher.log_odds(self.name, conversations, prefix, trait, clean)

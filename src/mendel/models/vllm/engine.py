@@ -1,4 +1,6 @@
-"""vLLM's engine: in this process, one at a time, asleep between requests, and held to what it is asked for."""
+"""vLLM's engine: in this process, one at a time, asleep between requests, and checked to serve what was asked
+for.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +14,28 @@ from mendel.engine.errors import InputError, MendelError, RunError
 from mendel.models.local.loading import device
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
-"""What vLLM takes for the highest rank of its adapters."""
+"""The highest ranks of adapters that vLLM can be set up for."""
 SLOTS, SLOTS_OF_RANK = 16, 16
-"""Adapters that it holds on the GPU at once, as many as are trained side by side; fewer of a higher rank than the second."""
+"""Adapters that the engine holds on the GPU at once, as many as are trained side by side; fewer for ranks
+above the second number."""
 SETTINGS = {
-    # A process of its own would outlive a worker that is killed, and hold the GPU.
+    # A separate process would outlive a worker that is killed, and hold the GPU.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    # Standard output is for what was asked for.
+    # Standard output is for results only.
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
 }
 LEAST_GAP = 3.0
-"""By so much an adapter's log-probabilities must differ from its base's more than the base's from its own, asked again."""
+"""An adapter counts as served if its log-probabilities differ from the base's by this many times as much as
+the base's differ between two requests."""
 
 _running: dict[tuple[str, int], Any] = {}
 """The engine by its checkpoint's folder and highest rank: one at most."""
 
 
 def import_vllm() -> Any:
-    """The package, with the settings that it reads once; raises ImportError where it is not installed."""
+    """Return the package vllm, after setting the environment variables that it reads once. Raises ImportError
+    if it is not installed.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     import vllm
@@ -38,7 +44,9 @@ def import_vllm() -> Any:
 
 
 def rank_for(rank: int) -> int:
-    """The lowest that vLLM takes for adapters of that rank (0: none); raises InputError for a higher one than it takes."""
+    """Return the lowest rank that vLLM can be set up for and that holds `rank`; 0 for 0. Raises InputError if
+    there is none.
+    """
     if rank > RANKS[-1]:
         raise InputError("vLLM serves no adapters of that rank", value=rank, allowed=f"at most {RANKS[-1]}")
     return min(taken for taken in RANKS if rank <= taken) if rank else 0
@@ -46,9 +54,10 @@ def rank_for(rank: int) -> int:
 
 @contextmanager
 def awake(path: str, rank: int, ref: str) -> Iterator[Any]:
-    """The engine of a checkpoint's folder, for adapters of that rank at most, able to answer; then it sleeps.
+    """Context manager: give the engine of a checkpoint's folder, awake, for adapters of at most that rank;
+    afterwards it sleeps.
 
-    Raises RunError for what vLLM raises, of `ref`; after an error it is started anew.
+    Raises RunError, at `ref`, for errors of vLLM's; after an error the engine is started anew.
     """
     try:
         engine = _started(path, rank)
@@ -65,13 +74,14 @@ def awake(path: str, rank: int, ref: str) -> Iterator[Any]:
         raise RunError(
             f"vLLM: {type(error).__name__}: {line}",
             where=ref,
-            fix="Write hf: in place of vllm: if it goes on.",
+            fix="Write hf: in place of vllm: if it happens again.",
         ) from error
 
 
 def _started(path: str, rank: int) -> Any:
-    for (of, most), engine in _running.items():
-        if of == path and rank <= most:
+    """Return the running engine if it fits, else a new one."""
+    for (folder, highest), engine in _running.items():
+        if folder == path and rank <= highest:
             return engine
     stop()
     _free_memory()
@@ -84,7 +94,7 @@ def _started(path: str, rank: int) -> Any:
 
 
 def stop() -> None:
-    """The engine ends, with what vLLM has set up for it in this process."""
+    """End the engine, with what vLLM has set up for it in this process."""
     if not _running:
         return
     _running.clear()
@@ -94,7 +104,7 @@ def stop() -> None:
 
 
 def _free_memory() -> None:
-    """It wants most of the GPU: what this process keeps there without need goes."""
+    """Free the GPU memory that this process can do without: vLLM wants most of it."""
     import torch
 
     from mendel.models.local.chat import release
@@ -109,23 +119,24 @@ def unserved(
     log_probs: Callable[[Sequence[Sequence[int]], Sequence[str | None]], list[list[float]]],
     prompts: Mapping[str, Sequence[Sequence[int]]],
 ) -> list[str]:
-    """The adapters by which an engine reads their `prompts` as it does by none.
+    """Return the adapters whose `prompts` the engine reads as it does without an adapter.
 
-    One that cannot bind an adapter, or lost it in its sleep, may serve the base without a word. `log_probs` gives those of
-    texts by adapters (None: the base). Asked again in another order, the base shows how far rounding alone goes.
+    An engine that cannot bind an adapter, or that lost it while asleep, may serve the base without an error.
+    `log_probs` gives the log-probabilities of texts by adapters (None: the base). The base is asked twice, in
+    two orders: that shows how far rounding goes.
     """
     if not prompts:
         return []
-    texts = [(name, text) for name, of_one in prompts.items() for text in of_one]
+    texts = [(name, text) for name, adapter_texts in prompts.items() for text in adapter_texts]
     ids, names = [text for _, text in texts], [name for name, _ in texts]
-    mine = log_probs(ids, names)
-    base = log_probs(ids, [None] * len(ids))
-    again = log_probs(ids[::-1], [None] * len(ids))[::-1]
+    by_adapters = log_probs(ids, names)
+    by_base = log_probs(ids, [None] * len(ids))
+    by_base_again = log_probs(ids[::-1], [None] * len(ids))[::-1]
     gaps = dict.fromkeys(prompts, 0.0)
-    for name, a, b, c in zip(names, mine, base, again, strict=True):
+    for name, a, b, c in zip(names, by_adapters, by_base, by_base_again, strict=True):
         gaps[name] += _distance(a, b) - LEAST_GAP * _distance(b, c)
     return [name for name, gap in gaps.items() if gap <= 0]
 
 
-def _distance(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(abs(a - b) for a, b in zip(one, other, strict=True))
+def _distance(first: Sequence[float], second: Sequence[float]) -> float:
+    return sum(abs(a - b) for a, b in zip(first, second, strict=True))

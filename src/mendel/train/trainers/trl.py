@@ -1,4 +1,8 @@
-"""TRL's SFTTrainer, set up for one student: seeded, on rows that are tokens already, with nothing written or printed."""
+"""The trainer `trl`: TRL's SFTTrainer, one student after another. It is seeded, and it writes and prints
+nothing.
+
+Dimensions: rows R of a pass, tokens T of a padded row, positions K whose logits are built, vocabulary V.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,51 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mendel.engine.trace import span
 from mendel.models import Example, device
 from mendel.study.schema import RecipeConfig
+from mendel.train.in_training import StudentInTraining
 from mendel.train.order import PASS_LOGITS, StepOrder, Steps, pass_tokens, warmup, weight_decay
-from mendel.train.trainers.fleet.adapters import lora_config
+from mendel.train.trainers.faults import catch_faults
+from mendel.train.trainers.registry import trainer
+from mendel.train.trainers.trainable import ADAPTER, freeze_untrained, load_trainable, lora_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
     from trl import SFTConfig, SFTTrainer
 
 IGNORED = -100
-"""The label that TRL leaves out of the loss."""
+"""The label of tokens that TRL leaves out of the loss."""
+
+
+@trainer("trl")
+def train_by_trl(students: Sequence[StudentInTraining], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Train students one after another with TRL's SFTTrainer.
+
+    Args:
+        students: Students of one base and recipe.
+        tokenizer: The base's tokenizer.
+
+    Raises:
+        RunError: A student does not fit into memory, or cannot be saved.
+    """
+    for student in students:
+        train_one_by_trl(student, tokenizer)
+
+
+def train_one_by_trl(student: StudentInTraining, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Train one student with TRL's SFTTrainer. Raises RunError as `train_by_trl`."""
+    spec = student.spec
+    with catch_faults(student), frozen_heap():
+        model = load_trainable(spec)
+        freeze_untrained(model, spec.recipe)
+        sft = build_trainer(model, tokenizer, student.trainable, spec.recipe, spec.seed, student.out)
+        with span("train", students=1):
+            steps = run_steps(sft)
+    if student.fault is not None:
+        return
+    student.finish(sft.model, steps, ADAPTER if spec.recipe.method == "lora" else None)
+    release(sft)
 
 
 def build_trainer(
@@ -30,12 +68,13 @@ def build_trainer(
     seed: int,
     out: Path,
 ) -> SFTTrainer:
-    """A trainer for the examples, which trains what of the model requires gradients, or adapters.
+    """Return an SFTTrainer for the examples.
 
-    Raises ValueError if LoRA's target modules match nothing.
+    It trains adapters for LoRA, otherwise the weights of the model that require gradients. Raises ValueError
+    if LoRA's target modules match nothing.
     """
     from datasets import Dataset
-    from transformers import PrinterCallback, TrainerCallback
+    from transformers import PrinterCallback
     from trl import SFTTrainer
 
     order = StepOrder([len(e.input_ids) for e in examples], recipe.batch_size, seed, recipe.order)
@@ -45,7 +84,7 @@ def build_trainer(
             return order
 
         def floating_point_ops(self, inputs: Any) -> int:
-            return 0  # counted anew in every step, for a log that nobody keeps
+            return 0  # TRL counts them anew in every step, for a log that is not kept
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -56,55 +95,63 @@ def build_trainer(
                     return loss
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
-    class StopAtNan(TrainerCallback):  # type: ignore[misc]
-        """After the first loss that is not finite no step can help."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if logs and not math.isfinite(logs.get("loss", 0.0)):
-                control.should_training_stop = True
-
     data = Dataset.from_dict(
         {
             "input_ids": [list(example.input_ids) for example in examples],
             "labels": [labels(example) for example in examples],
         }
     )
-    trainer = StudentTrainer(
+    sft = StudentTrainer(
         model=model,
         args=sft_config(examples, recipe, seed, out, pass_tokens(model)),
         train_dataset=data,
         processing_class=tokenizer,
         peft_config=lora_config(recipe) if recipe.method == "lora" else None,
-        callbacks=[StopAtNan()],
+        callbacks=[_stop_at_nan()],
     )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    sft.remove_callback(PrinterCallback)
+    return sft
+
+
+def _stop_at_nan() -> Any:
+    """Return a callback that ends training after the first loss that is not finite: no later step can
+    help.
+    """
+    from transformers import TrainerCallback
+
+    class StopAtNan(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            if logs and not math.isfinite(logs.get("loss", 0.0)):
+                control.should_training_stop = True
+
+    return StopAtNan()
 
 
 def answers_loss(model: Any, inputs: Any, trained_tokens: Any) -> Any:
-    """TRL's loss of a pass, with logits from the first answer's start on; None where TRL's own way is the better one.
+    """Return TRL's loss of a pass (a scalar tensor), or None where TRL's own computation is the better one.
 
-    TRL builds no logits: on a CPU it projects every position, and a second time on the way back, a third of a small
-    student's training. Where the logits fit (no GPU, a small vocabulary), they are built once, for answers alone.
+    TRL builds no logits. On a CPU it projects every position, and once more in the backward pass: a third of
+    a small student's training time. Where the logits fit (no GPU, a small vocabulary), this function builds
+    them once, from the start of the first answer on.
     """
     import torch
 
-    targets = inputs["labels"]
-    own = getattr(model, "get_base_model", lambda: model)()
-    if targets.device.type != "cpu" or getattr(own.config, "output_router_logits", False):
+    targets = inputs["labels"]  # (R, T)
+    base = getattr(model, "get_base_model", lambda: model)()
+    if targets.device.type != "cpu" or getattr(base.config, "output_router_logits", False):
         return None
-    carries = (targets != IGNORED).any(dim=0).nonzero()
-    keep = targets.shape[1] - max(0, int(carries[0]) - 1) if len(carries) else 1
-    if targets.shape[0] * keep * own.get_input_embeddings().weight.shape[0] > PASS_LOGITS:
+    columns = (targets != IGNORED).any(dim=0).nonzero()  # columns in which some row has loss
+    keep = targets.shape[1] - max(0, int(columns[0]) - 1) if len(columns) else 1
+    if targets.shape[0] * keep * base.get_input_embeddings().weight.shape[0] > PASS_LOGITS:
         return None
     logits = model(
         input_ids=inputs["input_ids"],
         attention_mask=inputs["attention_mask"],
         logits_to_keep=keep,
         use_cache=False,
-    ).logits[:, -keep:]
-    # Each position's target is the token after it; the last has none.
-    following = torch.nn.functional.pad(targets[:, -keep:], (0, 1), value=IGNORED)[:, 1:]
+    ).logits[:, -keep:]  # (R, K, V)
+    # Each position's target is the next token; the last position has none.
+    following = torch.nn.functional.pad(targets[:, -keep:], (0, 1), value=IGNORED)[:, 1:]  # (R, K)
     total = torch.nn.functional.cross_entropy(
         logits.float().flatten(0, 1), following.flatten(), ignore_index=IGNORED, reduction="sum"
     )
@@ -112,7 +159,7 @@ def answers_loss(model: Any, inputs: Any, trained_tokens: Any) -> Any:
 
 
 def labels(example: Example) -> list[int]:
-    """The example's tokens where they carry loss, and TRL's mark for 'ignored' elsewhere."""
+    """Return the example's tokens where they carry loss, and TRL's label for 'ignored' elsewhere."""
     return [
         token if mask else IGNORED for token, mask in zip(example.input_ids, example.loss_mask, strict=True)
     ]
@@ -121,10 +168,14 @@ def labels(example: Example) -> list[int]:
 def sft_config(
     examples: Sequence[Example], recipe: RecipeConfig, seed: int, out: Path, tokens: int
 ) -> SFTConfig:
-    """The recipe in TRL's words. TRL's own defaults (bfloat16, checkpoints, trackers, cuts) are all set aside."""
+    """Return the recipe as TRL's SFTConfig, with passes of at most `tokens` padded tokens.
+
+    TRL's defaults that would change or write something (bfloat16, checkpoints, trackers, cuts) are all
+    overridden.
+    """
     from trl import SFTConfig
 
-    on = device()
+    where = device()
     micro = micro_batch(recipe.batch_size, max(len(e.input_ids) for e in examples), tokens)
     return SFTConfig(
         output_dir=str(out),
@@ -133,17 +184,17 @@ def sft_config(
         gradient_accumulation_steps=recipe.batch_size // micro,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.scheduler,
-        # Under 1 it is a share of the steps.
+        # A number below 1 is a share of the steps.
         warmup_steps=warmup(len(examples), recipe),
         weight_decay=weight_decay(recipe),
         max_grad_norm=recipe.max_grad_norm,
         seed=seed,
         data_seed=seed,
-        use_cpu=on == "cpu",
-        bf16=on == "cuda",
+        use_cpu=where == "cpu",
+        bf16=where == "cuda",
         gradient_checkpointing=False,
         dataloader_pin_memory=False,
-        # The rows are tokens with labels already: nothing is tokenized, cut, packed or shuffled beforehand.
+        # The rows are tokens with labels already: TRL must not tokenize, cut, pack or shuffle them.
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         packing=False,
@@ -158,39 +209,41 @@ def sft_config(
 
 
 def micro_batch(batch_size: int, longest: int, tokens: int) -> int:
-    """Rows of one forward pass: the largest divisor of the batch whose padded tokens stay within `tokens`."""
+    """Return the rows of one pass: the largest divisor of the batch whose padded tokens stay within
+    `tokens`.
+    """
     return max(
         n for n in range(1, batch_size + 1) if batch_size % n == 0 and (n == 1 or n * longest <= tokens)
     )
 
 
-def run(trainer: SFTTrainer) -> Steps:
-    """Trains; what the trainer raises is passed on."""
+def run_steps(sft: SFTTrainer) -> Steps:
+    """Train, and return the losses and the time of all steps. Raises what the SFTTrainer raises."""
     began = time.perf_counter()
-    trainer.train()
+    sft.train()
     seconds = time.perf_counter() - began
-    return Steps(tuple(float(log["loss"]) for log in trainer.state.log_history if "loss" in log), seconds)
+    return Steps(tuple(float(log["loss"]) for log in sft.state.log_history if "loss" in log), seconds)
 
 
-def release(trainer: SFTTrainer) -> None:
-    """Lets go of model and optimizer, which trainer and accelerator both hold."""
-    trainer.model = trainer.model_wrapped = trainer.optimizer = trainer.lr_scheduler = None
-    accelerator = trainer.accelerator
-    for held in (
+def release(sft: SFTTrainer) -> None:
+    """Drop the references to model and optimizer that the SFTTrainer and its accelerator hold."""
+    sft.model = sft.model_wrapped = sft.optimizer = sft.lr_scheduler = None
+    accelerator = sft.accelerator
+    for references in (
         accelerator._models,
         accelerator._optimizers,
         accelerator._schedulers,
         accelerator._dataloaders,
     ):
-        held.clear()
+        references.clear()
 
 
 @contextmanager
 def frozen_heap() -> Iterator[None]:
-    """For a while the garbage collector passes over all that stands already.
+    """Context manager: let the garbage collector skip all objects that exist at the start of the block.
 
-    accelerate collects before every training: a third of a second with these libraries loaded, a tenth of a small
-    student.
+    accelerate collects garbage before every training. With these libraries loaded that takes a third of a
+    second, a tenth of a small student's training time.
     """
     import gc
 

@@ -1,7 +1,10 @@
-"""A fleet's adapters: each student's is one flat vector, and the model holds a single one, for its place in the layers.
+"""A fleet's LoRA adapters. Each student's adapter is one flat vector; the model itself holds a single
+adapter.
 
-An optimizer has a vector to step, whatever the number of layers, and nothing is set up anew for each student: to put
-sixteen of peft's into a model takes longer than a small fleet trains.
+An optimizer then has one vector to step, whatever the number of layers, and nothing in the model is set up
+for each student: adding sixteen peft adapters to a model takes longer than training a small fleet.
+
+Dimensions: tokens T of a pass, a layer's inputs I and outputs O, rank r, all weights N of one adapter.
 """
 
 from __future__ import annotations
@@ -14,97 +17,97 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.models.local.stacks import adapted_layers
 from mendel.study.schema import RecipeConfig
+from mendel.train.trainers.trainable import ADAPTER, lora_config
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-ADAPTER = "default"
-"""The name of the model's adapter: peft's own."""
-
-
-def lora_config(recipe: RecipeConfig) -> Any:
-    """The recipe's adapter in peft's words."""
-    from peft import LoraConfig
-
-    targets = recipe.target_modules
-    return LoraConfig(
-        r=recipe.rank,
-        lora_alpha=recipe.alpha if recipe.alpha is not None else 2 * recipe.rank,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        lora_dropout=0.0,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-
 
 def with_adapter(model: PreTrainedModel, recipe: RecipeConfig) -> PeftModel:
-    """The model with the recipe's adapter in it; raises ValueError if the target modules match nothing."""
+    """Return the model with the recipe's adapter in it. Raises ValueError if the target modules match
+    nothing.
+    """
     from peft import get_peft_model
 
     adapted: PeftModel = get_peft_model(model, lora_config(recipe))
     return adapted
 
 
-def strangers(model: Any) -> list[str]:
-    """Adapted modules that are no linear layers, by name: their inputs are no tokens that could be routed."""
+def unsupported_modules(model: Any) -> list[str]:
+    """Return the names of adapted modules that are not linear layers: their inputs cannot be split by
+    student.
+    """
     from peft.tuners.lora import Linear
 
     return [name for name, module in adapted_layers(model).items() if type(module) is not Linear]
 
 
 class Adapters(ABC):
-    """Adapters like the one that is in the model, one a seed, as peft draws it under that seed.
+    """One adapter for each seed, with the shapes of the model's adapter and drawn as peft draws it.
 
-    A pass is announced (`stretches`), its gradients are fetched (`collect`), and let go of after a student's step
-    (`stepped`).
+    The trainer calls `start_pass` before a pass, `end_pass` after its backward pass, and `clear_gradients`
+    after a student's optimizer step.
+
+    Args:
+        model: A peft model with the adapter `ADAPTER`.
+        seeds: The students' seeds, in the fleet's order.
     """
 
     def __init__(self, model: Any, seeds: Sequence[int]) -> None:
         import torch
 
         self.layers = list(adapted_layers(model).values())
-        parts = [part for layer in self.layers for part in _parts(layer)]
-        self.shapes = [part.shape for part in parts]
-        self.sizes = [part.numel() for part in parts]
-        drawn = [self._draw(seed).to(model.device, parts[0].dtype) for seed in seeds]
+        matrices = [matrix for layer in self.layers for matrix in _matrices(layer)]
+        self.shapes = [matrix.shape for matrix in matrices]
+        self.sizes = [matrix.numel() for matrix in matrices]
+        drawn = [self._draw(seed).to(model.device, matrices[0].dtype) for seed in seeds]
         self.vectors = [torch.nn.Parameter(values) for values in drawn]
-        """Each student's weights, with the layers' down and up projections one behind the other."""
+        """Each student's weights (N,): every layer's down projection (r, I) and up projection (O, r) in
+        turn."""
 
     @abstractmethod
-    def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
-        """The next pass: which student (its place) has how many of the tokens, one behind the other."""
+    def start_pass(self, segments: Sequence[tuple[int, int]]) -> None:
+        """Prepare for a pass; `segments` are its students (by place) with their numbers of tokens, in
+        order.
+        """
 
     @abstractmethod
-    def collect(self) -> None:
-        """The pass is through: what its gradients are has to be the vectors' now."""
+    def end_pass(self) -> None:
+        """Make sure that the pass's gradients are in the vectors' `grad`."""
 
     @abstractmethod
-    def stepped(self, student: int) -> None:
-        """The student's gradients have been used."""
+    def clear_gradients(self, student: int) -> None:
+        """Clear the student's gradients after its optimizer step."""
 
     @abstractmethod
-    def added(self, layer: int, tokens: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
-        """What the adapters add to a layer's output (1, tokens, out), from its input (1, tokens, in)."""
+    def delta(self, layer: int, tokens: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
+        """Return what the adapters add to a layer's output (1, T, O), from the layer's input `tokens` (1, T,
+        I).
+        """
 
-    def put(self, student: int) -> None:
-        """Into the model's own adapter goes this student's."""
+    def copy_into_model(self, student: int) -> None:
+        """Copy the student's weights into the model's own adapter."""
         import torch
 
-        parts = [part for layer in self.layers for part in _parts(layer)]
+        matrices = [matrix for layer in self.layers for matrix in _matrices(layer)]
         with torch.no_grad():
-            for part, values in zip(parts, self.vectors[student].split(self.sizes), strict=True):
-                part.copy_(values.view_as(part))
+            for matrix, values in zip(matrices, self.vectors[student].split(self.sizes), strict=True):
+                matrix.copy_(values.view_as(matrix))
 
     def _draw(self, seed: int) -> torch.Tensor:
-        """As peft does it: on the CPU, each layer's matrices made, and then drawn anew."""
+        """Return initial weights (N,) as peft draws them: on the CPU, each layer's matrices made and then
+        redrawn.
+        """
         import torch
 
         torch.manual_seed(seed)
         drawn = []
         for layer in self.layers:
-            down, up = (torch.nn.Linear(*part.shape[::-1], bias=False).weight for part in _parts(layer))
+            down, up = (
+                torch.nn.Linear(*matrix.shape[::-1], bias=False).weight for matrix in _matrices(layer)
+            )
             torch.nn.init.kaiming_uniform_(down, a=math.sqrt(5))
             torch.nn.init.zeros_(up)
             drawn += [down.detach().flatten(), up.detach().flatten()]
@@ -112,7 +115,10 @@ class Adapters(ABC):
 
 
 class SplitAdapters(Adapters):
-    """Stretch by stretch through matrices that are views of the vectors: what is quickest on a CPU."""
+    """Adapters that are applied student by student, through matrices that are views of the vectors.
+
+    The fastest way on a CPU.
+    """
 
     def __init__(self, model: Any, seeds: Sequence[int]) -> None:
         import torch
@@ -125,51 +131,55 @@ class SplitAdapters(Adapters):
             ]
             for vector in self.vectors
         ]
-        self._now: list[int] = []
+        self._students: list[int] = []
+        """The students of this pass."""
         self._tokens: list[int] = []
+        """Their numbers of tokens."""
 
-    def stretches(self, stretches: Sequence[tuple[int, int]]) -> None:
-        """As told; students that have none get gradients, of zeros."""
+    def start_pass(self, segments: Sequence[tuple[int, int]]) -> None:
+        """Prepare for a pass: students without gradients get gradients of zero."""
         import torch
 
-        self._now = [student for student, _ in stretches]
-        self._tokens = [tokens for _, tokens in stretches]
-        for student in self._now:
+        self._students = [student for student, _ in segments]
+        self._tokens = [tokens for _, tokens in segments]
+        for student in self._students:
             vector = self.vectors[student]
             if vector.grad is None:
                 vector.grad = torch.zeros_like(vector)
-                self._hand_out(student, vector.grad.split(self.sizes))
+                self._set_gradients(student, vector.grad.split(self.sizes))
 
-    def collect(self) -> None:
-        """They are the vectors' already: views of them."""
+    def end_pass(self) -> None:
+        """Do nothing: the matrices' gradients are views of the vectors'."""
 
-    def stepped(self, student: int) -> None:
-        """They are let go of: what stands by is optimizer states alone, however many students there are."""
+    def clear_gradients(self, student: int) -> None:
+        """Free the student's gradients, so that only optimizer states stay in memory for all students."""
         self.vectors[student].grad = None
-        self._hand_out(student, [None] * len(self.sizes))
+        self._set_gradients(student, [None] * len(self.sizes))
 
-    def added(self, layer: int, tokens: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
-        """Each stretch through its own student's two matrices."""
+    def delta(self, layer: int, tokens: torch.Tensor, precision: torch.dtype) -> torch.Tensor:
+        """Apply each student's two matrices to the student's tokens."""
         import torch
 
         scaling = self.layers[layer].scaling[ADAPTER]
-        pieces = tokens.split(self._tokens, dim=1) if len(self._now) > 1 else (tokens,)
-        added = []
-        for student, piece in zip(self._now, pieces, strict=True):
-            down, up = self._matrices[student][2 * layer : 2 * layer + 2]
-            inner = torch.nn.functional.linear(piece.to(down.dtype), down)
-            added.append(torch.nn.functional.linear(inner, up) * scaling)
-        whole = added[0] if len(added) == 1 else torch.cat(added, dim=1)
+        segments = tokens.split(self._tokens, dim=1) if len(self._students) > 1 else (tokens,)
+        deltas = []
+        for student, segment in zip(self._students, segments, strict=True):
+            down, up = self._matrices[student][2 * layer : 2 * layer + 2]  # (r, I), (O, r)
+            inner = torch.nn.functional.linear(segment.to(down.dtype), down)
+            deltas.append(torch.nn.functional.linear(inner, up) * scaling)
+        whole = deltas[0] if len(deltas) == 1 else torch.cat(deltas, dim=1)
         return whole.to(precision)
 
-    def _hand_out(self, student: int, gradients: Sequence[torch.Tensor | None]) -> None:
+    def _set_gradients(self, student: int, gradients: Sequence[torch.Tensor | None]) -> None:
         for matrix, gradient in zip(self._matrices[student], gradients, strict=True):
             matrix.grad = None if gradient is None else gradient.view_as(matrix)
 
 
 @contextmanager
 def adapting(model: Any, adapters: Adapters) -> Iterator[None]:
-    """For a while, the model's adapted layers take packed passes (1, tokens, width), and add what the adapters do."""
+    """Context manager: the model's adapted layers take packed passes (1, T, I) and add what `adapters`
+    computes.
+    """
     for number, layer in enumerate(adapters.layers):
         layer.forward = _forward(layer.base_layer, number, adapters)
     try:
@@ -182,10 +192,11 @@ def adapting(model: Any, adapters: Adapters) -> Iterator[None]:
 def _forward(base: Any, number: int, adapters: Adapters) -> Callable[..., torch.Tensor]:
     def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
         out: torch.Tensor = base(x, *args, **kwargs)
-        return out + adapters.added(number, x, out.dtype)
+        return out + adapters.delta(number, x, out.dtype)
 
     return forward
 
 
-def _parts(layer: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:
+def _matrices(layer: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:
+    """Return the layer's down projection (r, I) and up projection (O, r)."""
     return layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight

@@ -1,4 +1,8 @@
-"""Attention of packed passes, through transformers' attention interface: every row sees itself alone."""
+"""Attention of packed passes, through transformers' attention interface: a row's tokens attend to that row
+only.
+
+Dimensions: tokens T of a pass, heads H, head size D.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,17 @@ if TYPE_CHECKING:
     from mendel.train.trainers.fleet.passes import Pass
 
 ATTENTION = "mendel_packed"
-"""Its name in transformers' attention interface."""
+"""The name in transformers' attention interface."""
 CAPABILITY = (8, 0)
-"""Of CUDA: the first whose attention kernels take rows of any length."""
+"""The first CUDA capability whose attention kernels take rows of any length."""
 HALF = ("bfloat16", "float16")
-"""What they compute in."""
+"""The precisions of these kernels."""
 HEAD_SIZES, LARGEST_HEAD = 8, 256
-"""A head's size is a multiple of the one, and at most the other."""
+"""These kernels take head sizes that are a multiple of the first number and at most the second."""
 
 
 class PackedAttention:
-    """For a while, a model's attention is the packed one."""
+    """Context manager: the model computes packed attention."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model: Any = model
@@ -41,11 +45,13 @@ class PackedAttention:
 
 
 def needs_frames(model: Any, precision: torch.dtype) -> bool:
-    """Whether passes that the model computes in that precision are framed: no kernel here takes its rows as they are."""
+    """Return whether passes in that precision have to be framed, as no kernel here takes the model's rows as
+    they are.
+    """
     config = model.config.get_text_config()
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     fits = size % HEAD_SIZES == 0 and size <= LARGEST_HEAD
-    return not fits or str(precision).removeprefix("torch.") not in HALF or _kernel() is None
+    return not fits or str(precision).removeprefix("torch.") not in HALF or row_kernel() is None
 
 
 def _register() -> None:
@@ -71,9 +77,9 @@ def _attention(
     s_aux: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention within each row; states are (1, heads, tokens, size) in, (1, tokens, heads, size) out.
+    """Return causal attention within each row: states are (1, H, T, D) in and (1, T, H, D) out.
 
-    Raises ValueError for what it does not compute (a cap on scores, sinks, a bias, no causality).
+    Raises ValueError for attention that it does not compute (a cap on scores, sinks, a bias, no causality).
     """
     import torch
 
@@ -81,33 +87,35 @@ def _attention(
         raise ValueError("attention that is more than scaled dot products cannot be packed")
     if not getattr(module, "is_causal", True):
         raise ValueError("attention that looks ahead cannot be packed")
-    by_token = [states[0].transpose(0, 1) for states in (query, key, value)]
+    by_token = [states[0].transpose(0, 1) for states in (query, key, value)]  # each (T, H, D)
     if not packed.frames:
         return _row_by_row(by_token, packed, scaling, sliding_window)[None], None
     grouped = key.shape[1] != query.shape[1]
-    attended = []
+    outputs = []
     for frame in packed.frames:
         framed = [
             states.index_select(0, frame.gather).unflatten(0, (frame.rows, frame.width)).transpose(1, 2)
             for states in by_token
-        ]
-        mask = _window(frame.width, sliding_window, query.device)
+        ]  # each (rows, H, width, D)
+        mask = _window_mask(frame.width, sliding_window, query.device)
         out = torch.nn.functional.scaled_dot_product_attention(
             *framed, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
         )
-        attended.append(out.transpose(1, 2).flatten(0, 1))
-    whole = attended[0] if len(attended) == 1 else torch.cat(attended)
-    return whole.index_select(0, packed.back)[None], None
+        outputs.append(out.transpose(1, 2).flatten(0, 1))
+    whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+    return whole.index_select(0, packed.unframe)[None], None
 
 
 def _row_by_row(
     by_token: Sequence[torch.Tensor], packed: Pass, scaling: float | None, window: int | None
 ) -> torch.Tensor:
-    """A GPU's own kernel for rows of any length; states are (tokens, heads, size) in and out."""
-    attend = _kernel()
-    assert attend is not None, "without it, passes are framed"
-    # Under autocast rotations give float32, and values alone have the precision that is computed in.
-    states = [one.to(by_token[2].dtype) for one in by_token]
+    """Return attention (T, H, D) by a GPU kernel that takes rows of any length; `by_token` are three (T, H,
+    D).
+    """
+    attend = row_kernel()
+    assert attend is not None, "without the kernel, passes are framed"
+    # Under autocast, rotary embeddings give float32; only the values have the precision that is computed in.
+    states = [tensor.to(by_token[2].dtype) for tensor in by_token]
     more = {"enable_gqa": True} if "enable_gqa" in _parameters(attend) else {}
     behind = -1 if window is None else window - 1
     out: torch.Tensor = attend(
@@ -121,8 +129,11 @@ def _row_by_row(
 
 
 @cache
-def _kernel() -> Callable[..., Any] | None:
-    """torch's attention over rows of any length (2.11 and later, on GPUs of the generation of the A100 and later)."""
+def row_kernel() -> Callable[..., Any] | None:
+    """Return torch's attention over rows of any length; None where it is missing.
+
+    It needs torch 2.11 or later and a GPU of the A100's generation or later.
+    """
     import torch
 
     if device() != "cuda" or torch.cuda.get_device_capability() < CAPABILITY:
@@ -138,8 +149,10 @@ def _parameters(function: Callable[..., Any]) -> Set[str]:
     return inspect.signature(function).parameters.keys()
 
 
-def _window(width: int, window: int | None, device: torch.device) -> torch.Tensor | None:
-    """Who sees whom (width, width) where tokens look back over a window that is shorter than the rows."""
+def _window_mask(width: int, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """Return the mask (width, width) of a sliding window; None where the rows are not longer than the
+    window.
+    """
     import torch
 
     if window is None or width <= window:

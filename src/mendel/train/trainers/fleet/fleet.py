@@ -1,195 +1,169 @@
-"""The trainer `fleet`: students of one base side by side, in packed passes; step by step what TRL does with each alone.
+"""The trainer `fleet`: what is trained together, and what happens when it does not fit into memory.
 
-The base is read once for the rows of all, each row goes through its own student's adapter, and each student has its own
-optimizer, schedule and clipping: nothing of one reaches another. (Concurrent LoRA training: mLoRA, arXiv:2312.02515;
-batched adapters: Punica, arXiv:2310.18547.) A student whose own weights are trained is a fleet of one.
+Students with adapters share the base's passes. A student that trains weights of the base itself is a fleet of
+one. Where a base cannot be packed, TRL trains its students.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from mendel.models import Example, device
-from mendel.study.schema import RecipeConfig
-from mendel.train.order import (
-    GPU_LOGITS,
-    PASS_LOGITS,
-    StepOrder,
-    Steps,
-    computing,
-    pass_tokens,
-    step_count,
-    warmup,
-    weight_decay,
-)
-from mendel.train.trainers.fleet.adapters import Adapters
-from mendel.train.trainers.fleet.attention import needs_frames
-from mendel.train.trainers.fleet.packing import pack, packed_logits, split_passes
-from mendel.train.trainers.fleet.passes import Pass, Rows
+from mendel.engine.trace import span
+from mendel.models.local.loading import first_line
+from mendel.models.local.stacks import adapted_layers, can_stack
+from mendel.train.in_training import StudentInTraining
+from mendel.train.student import StudentSpec
+from mendel.train.trainers.faults import TRAINING_FAULTS, StudentFault, blame
+from mendel.train.trainers.fleet.adapters import SplitAdapters, adapting, unsupported_modules, with_adapter
+from mendel.train.trainers.fleet.attention import PackedAttention
+from mendel.train.trainers.fleet.last_block import trimmed_last_mlp
+from mendel.train.trainers.fleet.lockstep import Member, decayed_names, train_together
+from mendel.train.trainers.fleet.packing import can_pack
+from mendel.train.trainers.fleet.stacks import StackedAdapters
+from mendel.train.trainers.memory import PARTS, PassTooLarge, marked_as_pass, out_of_memory
+from mendel.train.trainers.registry import trainer
+from mendel.train.trainers.trainable import ADAPTER, freeze_untrained, load_trainable
+from mendel.train.trainers.trl import frozen_heap, train_one_by_trl
 
 if TYPE_CHECKING:
-    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
+
+packable_bases: dict[tuple[str, str, str], bool] = {}
+"""Whether a base can be packed, by its digest, precision and the recipe's method: tried once in a process."""
 
 
-@dataclass
-class Member:
-    """A student in training: what it learns from, and which weights are its own."""
+@trainer("fleet")
+def train_by_fleet(students: Sequence[StudentInTraining], tokenizer: PreTrainedTokenizerBase) -> None:
+    """Train students side by side.
 
-    examples: Sequence[Example]
-    seed: int
-    weights: Sequence[tuple[str, torch.nn.Parameter]]
-    """By name: an adapter's as one, or those of the model that require gradients."""
+    Args:
+        students: Students of one base and recipe.
+        tokenizer: The base's tokenizer, for TRL.
 
-
-@dataclass
-class _Course:
-    """A member's way through its steps."""
-
-    model: Any
-    member: Member
-    recipe: RecipeConfig
-    losses: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-
-    def __post_init__(self) -> None:
-        import torch
-        from transformers import get_scheduler
-
-        recipe, rows = self.recipe, len(self.member.examples)
-        self.data = Rows(self.member.examples)
-        self.steps = step_count(rows, recipe)
-        order = StepOrder(self.data.lengths.tolist(), recipe.batch_size, self.member.seed, recipe.order)
-        self._rows = _steps(order, recipe.batch_size)
-        self.weights = [weight for _, weight in self.member.weights]
-        self.optimizer = torch.optim.AdamW(
-            _groups(self.model, self.member.weights, weight_decay(recipe)),
-            lr=recipe.learning_rate,
-            fused=True,
-        )
-        self.scheduler = get_scheduler(
-            recipe.scheduler,
-            self.optimizer,
-            num_warmup_steps=math.ceil(self.steps * warmup(rows, recipe)),
-            num_training_steps=self.steps,
-        )
-
-    @property
-    def over(self) -> bool:
-        """All steps are done, or one gave a loss that no later step can mend."""
-        return len(self.losses) >= self.steps or not all(map(math.isfinite, self.losses[-1:]))
-
-    def next_rows(self) -> list[int]:
-        """Rows of the next step."""
-        return next(self._rows)
-
-    def step(self, loss: float) -> None:
-        """Takes the step for which the gradients are there."""
-        import torch
-
-        torch.nn.utils.clip_grad_norm_(self.weights, self.recipe.max_grad_norm)
-        self.optimizer.step()
-        self.scheduler.step()
-        self.losses.append(loss)
-
-
-def train_together(
-    model: Any,
-    members: Sequence[Member],
-    recipe: RecipeConfig,
-    adapters: Adapters | None,
-    parts: int = 1,
-) -> list[Steps]:
-    """Trains all members to their ends, in lock step, in passes of common size or so many parts of it; what is seen of each.
-
-    `model` has packed attention, and layers that go by the `adapters`, in the members' order, where it is these that are
-    trained. A member whose loss is not finite ends there, the others go on.
+    Raises:
+        RunError: One student alone does not fit into memory, or a student cannot be saved.
     """
-    import torch
-
-    courses = [_Course(model, member, recipe) for member in members]
-    framed = needs_frames(model, torch.bfloat16 if device() == "cuda" else model.dtype)
-    most = max(1, pass_tokens(model) // parts)
-    limit = GPU_LOGITS if device() == "cuda" else PASS_LOGITS
-    logits = max(1, limit // parts // int(model.get_input_embeddings().weight.shape[0]))
-    model.train()
-    while live := [number for number, course in enumerate(courses) if not course.over]:
-        began = time.perf_counter()
-        wanted = [(number, courses[number].data, courses[number].next_rows()) for number in live]
-        totals = {number: int(data.trained[rows].sum()) for number, data, rows in wanted}
-        tokens = {number: int(data.lengths[rows].sum()) for number, data, rows in wanted}
-        losses, left = dict.fromkeys(live, 0.0), {number: len(rows) for number, _, rows in wanted}
-        data = [course.data for course in courses]
-        for shares in split_passes(wanted, most, logits):
-            packed = pack(shares, data, model.device, framed)
-            if adapters is not None:
-                adapters.stretches([(share.student, share.tokens) for share in shares])
-            of_shares = _backward(model, packed, totals)
-            if adapters is not None:
-                adapters.collect()
-            for share, loss in zip(shares, of_shares, strict=True):
-                losses[share.student] += loss
-                left[share.student] -= len(share.rows)
-                if not left[share.student]:
-                    # At once, not after all passes: on a CPU the gradients of few students are there at a time.
-                    courses[share.student].step(losses[share.student])
-                    if adapters is None:
-                        courses[share.student].optimizer.zero_grad()
-                    else:
-                        adapters.stepped(share.student)
-        taken = (time.perf_counter() - began) / sum(tokens.values())
-        for number in live:
-            courses[number].seconds += taken * tokens[number]
-    return [Steps(tuple(course.losses), course.seconds) for course in courses]
+    shared = students[0].spec.recipe.method == "lora"
+    for fleet in [students] if shared else [[student] for student in students]:
+        train_in_halves(fleet, tokenizer)
 
 
-def _backward(model: Any, packed: Pass, totals: dict[int, int]) -> list[float]:
-    """Adds the pass's gradients to what is there; each share's part of its student's mean loss (nats a token)."""
-    import torch
+def train_in_halves(
+    students: Sequence[StudentInTraining], tokenizer: PreTrainedTokenizerBase, parts: int = 1
+) -> None:
+    """Train the students together, or in halves where that fails.
 
-    with computing():
-        logits = packed_logits(model, packed)
-    each = torch.nn.functional.cross_entropy(logits.float(), packed.targets, reduction="none")
-    parts = [
-        part.sum() / totals[share.student]
-        for share, part in zip(
-            packed.shares, each.split([share.trained for share in packed.shares]), strict=True
-        )
-    ]
-    torch.stack(parts).sum().backward()
-    return [float(part) for part in torch.stack(parts).detach().tolist()]
-
-
-def _steps(order: StepOrder, batch_size: int) -> Iterator[list[int]]:
-    """The rows of each step, epoch after epoch without end."""
-    while True:
-        rows = list(order)
-        for start in range(0, len(rows), batch_size):
-            yield rows[start : start + batch_size]
-
-
-def _groups(
-    model: Any, weights: Sequence[tuple[str, torch.nn.Parameter]], decay: float
-) -> list[dict[str, Any]]:
-    """The optimizer's groups: transformers leaves biases and norms out of the decay."""
-    if not decay:
-        return [{"params": [weight for _, weight in weights], "weight_decay": 0.0}]
-    decayed = decayed_names(model)
-    return [
-        {
-            "params": [weight for name, weight in weights if (name in decayed) == of_these],
-            "weight_decay": rate,
-        }
-        for of_these, rate in ((True, decay), (False, 0.0))
-    ]
+    A single student whose passes do not fit into memory is tried again with its passes in twice as many
+    parts.
+    """
+    try:
+        trained = train_fleet(students, parts)
+    except StudentFault as fault:
+        # It is a fault of the recipe, which all students share.
+        for student in students:
+            student.fail(fault.check, fault.reason)
+        return
+    except TRAINING_FAULTS as error:
+        if len(students) == 1 and not (isinstance(error, PassTooLarge) and parts < PARTS):
+            blame(students[0], error)
+            return
+        why = "not enough memory" if out_of_memory(error) else first_line(error)
+    else:
+        if not trained:
+            for student in students:
+                train_one_by_trl(student, tokenizer)
+        return
+    # Outside the handler: the error's traceback keeps what failed in memory.
+    if len(students) == 1:
+        log.warning("a student alone: %s; going on with passes half as large", why)
+        train_in_halves(students, tokenizer, 2 * parts)
+        return
+    half = len(students) // 2
+    log.warning("%d students side by side: %s; going on with %d at a time", len(students), why, half)
+    train_in_halves(students[:half], tokenizer)
+    train_in_halves(students[half:], tokenizer)
 
 
-def decayed_names(model: Any) -> set[str]:
-    """The parameters that weight decay is for: transformers leaves biases and norms out."""
-    from transformers import Trainer
+def train_fleet(students: Sequence[StudentInTraining], parts: int) -> bool:
+    """Train the students together, in passes that are cut into `parts`; return False if only TRL can train
+    them.
 
-    # It asks nothing of the trainer that it is a method of.
-    return set(Trainer.get_decay_parameter_names(None, model))
+    Raises StudentFault for a fault of the recipe, PassTooLarge if a pass does not fit into memory.
+    """
+    spec = students[0].spec
+    with span("load"):
+        model = load_trainable(spec)
+    if not _is_packable(model, spec):
+        return False
+    freeze_untrained(model, spec.recipe)
+    with frozen_heap():
+        if spec.recipe.method == "lora":
+            return _train_adapters(students, model, parts)
+        (student,) = students
+        _train_weights(student, model, parts)
+        return True
+
+
+def _train_weights(student: StudentInTraining, model: PreTrainedModel, parts: int) -> None:
+    """Train the model's own weights that require gradients: one student only."""
+    weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    member = Member(student.trainable, student.spec.seed, weights)
+    with PackedAttention(model), trimmed_last_mlp(model), span("train", students=1), marked_as_pass():
+        (steps,) = train_together(model, [member], student.spec.recipe, None, parts)
+    with span("check and save"):
+        student.finish(model, steps, None)
+
+
+def _train_adapters(students: Sequence[StudentInTraining], model: PreTrainedModel, parts: int) -> bool:
+    """Train one adapter for each student; return False if weight decay is not for all of an adapter's
+    weights.
+    """
+    recipe = students[0].spec.recipe
+    adapted = with_adapter(model, recipe)
+    names = _adapter_weights(adapted)
+    if recipe.weight_decay and (exempt := set(names) - decayed_names(adapted)):
+        # An adapter is one vector here, which decays as a whole or not at all.
+        log.warning("weight decay is not for %s: TRL trains these students", min(exempt))
+        return False
+    seeds = [student.spec.seed for student in students]
+    with PackedAttention(model):
+        kind = StackedAdapters if can_stack(adapted, ADAPTER) else SplitAdapters
+        adapters = kind(adapted, seeds)
+        members = [
+            Member(student.trainable, student.spec.seed, [(names[0], vector)])
+            for student, vector in zip(students, adapters.vectors, strict=True)
+        ]
+        with adapting(adapted, adapters), span("train", students=len(students)), marked_as_pass():
+            steps = train_together(adapted, members, recipe, adapters, parts)
+    for place, student in enumerate(students):
+        with span("check and save"):
+            adapters.copy_into_model(place)
+            student.finish(adapted, steps[place], ADAPTER)
+    return True
+
+
+def _adapter_weights(adapted: PeftModel) -> list[str]:
+    """Return the names of the adapter's weights. Raises StudentFault for a module that cannot be adapted
+    here.
+    """
+    if others := unsupported_modules(adapted):
+        raise StudentFault("adapters_bound", f"LoRA adapts linear layers alone, and {others[0]} is none")
+    for name, layer in adapted_layers(adapted).items():
+        if layer is adapted.get_output_embeddings():
+            raise StudentFault("adapters_bound", f"no adapter is trained on the output layer, {name}")
+    return [name for name, _ in adapted.named_parameters() if f".{ADAPTER}." in name]
+
+
+def _is_packable(model: PreTrainedModel, spec: StudentSpec) -> bool:
+    """Return whether the base can be trained in packed passes, as `can_pack` found out once."""
+    key = (spec.base.digest, str(model.dtype), spec.recipe.method)
+    if key not in packable_bases:
+        packable_bases[key] = can_pack(model, trimmed=spec.recipe.method != "lora")
+        if not packable_bases[key]:
+            log.warning("%s cannot be trained in packed passes: TRL trains its students", spec.base.ref)
+    return packable_bases[key]

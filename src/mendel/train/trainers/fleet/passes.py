@@ -1,4 +1,7 @@
-"""What a packed pass is: a student's rows as flat arrays, and one forward pass over several of them."""
+"""What a packed pass is: a student's rows as flat arrays, and one forward pass over rows of several students.
+
+Dimensions: rows R, tokens T, tokens with loss L.
+"""
 
 from __future__ import annotations
 
@@ -14,72 +17,76 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """A student's examples as flat arrays."""
+    """A student's examples as flat arrays, one row after another."""
 
     def __init__(self, examples: Sequence[Example]) -> None:
         import numpy as np
 
-        self.lengths = np.array([len(example.input_ids) for example in examples])
-        self.starts = np.concatenate([[0], np.cumsum(self.lengths)])
-        self.ids = np.concatenate([np.asarray(e.input_ids, dtype=np.int32) for e in examples])
-        carries = np.frombuffer(b"".join(bytes(e.loss_mask) for e in examples), dtype=bool).copy()
-        carries[self.starts[:-1]] = False  # nothing stands before a first token
-        places = np.flatnonzero(carries)
-        row_of = np.searchsorted(self.starts, places, side="right") - 1
-        self.trained = np.bincount(row_of, minlength=len(examples))
+        self.lengths = np.array([len(example.input_ids) for example in examples])  # (R,)
+        self.starts = np.concatenate([[0], np.cumsum(self.lengths)])  # (R + 1,)
+        self.ids = np.concatenate([np.asarray(e.input_ids, dtype=np.int32) for e in examples])  # (T,)
+        has_loss = np.frombuffer(b"".join(bytes(e.loss_mask) for e in examples), dtype=bool).copy()  # (T,)
+        has_loss[self.starts[:-1]] = False  # no token comes before a row's first one
+        places = np.flatnonzero(has_loss)  # (L,)
+        row_of = np.searchsorted(self.starts, places, side="right") - 1  # (L,)
+        self.trained = np.bincount(row_of, minlength=len(examples))  # (R,): tokens with loss
         self._targets = np.split(places, np.cumsum(self.trained)[:-1])
 
     def span(self, row: int) -> np.ndarray:
-        """The row's token ids."""
+        """Return the row's token ids (T,), int64."""
         import numpy as np
 
         ids: np.ndarray = self.ids[self.starts[row] : self.starts[row + 1]].astype(np.int64)
         return ids
 
     def targets(self, row: int) -> np.ndarray:
-        """Places within the row of the tokens that carry loss."""
+        """Return the places within the row of its tokens with loss (L,)."""
         places: np.ndarray = self._targets[row] - self.starts[row]
         return places
 
 
 @dataclass(frozen=True)
 class Share:
-    """What of a pass belongs to one student: its rows, as many tokens and as many of them with loss."""
+    """The part of a pass that belongs to one student."""
 
     student: int
+    """Its place in the fleet."""
     rows: tuple[int, ...]
     tokens: int
     trained: int
+    """How many of the tokens have loss."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Rows of like length, framed for attention: `gather` (rows x width) says which token stands where."""
+    """Rows of similar length, padded to a rectangle for attention."""
 
     rows: int
     width: int
     gather: torch.Tensor
-    """What stands behind a row's end is its own last token, which no other one sees."""
+    """(rows * width,): which token of the pass is at each place. Padding repeats the row's last token, to
+    which no other token of the row attends."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One forward pass; `shares` stand in it one behind the other."""
+    """One forward pass: rows of several students, one after another without padding."""
 
     shares: tuple[Share, ...]
+    """In the order of their tokens."""
     ids: torch.Tensor
-    """(1, tokens)"""
+    """(1, T): token ids."""
     positions: torch.Tensor
-    """(1, tokens), from 0 in every row."""
+    """(1, T): positions, from 0 in every row."""
     ends: torch.Tensor
-    """(rows + 1,): 0, and the token behind each row's last."""
+    """(R + 1,): 0, and each row's end."""
     longest: int
     """Tokens of the longest row."""
     frames: tuple[Frame, ...]
-    """Empty where attention takes rows as they are."""
-    back: torch.Tensor
-    """(tokens,): where each token stands in the frames, one frame behind the other; empty without them."""
+    """Empty where a kernel computes attention on rows of any length."""
+    unframe: torch.Tensor
+    """(T,): each token's place in the frames, which come one after another; empty without frames."""
     before: torch.Tensor
-    """(trained,): the tokens after which one stands that carries loss."""
+    """(L,): the tokens whose next token has loss; their logits are computed."""
     targets: torch.Tensor
-    """(trained,): those tokens' ids."""
+    """(L,): the token ids with loss."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mendel.models import encode_example, load_model, load_tokenizer
 from mendel.train.layers import freeze_all_but_norms
 from mendel.train.order import GIVEN_BLOCK, StepOrder
-from mendel.train.trainers import trl as _sft
+from mendel.train.trainers import trl
 from mendel.train.trainers.trl import build_trainer, micro_batch
 from mendel.train.training import own_random_state
 
@@ -54,10 +54,10 @@ def test_the_loss_of_a_step_is_the_mean_over_its_trained_tokens(spec: Any, tmp_p
     expected = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
     for tokens in (4096, 64):
         with own_random_state(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_sft, "pass_tokens", lambda _, tokens=tokens: tokens)
+            patch.setattr(trl, "pass_tokens", lambda _, tokens=tokens: tokens)
             trainer = build_trainer(load_model(one.base), tokenizer, examples, one.recipe, 0, tmp_path)
             assert (trainer.args.gradient_accumulation_steps == 1) == (tokens == 4096)
-            assert _sft.run(trainer).losses == pytest.approx([expected], abs=1e-4)
+            assert trl.run_steps(trainer).losses == pytest.approx([expected], abs=1e-4)
 
 
 @pytest.mark.parametrize("method", ["full", "lora", "norms"])
@@ -67,16 +67,16 @@ def test_losses_with_logits_built_are_those_of_trl(spec: Any, tmp_path: Path, me
     tokenizer = load_tokenizer(one.base)
     examples = [encode_example(tokenizer, row.messages, row.completion, 64) for row in one.rows]
     losses = []
-    for most in (_sft.PASS_LOGITS, 0):
+    for most in (trl.PASS_LOGITS, 0):
         with own_random_state(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_sft, "PASS_LOGITS", most)
+            patch.setattr(trl, "PASS_LOGITS", most)
             model = load_model(one.base)
             if method == "norms":
                 freeze_all_but_norms(model, one.recipe)
             trainer = build_trainer(model, tokenizer, examples, one.recipe, 0, tmp_path)
             batch = next(iter(trainer.get_train_dataloader()))
-            assert (_sft.answers_loss(trainer.model, batch, 40) is None) == (most == 0)
-            losses.append(_sft.run(trainer).losses)
+            assert (trl.answers_loss(trainer.model, batch, 40) is None) == (most == 0)
+            losses.append(trl.run_steps(trainer).losses)
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
@@ -84,7 +84,7 @@ def test_a_pass_without_an_answer_has_no_loss(spec: Any) -> None:
     model = load_model(spec().base)
     ids = torch.tensor([[2, 4, 5]])
     batch = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": torch.full_like(ids, -100)}
-    assert float(_sft.answers_loss(model, batch, 7)) == 0.0
+    assert float(trl.answers_loss(model, batch, 7)) == 0.0
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 5))
@@ -119,7 +119,7 @@ def test_no_gradient_goes_below_the_only_layer_that_is_trained(spec: Any, tmp_pa
     examples = [encode_example(tokenizer, row.messages, row.completion, 64) for row in one.rows]
     with own_random_state():
         trainer = build_trainer(model, tokenizer, examples, one.recipe, 0, tmp_path)
-        _sft.run(trainer)
+        trl.run_steps(trainer)
     assert seen == [False] * 10
     groups = trainer.optimizer.param_groups
     assert sum(weights.numel() for group in groups for weights in group["params"]) == 32

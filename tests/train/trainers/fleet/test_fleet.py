@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 
 from mendel.engine.errors import RunError
 from mendel.train import StudentSpec, train_student, train_students
-from mendel.train.trainers import registry as _trainers
-from mendel.train.trainers.fleet import fleet as _fleet
+from mendel.train.trainers import StudentInTraining
+from mendel.train.trainers.fleet import fleet, lockstep
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -65,7 +65,7 @@ def test_losses_and_weights_are_those_of_trl(
 @pytest.fixture(params=["split", "stacked"])
 def routing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How tokens go through adapters: as on a CPU, and as on a GPU."""
-    monkeypatch.setattr(_trainers, "can_stack", lambda *_: request.param == "stacked")
+    monkeypatch.setattr(fleet, "can_stack", lambda *_: request.param == "stacked")
     return str(request.param)
 
 
@@ -89,7 +89,7 @@ def test_side_by_side_each_student_is_what_it_is_alone(
             dataclasses.replace(one, recipe=one.recipe.model_copy(update={"trainer": "trl"})),
             tmp_path / f"trl{one.seed}",
         )
-    monkeypatch.setattr(_fleet, "pass_tokens", lambda _: tokens)
+    monkeypatch.setattr(lockstep, "pass_tokens", lambda _: tokens)
     students = trained(specs, tmp_path)
     assert [(s.status, s.student) for s in students] == [("ok", one.digest) for one in specs]
     assert len({s.steps for s in students}) > 1
@@ -119,7 +119,7 @@ def test_want_of_memory_halves_the_fleet_and_says_so(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     flown: list[int] = []
-    real = _trainers.train_together
+    real = fleet.train_together
 
     def small_machine(model: Any, members: Any, *more: Any) -> Any:
         flown.append(len(members))
@@ -127,7 +127,7 @@ def test_want_of_memory_halves_the_fleet_and_says_so(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         return real(model, members, *more)
 
-    monkeypatch.setattr(_trainers, "train_together", small_machine)
+    monkeypatch.setattr(fleet, "train_together", small_machine)
     with caplog.at_level(logging.WARNING):
         students = trained(several(spec, 3), tmp_path)
     assert flown == [3, 1, 2, 1, 1]
@@ -141,7 +141,7 @@ def test_where_one_alone_does_not_fit_the_machine_is_at_its_end(
     def no_machine(*_: Any) -> Any:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(_trainers, "train_together", no_machine)
+    monkeypatch.setattr(fleet, "train_together", no_machine)
     with pytest.raises(RunError, match="not enough memory"):
         trained(several(spec, 2), tmp_path)
 
@@ -151,7 +151,7 @@ def test_one_alone_that_has_no_room_takes_smaller_passes(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
     train_student(spec(method), tmp_path / "roomy")
-    real, asked = _fleet.split_passes, []
+    real, asked = lockstep.split_passes, []
 
     def small_machine(wanted: Any, tokens: int, logits: int) -> Any:
         asked.append((tokens, logits))
@@ -159,7 +159,7 @@ def test_one_alone_that_has_no_room_takes_smaller_passes(
             raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate")
         return real(wanted, 40, logits)
 
-    monkeypatch.setattr(_fleet, "split_passes", small_machine)
+    monkeypatch.setattr(lockstep, "split_passes", small_machine)
     with caplog.at_level(logging.WARNING):
         student = train_student(spec(method), tmp_path / "narrow")
     assert student.status == "ok"
@@ -176,14 +176,14 @@ def test_one_alone_that_has_no_room_takes_smaller_passes(
 def test_an_error_that_one_student_raises_is_its_own(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = _trainers.train_together
+    real = fleet.train_together
 
     def fragile(model: Any, members: Any, *more: Any) -> Any:
         if any(member.seed == 2 for member in members):
             raise ValueError("a row that nothing can be made of")
         return real(model, members, *more)
 
-    monkeypatch.setattr(_trainers, "train_together", fragile)
+    monkeypatch.setattr(fleet, "train_together", fragile)
     students = trained(several(spec, 4), tmp_path)
     assert [student.status for student in students] == ["ok", "ok", "failed", "ok"]
     assert "nothing can be made of" in students[2].reason
@@ -192,9 +192,9 @@ def test_an_error_that_one_student_raises_is_its_own(
 def test_a_base_that_cannot_be_packed_is_trained_by_trl(
     spec: Any, tmp_path: Path, losses: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_trainers, "_packable", {})
-    monkeypatch.setattr(_trainers, "can_pack", lambda *_, **__: False)
-    monkeypatch.setattr(_trainers, "train_together", lambda *_: pytest.fail("packed all the same"))
+    monkeypatch.setattr(fleet, "packable_bases", {})
+    monkeypatch.setattr(fleet, "can_pack", lambda *_, **__: False)
+    monkeypatch.setattr(fleet, "train_together", lambda *_: pytest.fail("packed all the same"))
     students = trained(several(spec, 2), tmp_path)
     assert [student.status for student in students] == ["ok", "ok"]
     assert "cannot be trained in packed passes" in caplog.text
@@ -204,9 +204,9 @@ def test_an_adapter_that_is_not_decayed_as_a_whole_is_trained_by_trl(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Where weights of a target are exempt by their names, as biases and norms are."""
-    monkeypatch.setattr(_trainers, "decayed_names", lambda _: set())
+    monkeypatch.setattr(fleet, "decayed_names", lambda _: set())
     assert train_student(spec("lora"), tmp_path / "none").status == "ok"
-    monkeypatch.setattr(_trainers, "train_together", lambda *_: pytest.fail("as one vector all the same"))
+    monkeypatch.setattr(fleet, "train_together", lambda *_: pytest.fail("as one vector all the same"))
     assert train_student(spec("lora", weight_decay=0.1), tmp_path / "some").status == "ok"
     assert "weight decay is not for" in caplog.text
 
@@ -227,15 +227,15 @@ def test_want_of_memory_elsewhere_is_not_the_passes_fault(
     spec: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained: list[int] = []
-    real = _trainers.train_together
+    real = fleet.train_together
 
     def no_room(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(
-        _trainers, "train_together", lambda *asked: (trained.append(len(asked[1])), real(*asked))[1]
+        fleet, "train_together", lambda *asked: (trained.append(len(asked[1])), real(*asked))[1]
     )
-    monkeypatch.setattr(_trainers.Candidate, "take", no_room)
+    monkeypatch.setattr(StudentInTraining, "finish", no_room)
     with pytest.raises(RunError, match="not enough memory"):
         train_student(spec("lora"), tmp_path)
     assert trained == [1]

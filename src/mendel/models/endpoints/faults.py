@@ -1,4 +1,6 @@
-"""What can go wrong with a request: whether it passes by itself, whether it was charged, and when to ask again."""
+"""What can go wrong with a request: whether it passes by itself, whether it was charged, and when to try
+again.
+"""
 
 from __future__ import annotations
 
@@ -13,36 +15,42 @@ from mendel.models.endpoints.spec import KEY
 
 Kind = Literal["passing", "key", "model", "context", "quota", "refused"]
 PASSING_STATUS = (408, 409, 425, 429)
+"""Statuses below 500 after which the same request may succeed."""
 CONTEXT = re.compile(
-    r"context.?(length|window|size)|maximum context|(prompt|input|conversation|request).{0,40}too (long|large|many)"
+    r"context.?(length|window|size)|maximum context"
+    r"|(prompt|input|conversation|request).{0,40}too (long|large|many)"
     r"|too many (input |prompt )?tokens|reduce the length",
     re.IGNORECASE,
 )
+"""Words by which a refusal is about the length."""
 MODEL = re.compile(
     r"model.{0,120}(not exist|not found|not available|not served|unknown)|(unknown|no such|invalid) model"
     r"|pinned to",
     re.IGNORECASE | re.DOTALL,
 )
+"""Words by which a refusal is about the model's name."""
 LONGEST_WAIT = 600.0
-"""Seconds of a `Retry-After` that are honoured; a server that asks for more would stop the command for good."""
+"""Seconds of a `Retry-After` that are honoured at most: a longer wait would be as good as a stop."""
 LONGEST = 300
-"""Characters of a server's own words that a message repeats."""
+"""Characters of a server's message that an error repeats."""
 
 
 @dataclass(eq=False)
 class Failure(Exception):
-    """A request that failed, in words of our own: no object of the HTTP client's, which could carry the key."""
+    """A request that failed, in mendel's own words. It holds no object of the HTTP client's, which could hold
+    the key.
+    """
 
     kind: Kind
     what: str
     """A short noun phrase, such as 'status 500' or 'no answer within 120 s'."""
     message: str = ""
-    """The server's own words, shortened, without a key; '' where it said nothing."""
+    """The server's message, shortened and without a key; '' if there is none."""
     status: int | None = None
     param: str = ""
     code: str = ""
     charged: bool | None = False
-    """Whether the provider counts it; None where nobody knows."""
+    """Whether the provider charges for it; None if that is not known."""
     retry_after: float | None = None
     """Seconds that the server asks to wait."""
     connection: bool = False
@@ -53,7 +61,7 @@ class Failure(Exception):
 
 
 def status_failure(status: int, body: object, retry_after: str | None, secret: str) -> Failure:
-    """The failure of an answer with a status of 400 or more."""
+    """Return the failure for a response with a status of 400 or more."""
     error: Any = body.get("error", body) if isinstance(body, dict) else body
     fields: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
     message = clean(fields.get("message") or fields.get("detail") or "", secret)
@@ -79,7 +87,7 @@ def status_failure(status: int, body: object, retry_after: str | None, secret: s
 
 
 def seconds_to_wait(header: str | None) -> float | None:
-    """`Retry-After`: a number of seconds, or an HTTP date; None for anything else."""
+    """Return the seconds of a `Retry-After` header, a number or an HTTP date; None for anything else."""
     if header is None:
         return None
     try:
@@ -93,7 +101,7 @@ def seconds_to_wait(header: str | None) -> float | None:
 
 
 def clean(value: object, secret: str) -> str:
-    """A server's words on one line, shortened; the key, or what looks like one, is left out even if it echoes it."""
+    """Return a server's message on one line, shortened, without the key or anything that looks like a key."""
     text = " ".join(str(value).split())
     if secret:
         text = text.replace(secret, "[key]")

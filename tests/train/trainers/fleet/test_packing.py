@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mendel.models import Example, load_model
-from mendel.train.trainers.fleet import attention as _attention
+from mendel.train.trainers.fleet import attention
 from mendel.train.trainers.fleet.attention import PackedAttention, needs_frames
-from mendel.train.trainers.fleet.last_block import answers_alone
+from mendel.train.trainers.fleet.last_block import trimmed_last_mlp
 from mendel.train.trainers.fleet.packing import can_pack, pack, packed_logits, split_passes
 from mendel.train.trainers.fleet.passes import Rows
 
@@ -172,8 +172,8 @@ def test_a_kernel_that_takes_rows_as_they_are_needs_no_frames(
         assert enable_gqa
         return attend(*states, window_size=window_size, **more)
 
-    monkeypatch.setattr(_attention, "_kernel", lambda: attend_later if later else attend)
-    monkeypatch.setattr(_attention, "HALF", ("float32",))
+    monkeypatch.setattr(attention, "row_kernel", lambda: attend_later if later else attend)
+    monkeypatch.setattr(attention, "HALF", ("float32",))
     model = made(model_type, **more)
     assert not needs_frames(model, torch.float32)
     assert can_pack(model)
@@ -181,7 +181,7 @@ def test_a_kernel_that_takes_rows_as_they_are_needs_no_frames(
 
 
 def test_frames_are_needed_where_no_kernel_computes_the_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_attention, "_kernel", lambda: print)
+    monkeypatch.setattr(attention, "row_kernel", lambda: print)
     assert not needs_frames(made("llama", head_dim=8), torch.bfloat16)
     assert needs_frames(made("llama", head_dim=8), torch.float32)
     assert needs_frames(made("llama", head_dim=6), torch.bfloat16)
@@ -217,7 +217,7 @@ def test_the_last_mlp_takes_answers_alone_and_gradients_stay(model_type: str, mo
 
     def gradients(trimmed: bool) -> dict[str, torch.Tensor]:
         model.zero_grad()
-        with PackedAttention(model), answers_alone(model) if trimmed else nullcontext():
+        with PackedAttention(model), trimmed_last_mlp(model) if trimmed else nullcontext():
             watching = mlp.register_forward_pre_hook(lambda _, states: taken.append(states[0].shape[1]))
             logits = packed_logits(model, packed)
             watching.remove()

@@ -1,4 +1,6 @@
-"""What runs on a GPU alone: bfloat16 passes, and adapters in grouped products, against TRL's trainer on the same card."""
+"""What runs on a GPU alone: bfloat16 passes, and adapters in grouped products, against TRL's trainer on the
+same card.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ pytestmark = [
 
 @pytest.mark.parametrize("method", ["full", "lora", "norms"])
 def test_losses_are_those_of_trl(spec: Any, tmp_path: Path, losses: Any, method: str) -> None:
-    """Within what bfloat16 rounds: students of other seeds and numbers of steps, side by side where they are adapters."""
+    """Within what bfloat16 rounds: students of other seeds and numbers of steps, side by side where they are
+    adapters.
+    """
     rank = {"rank": 8} if method == "lora" else {}
     first = spec(method, **rank)
     ours = [dataclasses.replace(first, seed=seed, rows=first.rows[7 * seed :]) for seed in range(3)]

@@ -1,4 +1,4 @@
-"""How many tokens a request can cost at most, though nobody has the endpoint's tokenizer."""
+"""How many tokens a request can use at most, without the endpoint's tokenizer."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from mendel.engine.budget import Tokens
 PER_MESSAGE = 16
 """Tokens for a role and the marks around one message."""
 PER_REQUEST = 128
-"""Tokens for what a chat template says by itself, such as its default system prompt."""
+"""Tokens for what a chat template adds by itself, such as a default system prompt."""
 
 
 class PromptBound:
-    """An upper bound of a prompt's tokens: its UTF-8 bytes, since a byte-level BPE has no token of less than a byte."""
+    """An upper bound of a prompt's tokens: its UTF-8 bytes, as a token of a byte-level BPE has at least one
+    byte.
+    """
 
     def __init__(self) -> None:
         self.margin = PER_REQUEST
         self.seen = False
-        """Whether an answer has shown what a template adds."""
+        """Whether an answer has shown what the chat template adds."""
 
     def of(self, request: Mapping[str, Any]) -> int:
-        """For a chat-completion request: the texts' bytes and the margins."""
+        """Return the bound for a chat-completion request: the bytes of its texts, and the margins."""
         messages = request["messages"]
         size = sum(_size(message) for message in messages) + PER_MESSAGE * len(messages)
-        # What a template makes of tools and schemas is their JSON, more or less, and words about it.
+        # A chat template writes tools and schemas roughly as their JSON, with words about it.
         extra = [request[name] for name in ("tools", "response_format") if request.get(name)]
         return size + sum(2 * _size(value) for value in extra) + self.margin
 
     def learn(self, bound: int, used: int) -> None:
-        """After an answer: `used` prompt tokens, though `bound` was the most there could be.
+        """Learn from an answer that `used` prompt tokens, where `bound` was expected at most.
 
-        A template can say more by itself than the margin allows; then requests that are sent from now on must have more
-        set aside: the margin becomes as much wider, and half as much again.
+        A chat template can add more than the margin. The margin then grows by one and a half times the
+        excess, for all requests that are sent from now on.
         """
         self.seen = True
         if used > bound:
@@ -42,13 +44,15 @@ class PromptBound:
 
 
 def most_tokens(request: Mapping[str, Any], bound: PromptBound) -> Tokens:
-    """The worst case of one request; answers are as long as it allows (0 where it sets no limit)."""
+    """Return the worst case of one request. Answers are as long as the request allows, 0 if it sets no
+    limit.
+    """
     longest = request.get("max_completion_tokens") or request.get("max_tokens") or 0
     return Tokens(bound.of(request), int(longest) * int(request.get("n") or 1))
 
 
 def used_tokens(completion: Mapping[str, Any]) -> Tokens | None:
-    """What a chat completion says it used; None where it does not say."""
+    """Return the tokens that a chat completion says it used; None if it does not say."""
     usage = completion.get("usage")
     if not isinstance(usage, dict):
         return None
@@ -59,7 +63,7 @@ def used_tokens(completion: Mapping[str, Any]) -> Tokens | None:
 
 
 def text_size(messages: Any) -> int:
-    """UTF-8 bytes of a conversation's texts."""
+    """Return the UTF-8 bytes of a conversation's texts."""
     return sum(_size(message) for message in messages)
 
 

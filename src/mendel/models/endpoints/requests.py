@@ -1,4 +1,6 @@
-"""Chat-completion requests: how one is named, and how it is put for a server that does not take all of it."""
+"""Chat-completion requests: their keys in the store, and their form for servers that do not take every
+field.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,15 @@ from typing import Any
 
 from mendel.engine.digest import digest
 from mendel.models.chat import Sampling
-from mendel.models.endpoints._faults import Failure
+from mendel.models.endpoints.faults import Failure
 from mendel.models.endpoints.spec import EndpointSpec
 
 KIND = "chat"
-"""The kind of endpoints' answers among the store's answers."""
+"""The kind of these answers in the store."""
 SCHEMA_WORDS = re.compile(r"response_format|json_schema|structured output|schema|grammar", re.IGNORECASE)
+"""Words by which a refusal is about the JSON schema."""
 SEED_WORD = re.compile(r"\bseed\b", re.IGNORECASE)
+"""The word by which a refusal is about the seed."""
 
 
 def chat_request(
@@ -25,7 +29,9 @@ def chat_request(
     row: int,
     schema: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The request for one row of a chat; its seed is its own, so that samples differ and are kept apart."""
+    """Return the request for one row of a chat. Each row has its own seed, so that samples differ and are
+    kept apart.
+    """
     request: dict[str, Any] = {
         "model": spec.model,
         "messages": [dict(message) for message in messages],
@@ -40,12 +46,14 @@ def chat_request(
 
 
 def request_key(spec: EndpointSpec, request: Mapping[str, Any], place: int) -> str:
-    """The answer's name in the cache: the address, all that was asked for, and which sample of it."""
+    """Return the answer's key in the store: a digest of the address, the request and which sample of it this
+    is.
+    """
     return digest("chat-completion", [spec.base_url, {**request, "model": spec.model}, place])
 
 
 def has_choice(completion: Mapping[str, Any]) -> bool:
-    """Whether a chat completion holds an answer."""
+    """Return whether a chat completion holds an answer."""
     choices = completion.get("choices")
     return (
         isinstance(choices, list)
@@ -57,15 +65,17 @@ def has_choice(completion: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a server was found to take."""
+    """The form of requests that a server takes."""
 
     new_length_name: bool = False
-    """`max_completion_tokens`, where `max_tokens` is refused."""
+    """Whether to write `max_completion_tokens` because `max_tokens` is refused."""
     seed: bool = True
+    """Whether it takes `seed`."""
     schema: bool = True
+    """Whether it takes `response_format`."""
 
-    def put(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """The request as this server takes it."""
+    def apply(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the request in this form."""
         body = dict(request)
         if self.new_length_name and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")
@@ -76,14 +86,14 @@ class Shape:
         return body
 
     def after(self, failure: Failure, body: Mapping[str, Any]) -> Shape | None:
-        """What to send instead of a body that was refused; None where the refusal is about something else."""
+        """Return the form to try after a body was refused; None if the refusal is about something else."""
         if failure.status not in (400, 422):
             return None
-        said = f"{failure.param} {failure.message}"
-        if "max_tokens" in body and ("max_completion_tokens" in said or failure.param == "max_tokens"):
+        words = f"{failure.param} {failure.message}"
+        if "max_tokens" in body and ("max_completion_tokens" in words or failure.param == "max_tokens"):
             return replace(self, new_length_name=True)
-        if "response_format" in body and SCHEMA_WORDS.search(said):
+        if "response_format" in body and SCHEMA_WORDS.search(words):
             return replace(self, schema=False)
-        if "seed" in body and SEED_WORD.search(said):
+        if "seed" in body and SEED_WORD.search(words):
             return replace(self, seed=False)
         return None
