@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from mendel.data.prompts import Message, Prompt
+from mendel.design.cube import CORNERS
 from mendel.diagnose import Catalogue, Material, Side
-from mendel.diagnose.contrasts import CORNERS
 from mendel.study import StudyConfig
 
 CUBE = {corner: f"cube/{corner}" for corner in CORNERS}

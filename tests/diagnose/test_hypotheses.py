@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from _planted import CAUSES, CUBE, catalogue, study
-from mendel.design.arms.kinds import LACKING, arm_kinds
+from mendel.design.arms import LACKING, arm_kinds
+from mendel.design.cube import CORNERS
 from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, reach_verdict
-from mendel.diagnose.contrasts import CORNER_DIFFERENCES, CORNERS
-from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, little, most
-from mendel.diagnose.hypotheses.registry import LITTLE, MOST, declare
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES
+from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, hypothesis, little, most
+from mendel.diagnose.hypotheses.registry import LITTLE, MOST
 
 NAMES = {
     "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",
@@ -86,7 +87,7 @@ def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
             little("the teacher alone does not", "teacher-alone"),
         ),
     )
-    declare(declared)
+    hypothesis(declared)
     return declared
 
 

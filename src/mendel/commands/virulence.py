@@ -11,7 +11,7 @@ from typing import Any
 
 from mendel.commands.run import workers
 from mendel.data.assignment import interpolate
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.diagnose import (
     Arm,
     Design,

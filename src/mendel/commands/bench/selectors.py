@@ -19,7 +19,7 @@ from mendel.commands.bench.verdicts import source_digest
 from mendel.commands.locate import level
 from mendel.commands.run import read_rollouts
 from mendel.data.selectors import Candidate, select, top
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import LocalExecutor, default_workers
