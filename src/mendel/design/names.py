@@ -41,6 +41,11 @@ def trait_arm(kind: str, trait: str) -> str:
     return str(ArmName(kind, trait))
 
 
+def random_control(kind: str) -> str:
+    """Return the kind of a built-in edit's random control: as many prompts, drawn at random."""
+    return f"{kind}-random"
+
+
 def corner_arm(corner: str) -> str:
     """Return the name of the arm at a corner; a `*` stands for a part that is averaged over."""
     return str(ArmName(CUBE, corner))

@@ -2,7 +2,7 @@
 
 from mendel.design.arms import mild as mild  # registers its kinds
 from mendel.design.arms.counter import COUNTER_SHARE, FEW_SHARE
-from mendel.design.arms.edits import EDITS, random_control
+from mendel.design.arms.edits import EDITS
 from mendel.design.arms.recipes import CONTROL_RANK, full_fine_tune, other_rank
 from mendel.design.arms.registry import (
     LACKING,
@@ -34,5 +34,4 @@ __all__ = [
     "full_fine_tune",
     "full_kind",
     "other_rank",
-    "random_control",
 ]

@@ -9,11 +9,6 @@ EDITS = ("drop", "swap", "only", "drop-random", "swap-random", "only-random")
 """What a standard design does to the flagged prompts."""
 
 
-def random_control(kind: str) -> str:
-    """Return the kind of an edit's random control."""
-    return f"{kind}-random"
-
-
 @arm_kind(
     "drop",
     "flagged",
