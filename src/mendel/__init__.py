@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mendel.commands.watch import watch
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
+    from mendel.design.arms import arm_kind
+    from mendel.diagnose.hypotheses import hypothesis
+    from mendel.diagnose.remedies import remedy
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Waiting
     from mendel.measure import judge, new_trait, trait
     from mendel.organisms import make_organism
@@ -57,6 +60,7 @@ _HOME = {
     "VirulenceResult": "mendel.commands.virulence",
     "Waiting": "mendel.engine.errors",
     "agree": "mendel.commands.labels",
+    "arm_kind": "mendel.design.arms",
     "audit": "mendel.commands.audit",
     "bench_locate": "mendel.commands.bench.locate",
     "bench_selectors": "mendel.commands.bench.selectors",
@@ -64,6 +68,7 @@ _HOME = {
     "compare": "mendel.report.compare",
     "doctor": "mendel.commands.doctor",
     "figures": "mendel.report.figures",
+    "hypothesis": "mendel.diagnose.hypotheses",
     "judge": "mendel.measure",
     "label_responses": "mendel.commands.labels",
     "load_study": "mendel.study",
@@ -73,6 +78,7 @@ _HOME = {
     "open_run": "mendel.results.run",
     "plan": "mendel.commands.plan",
     "rejudge": "mendel.commands.rejudge",
+    "remedy": "mendel.diagnose.remedies",
     "run": "mendel.commands.run",
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
@@ -101,6 +107,7 @@ __all__ = [
     "Waiting",
     "__version__",
     "agree",
+    "arm_kind",
     "audit",
     "bench_locate",
     "bench_selectors",
@@ -108,6 +115,7 @@ __all__ = [
     "compare",
     "doctor",
     "figures",
+    "hypothesis",
     "judge",
     "label_responses",
     "load_study",
@@ -117,6 +125,7 @@ __all__ = [
     "open_run",
     "plan",
     "rejudge",
+    "remedy",
     "run",
     "selector",
     "teacher",
