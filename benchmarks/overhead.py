@@ -254,7 +254,7 @@ def measure_statistics(store: Path) -> list[Figure]:
 
 def arm_levels() -> tuple[dict[str, float], dict[str, str]]:
     """A teacher's trait: the rate of every arm that three traits can have; and the cube."""
-    from mendel.design.arms.kinds import arm_kinds
+    from mendel.design.arms import arm_kinds
 
     cube = {corner: f"cube/{corner}" for corner in map("".join, product("OA", repeat=3))}
     arms = {arm: 0.9 if corner[2] == "O" else 0.05 for corner, arm in cube.items()}

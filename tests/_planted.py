@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from mendel.data.prompts import Message, Prompt
+from mendel.design.cube import CORNERS
 from mendel.diagnose import Catalogue, Material, Side
-from mendel.diagnose.contrasts import CORNERS
+from mendel.engine.registry import Registry
 from mendel.study import StudyConfig
 
 CUBE = {corner: f"cube/{corner}" for corner in CORNERS}
@@ -102,6 +104,13 @@ def with_status(students: pa.Table, arm: str, status: str, keep: int = 0) -> pa.
             if seen > keep:
                 entry.update(status=status, reason="no longer a working assistant")
     return pa.Table.from_pylist(rows)
+
+
+def restored(monkeypatch: pytest.MonkeyPatch, *registries: Registry[Any]) -> None:
+    """What a test registers is gone when it ends."""
+    for registry in registries:
+        for name in ("_items", "_origins"):
+            monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
 
 
 KINDS = (

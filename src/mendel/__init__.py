@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from mendel.commands.watch import watch
     from mendel.data.selectors import selector
     from mendel.data.teachers import teacher
+    from mendel.design.arms import arm_kind
+    from mendel.diagnose.hypotheses import hypothesis
+    from mendel.diagnose.remedies import remedy
     from mendel.engine.errors import BudgetSpent, InputError, MendelError, RunError, Stopped, Waiting
     from mendel.measure import judge, new_trait, trait
     from mendel.organisms import make_organism
@@ -60,6 +63,7 @@ _HOME = {
     "VirulenceResult": "mendel.commands.virulence",
     "Waiting": "mendel.engine.errors",
     "agree": "mendel.commands.labels",
+    "arm_kind": "mendel.design.arms",
     "audit": "mendel.commands.audit",
     "bench_locate": "mendel.commands.bench.locate",
     "bench_selectors": "mendel.commands.bench.selectors",
@@ -67,6 +71,7 @@ _HOME = {
     "compare": "mendel.report.compare",
     "doctor": "mendel.commands.doctor",
     "figures": "mendel.report.figures",
+    "hypothesis": "mendel.diagnose.hypotheses",
     "judge": "mendel.measure",
     "label_responses": "mendel.commands.labels",
     "load_study": "mendel.study",
@@ -76,6 +81,7 @@ _HOME = {
     "open_run": "mendel.results.run",
     "plan": "mendel.commands.plan",
     "rejudge": "mendel.commands.rejudge",
+    "remedy": "mendel.diagnose.remedies",
     "run": "mendel.commands.run",
     "selector": "mendel.data.selectors",
     "teacher": "mendel.data.teachers",
@@ -106,6 +112,7 @@ __all__ = [
     "Waiting",
     "__version__",
     "agree",
+    "arm_kind",
     "audit",
     "bench_locate",
     "bench_selectors",
@@ -113,6 +120,7 @@ __all__ = [
     "compare",
     "doctor",
     "figures",
+    "hypothesis",
     "judge",
     "label_responses",
     "load_study",
@@ -122,6 +130,7 @@ __all__ = [
     "open_run",
     "plan",
     "rejudge",
+    "remedy",
     "run",
     "selector",
     "teacher",

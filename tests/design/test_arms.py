@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from _planted import catalogue, material
 from mendel.data.assignment import Assignment
-from mendel.design.arms.kinds import (
+from mendel.design.arms import (
     COUNTER_SHARE,
     FEW_SHARE,
     LACKING,

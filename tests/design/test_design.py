@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from _planted import APART, catalogue, material
-from mendel.design.arms.kinds import arm_kinds
-from mendel.design.catalogue import EDITS
+from mendel.design.arms import EDITS, arm_kinds
 from mendel.diagnose import Arm, Design
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from _planted import CAUSES, catalogue, cause_levels, material, study
-from mendel.design.arms.kinds import arm_kinds
+from mendel.design.arms import arm_kinds
 from mendel.diagnose import (
     Catalogue,
     Levels,

@@ -5,15 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _planted import CUBE, EDITS, cube_levels, cube_with_shared
+from mendel.design.cube import CORNERS, shared_parts
 from mendel.diagnose import PARTS
 from mendel.diagnose.contrasts import (
-    CORNERS,
     INTERACTION,
     cube_contrasts,
     edit_contrasts,
     effect_weights,
     interaction_weights,
-    shared_parts,
     total_weights,
 )
 

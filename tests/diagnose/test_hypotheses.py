@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
-from _planted import CAUSES, CUBE, catalogue, study
-from mendel.design.arms.kinds import LACKING, arm_kinds
-from mendel.diagnose import TraitFacts, all_hypotheses, estimate_trait, examine, reach_verdict
-from mendel.diagnose.contrasts import CORNER_DIFFERENCES, CORNERS
-from mendel.diagnose.hypotheses import Hypothesis, differences, hypotheses, little, most
-from mendel.diagnose.hypotheses.registry import LITTLE, MOST, declare
+from _planted import CAUSES, CUBE, catalogue, restored, study
+from mendel.design.arms import LACKING, arm_kinds
+from mendel.design.cube import CORNERS
+from mendel.diagnose import TraitFacts, all_hypotheses, diagnose, estimate_trait, examine, reach_verdict
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES, Difference
+from mendel.diagnose.hypotheses import BUILT_IN, Hypothesis, differences, hypotheses, hypothesis, little, most
+from mendel.diagnose.hypotheses.registry import LITTLE, MOST
+from mendel.engine.errors import InputError
 
+ODD = Hypothesis("odd", "an odd claim", (most("the base alone brings it", "base-alone"),))
 NAMES = {
     "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",
 }  # fmt: skip
@@ -77,7 +83,7 @@ def test_every_need_of_a_kind_has_its_sentence() -> None:
 
 @pytest.fixture
 def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
-    monkeypatch.setattr(hypotheses, "_items", dict(hypotheses._items))
+    restored(monkeypatch, hypotheses)
     declared = Hypothesis(
         "only_the_base",
         "a cause made up for this test",
@@ -86,7 +92,7 @@ def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
             little("the teacher alone does not", "teacher-alone"),
         ),
     )
-    declare(declared)
+    hypothesis(declared)
     return declared
 
 
@@ -95,10 +101,20 @@ def test_an_eighth_hypothesis_is_one_declaration(eighth: Hypothesis) -> None:
     tables = study(CAUSES["underspecification"], rng, seeds=3)
     effects = estimate_trait(*tables, TraitFacts("t", "share"), CUBE)
     findings = reach_verdict(effects).findings
-    assert set(findings) == NAMES | {eighth.name}
-    assert findings[eighth.name].status == "supported"
-    assert findings[eighth.name].contrasts == ("base-alone", "teacher-alone")
-    assert examine(effects)[eighth.name].status == "supported"
+    name = f"test_hypotheses/{eighth.name}"  # the package comes before a plug-in's name
+    assert set(findings) == NAMES | {name}
+    assert findings[name].status == "supported"
+    assert findings[name].contrasts == ("base-alone", "teacher-alone")
+    assert examine(effects)[name].status == "supported"
+
+
+def test_a_hypothesis_of_another_package_has_its_own_words_in_the_verdict(eighth: Hypothesis) -> None:
+    tables = study(CAUSES["underspecification"], np.random.default_rng(0), seeds=3)
+    verdict = diagnose(*tables, [TraitFacts("t", "share")], CUBE).traits["t"]
+    content = verdict["hypotheses"][f"test_hypotheses/{eighth.name}"]  # type: ignore[index]
+    assert (content["title"], content["says"]) == ("only the base", eighth.says)
+    assert content["means"] == "The cause is only the base"
+    assert "only the base" in str(verdict["explanation"])
 
 
 def test_a_prediction_of_an_unknown_contrast_is_refused() -> None:
@@ -110,3 +126,47 @@ def test_a_prediction_of_an_unknown_contrast_is_refused() -> None:
     )
     with pytest.raises(ValueError, match="no-such-contrast"):
         examine(effects, hypotheses=[odd])
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"name": "bad_prompts"}, "registered already"),
+        ({"name": "a/b"}, "no name of a plug-in"),
+        ({"says": ""}, "has no 'says'"),
+        ({"predictions": ()}, "predicts nothing"),
+        ({"predictions": (most("it is so", "no-such-contrast"),)}, "unknown contrast 'no-such-contrast'"),
+        ({"predictions": (most("it is so"),)}, "nothing of any contrast"),
+    ],
+)
+def test_a_declaration_that_cannot_stand_is_refused(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], wrong: str
+) -> None:
+    restored(monkeypatch, hypotheses)
+    with pytest.raises(InputError, match=wrong):
+        hypothesis(replace(ODD, **changes))
+    assert {h.name for h in all_hypotheses()} == NAMES
+
+
+def test_a_second_hypothesis_of_a_taken_name_and_what_is_none_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    restored(monkeypatch, hypotheses)
+    hypothesis(ODD)
+    with pytest.raises(InputError, match="registered already"):
+        hypothesis(replace(ODD, says="another claim under the same name"))
+    with pytest.raises(InputError, match="no Hypothesis"):
+        hypothesis("odd")  # type: ignore[arg-type]
+
+
+def test_two_contrasts_of_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    restored(monkeypatch, hypotheses)
+    own = Difference("mild", "mild", "OOA", "another contrast under an id that is taken")
+    hypothesis(replace(ODD, differences=(own,), predictions=(most("it is so", "mild"),)))
+    with pytest.raises(InputError, match="another contrast is called 'mild'"):
+        differences()
+
+
+def test_the_page_lists_the_built_in_ones_in_its_own_order() -> None:
+    assert set(BUILT_IN) == NAMES
+    assert all(h.says and h.means for h in all_hypotheses())

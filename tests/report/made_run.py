@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mendel.report.views.words import HYPOTHESES
+from mendel.diagnose.hypotheses import BUILT_IN
 from mendel.results.tables import table, write_table
 
 CORNERS = tuple(map("".join, product("OA", repeat=3)))
@@ -185,7 +185,7 @@ class RunMaker:
                     "why": "needs contrasts that this run does not make",
                     "contrasts": [],
                 }
-                for name in HYPOTHESES
+                for name in BUILT_IN
             },
             "contrasts": contrasts,
             "scale": SCALES[trait],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.data.assignment import Assignment, everyone, only, random_control, swap
 from mendel.data.selectors import Candidate
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.diagnose import Arm
 from mendel.diagnose.locate import (
     Confirmation,

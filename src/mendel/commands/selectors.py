@@ -9,7 +9,7 @@ from typing import Any
 
 from mendel.data.assignment import drop, everyone, swap
 from mendel.data.selectors import Flagged, check_selector, flag, select
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.diagnose import Arm
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.engine.errors import InputError

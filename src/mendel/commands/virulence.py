@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mendel.data.assignment import interpolate
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.diagnose import (
     Arm,
     Design,

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
-from typing import Literal
 
 from mendel.data.assignment import Assignment, everyone, interpolate
 from mendel.data.prompts import Prompt
-from mendel.design.arms.kinds import LACKING, BaseName, Material, arm_kinds, draw_rng
+from mendel.design.arms import EDITS, LACKING, BaseName, Material, arm_kinds, draw_rng
+from mendel.design.cube import CORNERS, LETTERS, ORIGINAL, PARTS, STAR, Side
+from mendel.design.names import corner_arm, mix_arm, parse_arm, trait_arm
+from mendel.design.shared import CUBE, MIX
 from mendel.study import RecipeConfig, StudyConfig
-
-Side = Literal["original", "alternate"]
-PARTS = ("base", "prompts", "teacher")
-SIDES: Mapping[str, Side] = {"O": "original", "A": "alternate"}
-EDITS = ("drop", "swap", "only", "drop-random", "swap-random", "only-random")
-"""What a standard design does to the flagged prompts."""
-STAR = ("OOO", "AAA", "AOO", "OAO", "OOA")
-"""The two pipelines and the original one with a single part swapped."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """Students that differ in their seed alone; a random arm draws its subset by the seed too."""
+    """Students that differ only in their seed; a random arm draws its subset by the seed, too."""
 
     name: str
     kind: str
@@ -43,7 +36,7 @@ class Arm:
     @property
     def random(self) -> bool:
         """Whether the assignment differs from seed to seed."""
-        return any(one != self.assignments[0] for one in self.assignments)
+        return any(assignment != self.assignments[0] for assignment in self.assignments)
 
 
 @dataclass(frozen=True)
@@ -61,6 +54,24 @@ class Design:
     def students(self) -> int:
         """How many students the design asks for."""
         return sum(len(arm.seeds) for arm in self.arms)
+
+    def rows_changed(self) -> dict[str, int]:
+        """Return, by arm, how many rows of the original pipeline's data an arm changes.
+
+        A row is changed if nobody answers its prompt, another teacher does, or another prompt stands in its place.
+        {} where the design lacks the original pipeline.
+        """
+        start = next((arm for arm in self.arms if arm.name == self.cube[ORIGINAL]), None)
+        if start is None:
+            return {}
+        before = start.assignments[0]
+        changed = {}
+        for arm in self.arms:
+            after = arm.assignments[0]
+            gone = sum(after.get(prompt) != teacher for prompt, teacher in before.items())
+            added = sum(prompt not in before for prompt, teacher in after.items() if teacher is not None)
+            changed[arm.name] = max(gone, added)
+        return changed
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,12 @@ class Catalogue:
     def cube(self) -> dict[str, str]:
         """Arm by corner."""
         return {
-            corner: "cube/"
-            + "".join(
-                "O" if self.shared[part] else letter for part, letter in zip(PARTS, corner, strict=True)
+            corner: corner_arm(
+                "".join(
+                    "O" if self.shared[part] else letter for part, letter in zip(PARTS, corner, strict=True)
+                )
             )
-            for corner in map("".join, product("OA", repeat=3))
+            for corner in CORNERS
         }
 
     @property
@@ -100,29 +112,31 @@ class Catalogue:
         return list(dict.fromkeys(self.cube[corner] for corner in STAR))
 
     def standard(self) -> list[str]:
-        """The cube, the edits of each trait's flagged prompts, the interpolation."""
+        """Return the arms of the cube, of the edits of each trait's flagged prompts, and of the interpolation."""
         names = list(self.corners)
         if not self.shared["teacher"]:
-            names += [f"{kind}/{trait}" for trait, m in self.materials.items() if m.flagged for kind in EDITS]
-            names += [f"mix/{share:g}" for share in self.config.interpolate]
+            names += [
+                trait_arm(kind, trait) for trait, m in self.materials.items() if m.flagged for kind in EDITS
+            ]
+            names += [mix_arm(share) for share in self.config.interpolate]
         return names
 
     def grid(self) -> list[str]:
-        """Every arm that can be made."""
-        every = [f"{kind}/{trait}" for trait in self.materials for kind in arm_kinds]
+        """Return every arm that can be made: the standard ones, then every other kind for every trait."""
+        every = [trait_arm(kind, trait) for trait in self.materials for kind in arm_kinds]
         standard = self.standard()
         return [*standard, *(name for name in every if name not in standard and not self.lacking(name))]
 
     def lacking(self, name: str) -> str:
-        """Why an arm cannot be made; '' if it can."""
-        kind, _, trait = name.partition("/")
-        if kind in ("cube", "mix"):
+        """Return why an arm cannot be made, '' if it can. Raises InputError for an arm of an unknown kind."""
+        arm = parse_arm(name)
+        if arm.kind in (CUBE, MIX):
             return ""
-        how = arm_kinds.get(kind)
-        for need in how.needs:
-            if not self._has(need, self.materials[trait]):
+        kind = arm_kinds.get(arm.kind)
+        for need in kind.needs:
+            if not self._has(need, self.materials[arm.rest]):
                 return LACKING[need]
-        recipe = self.config.recipe if how.recipe is None else how.recipe(self.config.recipe)
+        recipe = self.config.recipe if kind.recipe is None else kind.recipe(self.config.recipe)
         if self.config.original.base.startswith("vllm:") and recipe.method != "lora":
             return LACKING["weights"]
         return ""
@@ -133,26 +147,31 @@ class Catalogue:
         return bool(getattr(material, need))
 
     def arm(self, name: str, seeds: int) -> Arm:
-        """The arm of that name with its first `seeds` seeds; raises ValueError for one that cannot be made."""
+        """Return the arm of that name with its first `seeds` seeds.
+
+        Raises:
+            ValueError: The arm cannot be made (see `lacking`).
+            InputError: The arm is of an unknown kind.
+        """
         lacks = self.lacking(name)
         if lacks:
             raise ValueError(f"{name}: {lacks}")
         numbers = tuple(range(self.config.first_seed, self.config.first_seed + seeds))
-        kind, _, rest = name.partition("/")
-        if kind == "cube":
-            return self._corner(name, rest, numbers)
-        if kind == "mix":
-            return self._mix(name, rest, numbers)
-        how, material = arm_kinds.get(kind), self.materials[rest]
-        recipe = None if how.recipe is None else how.recipe(self.config.recipe)
-        drawn = self._draw(name, numbers, lambda seed: how.draw(material, seed))
-        return Arm(name, kind, how.base, "original", drawn, numbers, trait=rest, recipe=recipe)
+        parsed = parse_arm(name)
+        if parsed.kind == CUBE:
+            return self._corner(name, parsed.rest, numbers)
+        if parsed.kind == MIX:
+            return self._mix(name, parsed.rest, numbers)
+        kind, material = arm_kinds.get(parsed.kind), self.materials[parsed.rest]
+        recipe = None if kind.recipe is None else kind.recipe(self.config.recipe)
+        drawn = self._draw(name, numbers, lambda seed: kind.draw(material, seed))
+        return Arm(name, parsed.kind, kind.base, "original", drawn, numbers, trait=parsed.rest, recipe=recipe)
 
     def _corner(self, name: str, corner: str, seeds: tuple[int, ...]) -> Arm:
-        base, side, teacher = (SIDES[letter] for letter in corner)
+        base, side, teacher = (LETTERS[letter] for letter in corner)
         ids = [prompt.prompt_id for prompt in self.prompts[side]]
         assignment = everyone(ids, getattr(self.config, teacher).teacher)
-        return Arm(name, "cube", base, side, (assignment,) * len(seeds), seeds)
+        return Arm(name, CUBE, base, side, (assignment,) * len(seeds), seeds)
 
     def _mix(self, name: str, rest: str, seeds: tuple[int, ...]) -> Arm:
         share = next(share for share in self.config.interpolate if f"{share:g}" == rest)
@@ -161,24 +180,25 @@ class Catalogue:
         drawn = self._draw(
             name,
             seeds,
-            lambda seed: interpolate(ids, share, original, alternate, draw_rng("mix", "", seed, ids)),
+            lambda seed: interpolate(ids, share, original, alternate, draw_rng(MIX, "", seed, ids)),
         )
-        return Arm(name, "mix", "original", "original", drawn, seeds, share=share)
+        return Arm(name, MIX, "original", "original", drawn, seeds, share=share)
 
     def _draw(
         self, name: str, seeds: Sequence[int], draw: Callable[[int], Assignment]
     ) -> tuple[Assignment, ...]:
-        """An arm's assignment for each seed, drawn once each; equal ones in a row are one, so that they are read once."""
+        """Return an arm's assignment for each seed, drawn once each; equal ones in a row are one value, read once."""
         drawn: list[Assignment] = []
         for seed in seeds:
             if (name, seed) not in self._drawn:
-                one = draw(seed)
-                self._drawn[name, seed] = drawn[-1] if drawn and drawn[-1] == one else one
+                assignment = draw(seed)
+                same = bool(drawn) and drawn[-1] == assignment
+                self._drawn[name, seed] = drawn[-1] if same else assignment
             drawn.append(self._drawn[name, seed])
         return tuple(drawn)
 
     def design(self, wanted: Mapping[str, int]) -> Design:
-        """The design of the wanted arms, by name with their number of seeds, in the catalogue's order."""
+        """Return the design of the wanted arms (by name: the number of seeds), in the catalogue's order."""
         order = {name: i for i, name in enumerate(self.grid())}
         names = sorted(wanted, key=lambda name: order.get(name, len(order)))
         return Design(tuple(self.arm(name, wanted[name]) for name in names), self.cube)

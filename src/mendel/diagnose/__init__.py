@@ -1,19 +1,34 @@
 """From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a trait."""
 
-from mendel.design.arms.kinds import Material
-from mendel.design.catalogue import PARTS, Arm, Catalogue, Design, Side
+from mendel.design.arms import Material
+from mendel.design.catalogue import Arm, Catalogue, Design
+from mendel.design.cube import PARTS, Side
 from mendel.diagnose.adaptive import Request, first_request, next_request
 from mendel.diagnose.contrasts import Contrast
-from mendel.diagnose.effects import Effects, TraitFacts, arm_levels, estimate_trait, log_odds_effects
+from mendel.diagnose.effects import (
+    SMALLEST_EFFECT,
+    Effects,
+    TraitFacts,
+    arm_levels,
+    estimate_trait,
+    log_odds_effects,
+)
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
-from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses
+from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses, hypothesis
 from mendel.diagnose.interpolation import HalfWay
 from mendel.diagnose.leaks import Leak, Leaks, find_leaks
+from mendel.diagnose.remedies import (
+    Recommendation,
+    Remedy,
+    RemedyFacts,
+    all_remedies,
+    recommend,
+    remedy,
+)
 from mendel.diagnose.stats.intervals import Estimate
-from mendel.diagnose.summary import CAUSES, summary
+from mendel.diagnose.summary import summary
 from mendel.diagnose.verdict import (
     CARRIER_MARGIN,
-    SMALLEST_EFFECT,
     CarrierVerdict,
     Diagnosis,
     Verdict,
@@ -27,7 +42,6 @@ from mendel.diagnose.virulence import ShareStudent, Virulence, VirulenceComparis
 
 __all__ = [
     "CARRIER_MARGIN",
-    "CAUSES",
     "FAMILY_ERROR",
     "PARTS",
     "SMALLEST_EFFECT",
@@ -46,6 +60,9 @@ __all__ = [
     "Leaks",
     "Levels",
     "Material",
+    "Recommendation",
+    "Remedy",
+    "RemedyFacts",
     "Request",
     "ShareStudent",
     "Side",
@@ -54,6 +71,7 @@ __all__ = [
     "Virulence",
     "VirulenceComparison",
     "all_hypotheses",
+    "all_remedies",
     "arm_levels",
     "carrier",
     "compare",
@@ -62,10 +80,13 @@ __all__ = [
     "examine",
     "find_leaks",
     "first_request",
+    "hypothesis",
     "log_odds_effects",
     "next_request",
     "present",
     "reach_verdict",
+    "recommend",
+    "remedy",
     "summary",
     "trait_verdict",
     "trait_virulence",

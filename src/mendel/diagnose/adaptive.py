@@ -1,12 +1,16 @@
-"""The adaptive design: the next students are those that can still change a verdict; None when no student can."""
+"""What a design asks for: the first students, and then those that can still change a verdict."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mendel.design.arms import EDITS
 from mendel.design.catalogue import Catalogue
+from mendel.design.cube import ALTERNATE, ORIGINAL
+from mendel.design.names import trait_arm
 from mendel.diagnose.findings import Finding
+from mendel.diagnose.remedies import edited_kinds
 from mendel.diagnose.verdict import Verdict
 
 FIXED = ("effects", "grid")
@@ -22,18 +26,37 @@ class Request:
 
 
 def first_request(catalogue: Catalogue) -> Request:
-    """What is trained before anything is known."""
+    """Return the students that are trained before anything is known.
+
+    Args:
+        catalogue: The arms that the study can have.
+
+    Returns:
+        For `grid` every arm; for `standard` and `effects` the cube, the edits, the interpolation and the arms of
+        remedies that other packages bring; for `adaptive` the two pipelines.
+
+    Raises:
+        InputError: A package's remedies cannot be loaded.
+    """
     seeds = catalogue.config.seeds
     if catalogue.config.design == "grid":
         return Request(dict.fromkeys(catalogue.grid(), seeds), "every arm")
     if catalogue.config.design in ("standard", "effects"):
-        return Request(dict.fromkeys(catalogue.standard(), seeds), "the cube, the edits, the interpolation")
-    ends = (catalogue.cube["OOO"], catalogue.cube["AAA"])
+        arms = [*catalogue.standard(), *_remedy_arms(catalogue)]
+        return Request(dict.fromkeys(arms, seeds), "the cube, the edits, the interpolation")
+    ends = (catalogue.cube[ORIGINAL], catalogue.cube[ALTERNATE])
     return Request(dict.fromkeys(ends, seeds), "is there a difference?")
 
 
+def _remedy_arms(catalogue: Catalogue) -> list[str]:
+    """Return the arms of remedies and of their random controls that are beyond the standard ones and can be made."""
+    kinds = [kind for pair in edited_kinds().items() for kind in pair if kind and kind not in EDITS]
+    arms = [trait_arm(kind, trait) for trait in catalogue.materials for kind in dict.fromkeys(kinds)]
+    return [arm for arm in arms if not catalogue.lacking(arm)]
+
+
 def most_students(catalogue: Catalogue) -> int:
-    """How many students the design can come to at most: every arm, with all the seeds that it may get."""
+    """Return how many students the design can come to at most: every arm, with all the seeds that it may get."""
     config = catalogue.config
     if config.design in FIXED:
         return len(first_request(catalogue).arms) * config.seeds
@@ -43,10 +66,18 @@ def most_students(catalogue: Catalogue) -> int:
 def next_request(
     catalogue: Catalogue, trained: Mapping[str, int], verdicts: Mapping[str, Verdict]
 ) -> Request | None:
-    """The students that can still change the verdict of any trait, beyond the seeds `trained` of each arm; None: none can.
+    """Return the students that can still change the verdict of any trait.
 
     Arms first, seeds later: an arm that was never trained may decide a hypothesis outright, so seeds are added only
     where every prediction that is left has been measured. A hypothesis that is refuted asks for nothing more.
+
+    Args:
+        catalogue: The arms that the study can have.
+        trained: The number of seeds that each arm has.
+        verdicts: The verdict of each trait, from the students so far.
+
+    Returns:
+        Arms with the number of seeds that each shall have; None: no student can change a verdict.
     """
     config = catalogue.config
     if config.design in FIXED:
@@ -70,7 +101,7 @@ def next_request(
 
 
 def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Verdict) -> list[str]:
-    """Arms that a trait lacks; none where no second seed tells the noise of training, since nothing could be decided."""
+    """Return the arms that a trait lacks; none where a single seed hides the noise of training: nothing could be decided."""
     if not verdict.present or not verdict.effects.training_noise:
         return []
     star = [arm for arm in catalogue.star if arm not in trained]
@@ -85,11 +116,11 @@ def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Verdict) ->
 
 
 def _open(catalogue: Catalogue, verdict: Verdict) -> list[str]:
-    """Arms of which more seeds could decide what is open."""
+    """Return the arms of which more seeds could decide what is open."""
     if verdict.settled_absent:
         return []
     if not verdict.present:
-        return [catalogue.cube["OOO"], catalogue.cube["AAA"]]
+        return [catalogue.cube[ORIGINAL], catalogue.cube[ALTERNATE]]
     checks = [c for f in _alive(verdict.findings) for c in f.checked if c.outcome == "open"]
     arms = list(dict.fromkeys(arm for check in checks for arm in check.arms))
     if not arms and verdict.carrier.carrier == "undecided":
@@ -98,7 +129,7 @@ def _open(catalogue: Catalogue, verdict: Verdict) -> list[str]:
 
 
 def _alive(findings: Mapping[str, Finding]) -> Iterable[Finding]:
-    """Hypotheses that are not decided; one that lacks a checkpoint or prompts can still be refuted by what it does not lack."""
+    """Return the undecided hypotheses; one that lacks a checkpoint or prompts can still be refuted by another prediction."""
     return (finding for finding in findings.values() if finding.status in ("undecided", "untested"))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
-from mendel.design.catalogue import PARTS
-
-CORNERS: tuple[str, ...] = tuple(map("".join, product("OA", repeat=3)))
-"""Corners of the cube: base, prompts, teacher; O original, A alternate."""
+from mendel.design.arms import EDITS
+from mendel.design.cube import CORNERS, PARTS, other_corner, shared_parts
+from mendel.design.names import corner_arm, side_arm, trait_arm
 
 INTERACTION = "interaction"
 TOTAL = "total"
@@ -33,8 +32,13 @@ class Contrast:
     """The arms whose students stand behind it."""
 
 
+def contrast_id(trait: str, name: str) -> str:
+    """Return the id of a contrast between arms of one trait."""
+    return f"{trait}/{name}"
+
+
 def merge(weights: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Weights by arm; an arm that cancels is left out, so that a shared part gives no weights at all."""
+    """Return weights by arm; an arm that cancels is left out, so that a shared part gives no weights at all."""
     total: dict[str, float] = {}
     for arm, weight in weights:
         total[arm] = total.get(arm, 0.0) + weight
@@ -43,25 +47,26 @@ def merge(weights: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def combine(parts: Iterable[tuple[float, Weights]]) -> dict[str, float]:
-    """A linear combination of contrasts' weights."""
+    """Return a linear combination of contrasts' weights."""
     return merge((arm, scale * weight) for scale, weights in parts for arm, weight in weights.items())
 
 
 def corner_weights(cube: Mapping[str, str], by_corner: Mapping[str, float]) -> dict[str, float]:
-    """Weights by arm from weights by corner; corners that share an arm add up."""
+    """Return weights by arm from weights by corner; corners that share an arm add up."""
     return merge((cube[corner], weight) for corner, weight in by_corner.items())
 
 
 def total_weights(cube: Mapping[str, str]) -> dict[str, float]:
-    """The original pipeline minus the alternate one."""
+    """Return the weights of the original pipeline minus the alternate one."""
     return corner_weights(cube, {"OOO": 1.0, "AAA": -1.0})
 
 
 def effect_weights(cube: Mapping[str, str], *parts: str) -> dict[str, float]:
-    """One part: its main effect, original minus alternate, averaged over the four settings of the two others.
+    """Return the weights of a part's effect, or of the two-way effect of two parts (a 2 x 2 x 2 factorial's contrasts).
 
-    Two parts: how much more the first does with the second's original than with its alternate, averaged over the
-    third (a difference of differences: above 0 they need each other, below 0 they stand in for each other).
+    One part: original minus alternate, averaged over the four settings of the two others. Two parts: how much more the
+    first does with the second's original than with its alternate, averaged over the third (a difference of
+    differences: above 0 they need each other, below 0 they stand in for each other).
     """
     signs = {"O": 1.0, "A": -1.0}
     weight = 2.0 ** (len(parts) - 1) / 4.0
@@ -77,7 +82,7 @@ def effect_weights(cube: Mapping[str, str], *parts: str) -> dict[str, float]:
 
 
 def interaction_weights(cube: Mapping[str, str]) -> dict[str, float]:
-    """The three single swaps from the original pipeline, added up, minus the swap of all three at once.
+    """Return the weights of the three single swaps from the original pipeline, minus the swap of all three at once.
 
     0 where the parts add up. Above 0: each swap alone takes away what only the parts together make (AND). Below 0:
     one part stands in for another, so that single swaps do little (OR). In a cube without three-way interaction it
@@ -87,24 +92,13 @@ def interaction_weights(cube: Mapping[str, str]) -> dict[str, float]:
     return corner_weights(cube, by_corner)
 
 
-def shared_parts(cube: Mapping[str, str]) -> tuple[str, ...]:
-    """The parts that both pipelines share: every pair of corners that differs in it alone has one arm."""
-    shared = []
-    for position, part in enumerate(PARTS):
-        other = [corner[:position] + "A" + corner[position + 1 :] for corner in CORNERS]
-        if all(cube[corner] == cube[twin] for corner, twin in zip(CORNERS, other, strict=True)):
-            shared.append(part)
-    return tuple(shared)
-
-
 def swap_weights(cube: Mapping[str, str], part: str) -> dict[str, float]:
-    """One part's effect where only the single swaps were trained: the original pipeline minus the same with that part swapped."""
-    position = PARTS.index(part)
-    return corner_weights(cube, {"OOO": 1.0, "OOO"[:position] + "A" + "OOO"[position + 1 :]: -1.0})
+    """Return the weights of the original pipeline minus the same with one part swapped."""
+    return corner_weights(cube, {"OOO": 1.0, other_corner("OOO", part): -1.0})
 
 
 def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None) -> list[Contrast]:
-    """The total, the three parts' effects, and, where the whole cube is planned, the two-way effects; the interaction.
+    """Return the contrasts of the total, the three parts' effects and the interaction, with the whole cube the two-way ones.
 
     `planned` are the arms that have students (None: all). Without the whole cube a part's effect is that of its single
     swap from the original pipeline.
@@ -115,7 +109,7 @@ def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None
     same = {
         part: f"the two pipelines share their {part}, so that this is 0 by construction" for part in PARTS
     }
-    found = [
+    contrasts = [
         Contrast(
             TOTAL,
             "total",
@@ -136,28 +130,28 @@ def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None
         weights = effect_weights(cube, part) if whole else swap_weights(cube, part)
         if not whole:
             plain = f"the original {part} instead of the alternate, in the original pipeline"
-            sides = (cube["OOO"], cube["OOO"[:position] + "A" + "OOO"[position + 1 :]])
+            sides = (cube["OOO"], cube[other_corner("OOO", part)])
         involved = arms if whole else tuple(sorted(set(sides)))
         reads = same[part] if part in shared else plain
-        found.append(Contrast(part, "effect", sides, weights, reads, involved))
+        contrasts.append(Contrast(part, "effect", sides, weights, reads, involved))
     for first, second in combinations(PARTS, 2) if whole else ():
-        both = [part for part in (first, second) if part in shared]
+        same_parts = [part for part in (first, second) if part in shared]
         do = "do" if first == "prompts" else "does"
         plain = f"how much more the original {first} {do} with the original {second} than with the alternate"
-        found.append(
+        contrasts.append(
             Contrast(
                 f"{first}:{second}",
                 "two-way",
                 (f"{first}|original {second}", f"{first}|alternate {second}"),
                 effect_weights(cube, first, second),
-                same[both[0]] if both else plain,
+                same[same_parts[0]] if same_parts else plain,
                 arms,
             )
         )
     plain = "the three parts swapped one at a time, added up, minus all swapped at once"
     none = "at most one part differs between the pipelines, so that nothing can interact"
     used = tuple(sorted({cube[corner] for corner in ("OOO", "AOO", "OAO", "OOA", "AAA")}))
-    found.append(
+    contrasts.append(
         Contrast(
             INTERACTION,
             "interaction",
@@ -167,7 +161,7 @@ def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None
             used,
         )
     )
-    return found
+    return contrasts
 
 
 CORNER_DIFFERENCES: tuple[tuple[str, str, str, str], ...] = (
@@ -188,25 +182,26 @@ CORNER_DIFFERENCES: tuple[tuple[str, str, str, str], ...] = (
 
 
 def corner_contrasts(cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
-    """Those of `CORNER_DIFFERENCES` whose arms are planned."""
-    known = set(planned)
-    found = []
+    """Return those of `CORNER_DIFFERENCES` whose arms are planned."""
+    trained = set(planned)
+    contrasts = []
     for name, first, second, reads in CORNER_DIFFERENCES:
         pair = (cube[first], cube[second])
-        if set(pair) <= known:
+        if set(pair) <= trained:
             weights = corner_weights(cube, {first: 1.0, second: -1.0})
             same = "both sides are the same students, so that this is 0 by construction"
-            found.append(
+            contrasts.append(
                 Contrast(name, "corner", pair, weights, reads if weights else same, tuple(sorted(set(pair))))
             )
-    return found
+    return contrasts
 
 
 @dataclass(frozen=True)
 class Difference:
     """A contrast that a hypothesis brings: two arms, and how their difference reads.
 
-    An arm is named by its kind (`mild`), its corner (`OOO`), or in full where it serves all traits (`prefill/original`).
+    An arm is named by its kind (`mild`; `my_pkg/lead`, a plug-in's), its corner (`OOO`), or in full where it serves all
+    traits (`prefill/original`).
     """
 
     id: str
@@ -215,40 +210,37 @@ class Difference:
     reads: str
 
     def arms(self, trait: str, cube: Mapping[str, str]) -> tuple[str, str]:
-        """The two arms for a trait."""
-        first, second = (
-            cube.get(side) or (side if "/" in side else f"{side}/{trait}")
-            for side in (self.first, self.second)
-        )
-        return first, second
+        """Return the names of the two arms for a trait."""
+        return side_arm(self.first, trait, cube), side_arm(self.second, trait, cube)
 
 
 def difference_contrasts(
     trait: str, cube: Mapping[str, str], planned: Iterable[str], differences: Iterable[Difference]
 ) -> list[Contrast]:
-    """The contrasts `<trait>/<id>` of the differences whose arms are planned."""
-    known = set(planned)
-    found = []
+    """Return the contrasts `<trait>/<id>` of the differences whose arms are planned."""
+    trained = set(planned)
+    contrasts = []
     for difference in differences:
         pair = difference.arms(trait, cube)
-        if set(pair) <= known:
+        if set(pair) <= trained:
             weights = merge([(pair[0], 1.0), (pair[1], -1.0)])
-            found.append(
-                Contrast(f"{trait}/{difference.id}", "mechanism", pair, weights, difference.reads, pair)
+            contrasts.append(
+                Contrast(
+                    contrast_id(trait, difference.id), "mechanism", pair, weights, difference.reads, pair
+                )
             )
-    return found
+    return contrasts
 
 
 def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
-    """Drop, swap, sufficiency and their random controls, for one trait; those whose arms the study does not have are left out.
+    """Return the contrasts of drop, swap, sufficiency and their random controls for one trait, where their arms are planned.
 
     All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the alternate
     teacher on every prompt.
     """
-    known = set(planned)
+    trained = set(planned)
     start, clean = cube["OOO"], cube["OOA"]
-    edits = ("drop", "drop-random", "swap", "swap-random", "only", "only-random")
-    drop, drop_random, swap, swap_random, only, only_random = (f"{kind}/{trait}" for kind in edits)
+    drop, swap, only, drop_random, swap_random, only_random = (trait_arm(kind, trait) for kind in EDITS)
     rows = [
         ("drop", "edit", start, drop, "what dropping the flagged prompts takes away"),
         ("drop-random", "control", start, drop_random, "what dropping as many random prompts takes away"),
@@ -262,17 +254,17 @@ def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) 
         ("sufficient-beyond-random", "beyond", only, only_random, "what the original teacher on the flagged prompts alone brings in beyond as many random ones"),
     ]  # fmt: skip
     return [
-        Contrast(f"{trait}/{name}", kind, (a, b), merge([(a, 1.0), (b, -1.0)]), reads, (a, b))
+        Contrast(contrast_id(trait, name), kind, (a, b), merge([(a, 1.0), (b, -1.0)]), reads, (a, b))
         for name, kind, a, b, reads in rows
-        if {a, b} <= known
+        if {a, b} <= trained
     ]
 
 
 def _pattern(cube: Mapping[str, str], first: Mapping[int, str], second: Mapping[int, str]) -> tuple[str, str]:
-    """The two arms where each side is a single arm, else patterns with a star for what is averaged over."""
+    """Return the two arms; a side of several arms as a pattern, with a star for the part that is averaged over."""
 
     def name(fixed: Mapping[int, str]) -> str:
         arms = {cube[c] for c in CORNERS if all(c[i] == letter for i, letter in fixed.items())}
-        return arms.pop() if len(arms) == 1 else "cube/" + "".join(fixed.get(i, "*") for i in range(3))
+        return arms.pop() if len(arms) == 1 else corner_arm("".join(fixed.get(i, "*") for i in range(3)))
 
     return name(first), name(second)

@@ -9,8 +9,9 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mendel.design.cube import CORNERS, shared_parts
+from mendel.design.names import mix_share, parse_arm
 from mendel.diagnose.contrasts import (
-    CORNERS,
     Contrast,
     Weights,
     combine,
@@ -18,12 +19,17 @@ from mendel.diagnose.contrasts import (
     cube_contrasts,
     difference_contrasts,
     edit_contrasts,
-    shared_parts,
 )
 from mendel.diagnose.hypotheses import differences
 from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Value, panel
+
+SMALLEST_EFFECT = 0.1
+"""The smallest difference of interest, as a share of the scale: the least that one would change a pipeline for.
+
+A tenth is what the follow-up studies report as the least filter effect worth a sentence, and what 30 scenarios with
+3 seeds can show; a mean of 0 to 10 has it at 1."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,17 @@ class Effects:
         return shared_parts(self.cube)
 
     def combination(self, *parts: tuple[float, Weights]) -> Estimate:
-        """The estimate of a linear combination of contrasts, as one contrast."""
+        """Return the estimate of a linear combination of contrasts, as one contrast."""
         if self.fit is None:
             return Estimate(None, why="nothing was measured")
         return self.fit.estimate([combine(parts)])[0]
 
     def weights(self, contrast: str) -> Weights:
-        """The weights of a contrast by its id; raises KeyError for an unknown one."""
+        """Return the weights of a contrast by its id. Raises StopIteration for an unknown one."""
         return next(c.weights for c in self.contrasts if c.id == contrast)
 
     def students(self, contrast: Contrast) -> int:
-        """Usable students that stand behind a contrast."""
+        """Return how many usable students stand behind a contrast."""
         return sum(self.counts.get(arm, 0) for arm in contrast.involved)
 
 
@@ -93,12 +99,21 @@ def estimate_trait(
     cube: Mapping[str, str],
     shares: Mapping[str, float] | None = None,
 ) -> Effects:
-    """Every effect of one trait, on the trait's own scale.
+    """Estimate every effect of one trait, on the trait's own scale. Nothing is random.
 
-    `students` and `measurements` are tables with the contract's columns (needed: student, arm, status, n_examples;
-    student, trait, scenario, cluster, score, hit). `cube` names the arm of each corner `OOO` to `AAA`; `shares` the
-    original teacher's share by `mix` arm (None: read from the names, `mix/0.25`). Nothing
-    here is random. Raises ValueError for a corner without an arm or a scenario in two clusters.
+    Args:
+        students: A table with the contract's columns student, arm, status and n_examples.
+        measurements: A table with the contract's columns student, trait, scenario, cluster, score and hit.
+        facts: The trait.
+        cube: The arm of each corner `OOO` to `AAA`.
+        shares: The original teacher's share by `mix` arm; None: read from the arms' names, `mix/0.25`.
+
+    Returns:
+        Levels, contrasts and the interpolation. What has no usable student has an estimate of None, with the reason.
+
+    Raises:
+        ValueError: A corner has no arm, or a scenario is in two clusters.
+        InputError: A package's hypotheses cannot be loaded.
     """
     unknown = sorted(set(CORNERS) - set(cube))
     if unknown:
@@ -111,16 +126,23 @@ def estimate_trait(
 def arm_levels(
     students: pa.Table, measurements: pa.Table, facts: TraitFacts, value: Value | None = None
 ) -> dict[str, Estimate]:
-    """How much of the trait each arm shows, with no cube to compare within; `value` overrides the metric's column.
+    """Return how much of the trait each arm shows, with no cube to compare within.
 
-    Tables as in `estimate_trait`. An arm without usable students or values is left out.
+    Args:
+        students: As in `estimate_trait`.
+        measurements: As in `estimate_trait`.
+        facts: The trait.
+        value: The column that is averaged; None: the one of the trait's metric.
+
+    Returns:
+        The level by arm. An arm without usable students or values is left out.
     """
     column: Value = value or ("hit" if facts.metric == "rate" else "score")
     bounds = (0.0, 1.0) if column == "hit" else trait_bounds(measurements, facts)
-    found = panel(students, measurements, facts.name, column, bounds)
-    if found is None:
+    scores = panel(students, measurements, facts.name, column, bounds)
+    if scores is None:
         return {}
-    fit = Fit(found)
+    fit = Fit(scores)
     return dict(zip(fit.arms, fit.estimate([{arm: 1.0} for arm in fit.arms]), strict=True))
 
 
@@ -131,7 +153,18 @@ def log_odds_effects(
     cube: Mapping[str, str],
     shares: Mapping[str, float] | None = None,
 ) -> Effects | None:
-    """The same in nats of the trait's answer against the clean one; None where no log-odds were measured."""
+    """Estimate the same in nats of the trait's answer against the clean one.
+
+    Args:
+        students: As in `estimate_trait`.
+        measurements: As in `estimate_trait`, with the column log_odds.
+        facts: The trait.
+        cube: As in `estimate_trait`.
+        shares: As in `estimate_trait`.
+
+    Returns:
+        The effects; None where no log-odds were measured.
+    """
     if "log_odds" not in measurements.column_names:
         return None
     of_trait = measurements["log_odds"].filter(pc.equal(measurements["trait"], facts.name))
@@ -150,9 +183,9 @@ def _effects(
     bounds: tuple[float, float] | None,
 ) -> Effects:
     planned = sorted(set(students["arm"].to_pylist()))
-    relevant = [arm for arm in planned if _concerns(arm, facts.name)]
-    found = panel(students, measurements, facts.name, value, bounds)
-    fit = None if found is None else Fit(found)
+    relevant = [arm for arm in planned if parse_arm(arm).concerns(facts.name)]
+    scores = panel(students, measurements, facts.name, value, bounds)
+    fit = None if scores is None else Fit(scores)
     contrasts = (
         *cube_contrasts(cube, planned),
         *corner_contrasts(cube, planned),
@@ -164,7 +197,7 @@ def _effects(
     by_id = {c.id: e for c, e in zip(contrasts, estimates, strict=True)}
     levels = dict(zip(relevant, _estimate(fit, [{arm: 1.0} for arm in relevant]), strict=True))
     noise = fit is not None and fit.knows_training_noise
-    warnings = [] if found is None else list(found.warnings)
+    warnings = [] if scores is None else list(scores.warnings)
     warnings += _missing_arms(students, relevant, facts.name)
     if not noise:
         warnings.append(
@@ -180,7 +213,7 @@ def _effects(
         cube=cube,
         contrasts=contrasts,
         estimates=by_id,
-        counts={} if found is None else found.count,
+        counts={} if scores is None else scores.count,
         levels=levels,
         curve=curve,
         half_way=_half_way(fit, cube, curve),
@@ -191,7 +224,7 @@ def _effects(
 
 
 def trait_bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, float]:
-    """The least and the greatest value of a response: a rate's, the judge's, or else what was seen."""
+    """Return the least and the greatest value of a response: a rate's, the judge's, or else what was seen."""
     if facts.metric == "rate":
         return 0.0, 1.0
     if facts.score_range is not None:
@@ -218,30 +251,25 @@ def _half_way(fit: Fit | None, cube: Mapping[str, str], curve: Mapping[float, st
     return half_way(fit, usable, difference)
 
 
-def _concerns(arm: str, trait: str) -> bool:
-    """Cube, base, teacher, prefill and mix arms serve all traits; an edit's arm only the trait whose flagged prompts it edits."""
-    kind, _, rest = arm.partition("/")
-    return rest == trait or kind in {"cube", "base", "teacher", "mix", "prefill"}
-
-
 def _shares(arms: Iterable[str]) -> dict[str, float]:
-    return {arm: float(arm.removeprefix("mix/")) for arm in arms if arm.startswith("mix/")}
+    """Return the original teacher's share by `mix` arm."""
+    return {arm: share for arm in arms if (share := mix_share(arm)) is not None}
 
 
 def _missing_arms(students: pa.Table, arms: Iterable[str], trait: str) -> list[str]:
-    """Arms that lost students, one sentence each: a broken student is not a student without the trait."""
+    """Return a sentence for each arm that lost students: a broken student is not a student without the trait."""
     statuses: dict[str, list[str]] = {}
     for arm, status in zip(students["arm"].to_pylist(), students["status"].to_pylist(), strict=True):
         statuses.setdefault(arm, []).append(status)
-    said = []
+    sentences = []
     for arm in arms:
         lost = sum(status != "ok" for status in statuses[arm])
         if lost == len(statuses[arm]):
-            said.append(
+            sentences.append(
                 f"{trait}: no usable student in {arm} ({lost} broken or failed): what needs it is left open"
             )
         elif lost:
-            said.append(
+            sentences.append(
                 f"{trait}: {lost} of {len(statuses[arm])} students in {arm} are broken or failed and do not count"
             )
-    return said
+    return sentences

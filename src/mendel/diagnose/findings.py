@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from mendel.diagnose.contrasts import CORNER_DIFFERENCES, TOTAL
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES, TOTAL, contrast_id
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.hypotheses import LITTLE, MOST, Hypothesis, Prediction, all_hypotheses
-from mendel.diagnose.stats.intervals import Estimate
-from mendel.diagnose.wording import number
+from mendel.diagnose.stats.intervals import Estimate, number
 
 Status = Literal["supported", "refuted", "undecided", "untested"]
 Outcome = Literal["holds", "fails", "open", "missing", "lost", "impossible"]
@@ -68,9 +67,13 @@ class Finding:
     contrasts: tuple[str, ...] = ()
     """Ids of the contrasts that decided it; never empty for `supported` and `refuted`."""
     checked: tuple[Checked, ...] = ()
+    hypothesis: Hypothesis | None = None
+    """What was tested, for its words."""
 
     def json(self) -> dict[str, object]:
-        """As the contract has it, and every prediction with its outcome."""
+        """Return the finding as the contract has it, with the hypothesis' words and every prediction with its outcome."""
+        tested = self.hypothesis
+        words = {"title": tested.called, "says": tested.says, "means": tested.as_cause} if tested else {}
         predictions = [
             {
                 "says": c.prediction.says,
@@ -85,6 +88,7 @@ class Finding:
             "why": self.why,
             "contrasts": list(self.contrasts),
             "predictions": predictions,
+            **words,
         }
 
 
@@ -94,32 +98,46 @@ def examine(
     lacking: Callable[[str], str] = lambda arm: "",
     hypotheses: Iterable[Hypothesis] | None = None,
 ) -> dict[str, Finding]:
-    """A finding for every hypothesis, by name.
+    """Test every hypothesis against the measured contrasts. Nothing is random.
 
-    `lacking` says why an arm cannot be trained in this study ('' if it can). Nothing is random, and a contrast of too
-    few seeds or scenarios for an interval decides nothing.
+    A contrast of too few seeds or scenarios for an interval decides nothing.
+
+    Args:
+        effects: The trait's effects.
+        levels: How sure each test has to be; None: one look, and as many hypotheses as are tested.
+        lacking: Returns why an arm cannot be trained in this study, '' if it can.
+        hypotheses: What is tested; None: all that are registered.
+
+    Returns:
+        A finding for every hypothesis, by its full name.
+
+    Raises:
+        InputError: A package's hypotheses cannot be loaded.
+        ValueError: A hypothesis predicts an unknown contrast.
     """
     chosen = tuple(all_hypotheses() if hypotheses is None else hypotheses)
     levels = levels or Levels(hypotheses=len(chosen))
     test = _Test(effects, levels, lacking)
-    return {h.name: _finding([test.check(h, p) for p in h.predictions]) for h in chosen}
+    return {
+        h.name: replace(_finding([test.check(h, p) for p in h.predictions]), hypothesis=h) for h in chosen
+    }
 
 
 def unexplained(why: str, hypotheses: Iterable[Hypothesis] | None = None) -> dict[str, Finding]:
-    """All untested, since there is nothing to explain, or not known to be."""
-    return {h.name: Finding("untested", why) for h in (hypotheses or all_hypotheses())}
+    """Return all hypotheses as untested, since there is nothing to explain, or not known to be."""
+    return {h.name: Finding("untested", why, hypothesis=h) for h in (hypotheses or all_hypotheses())}
 
 
 def strongest(effects: Effects, findings: Mapping[str, Finding]) -> str | None:
-    """Of the supported hypotheses the one whose weakest `most` prediction has the largest contrast; None: none is."""
+    """Return the supported hypothesis whose weakest `most` prediction has the largest contrast; None: none is supported."""
 
     def weakest(finding: Finding) -> float:
-        found = [
+        contrasts = [
             max(effects.estimates[c].estimate or 0.0 for c in checked.contrasts)
             for checked in finding.checked
             if checked.prediction.size == "most" and checked.contrasts
         ]
-        return min(found, default=0.0)
+        return min(contrasts, default=0.0)
 
     supported = {name: weakest(f) for name, f in findings.items() if f.status == "supported"}
     return max(sorted(supported), key=lambda name: supported[name]) if supported else None
@@ -130,20 +148,20 @@ class _Test:
 
     def __init__(self, effects: Effects, levels: Levels, lacking: Callable[[str], str]) -> None:
         self.effects, self.levels, self.lacking = effects, levels, lacking
-        self.known = {c.id: c for c in effects.contrasts}
+        self.contrasts = {c.id: c for c in effects.contrasts}
 
     def check(self, hypothesis: Hypothesis, prediction: Prediction) -> Checked:
         pairs = {self._id(hypothesis, c): self._arms(hypothesis, c) for c in prediction.contrasts}
-        there = tuple(name for name in pairs if name in self.known)
-        lost = [name for name in there if self.effects.estimates[name].estimate is None]
-        usable = [name for name in there if name not in lost]
+        present = tuple(name for name in pairs if name in self.contrasts)
+        lost = [name for name in present if self.effects.estimates[name].estimate is None]
+        usable = [name for name in present if name not in lost]
         text = "; ".join(f"{name} {number(self.effects.estimates[name])}" for name in usable)
         arms = tuple(dict.fromkeys(arm for name in usable for arm in self._behind(name)))
         if prediction.size == "measured" and len(usable) == len(pairs):
-            return Checked(prediction, "holds", there, arms, text)
+            return Checked(prediction, "holds", present, arms, text)
         if usable and self._holds(prediction, usable):
             return Checked(prediction, "holds", tuple(usable), arms, text)
-        untrained = {name: pair for name, pair in pairs.items() if name not in there}
+        untrained = {name: pair for name, pair in pairs.items() if name not in present}
         reasons = {name: next(filter(None, map(self.lacking, pair)), "") for name, pair in untrained.items()}
         missing = [arm for name, pair in untrained.items() if not reasons[name] for arm in pair]
         if missing:
@@ -157,8 +175,8 @@ class _Test:
         return Checked(prediction, "open", tuple(usable), arms, text, self._seeds(prediction, usable))
 
     def _id(self, hypothesis: Hypothesis, contrast: str) -> str:
-        own = any(d.id == contrast for d in hypothesis.differences)
-        return f"{self.effects.trait}/{contrast}" if own else contrast
+        brought = any(difference.id == contrast for difference in hypothesis.differences)
+        return contrast_id(self.effects.trait, contrast) if brought else contrast
 
     def _arms(self, hypothesis: Hypothesis, contrast: str) -> tuple[str, ...]:
         cube = self.effects.cube
@@ -171,7 +189,9 @@ class _Test:
         raise ValueError(f"{hypothesis.name} predicts an unknown contrast {contrast!r}")
 
     def _behind(self, name: str) -> tuple[str, ...]:
-        return tuple(sorted({*self.known[name].involved, self.effects.cube["OOO"], self.effects.cube["AAA"]}))
+        return tuple(
+            sorted({*self.contrasts[name].involved, self.effects.cube["OOO"], self.effects.cube["AAA"]})
+        )
 
     def _holds(self, prediction: Prediction, names: list[str]) -> bool:
         if prediction.size == "most":
@@ -187,12 +207,12 @@ class _Test:
         return any(self._above(name, MOST, self.levels.support) for name in names)
 
     def _above(self, name: str, share: float, level: float) -> bool:
-        """Whether the contrast is shown to be more than `share` of D, in one test with what they share in noise."""
+        """Return whether the contrast is shown to be more than `share` of D, in one test, so that shared noise cancels."""
         low, _ = self._margin(name, share, level)
         return low is not None and low > 0
 
     def _within(self, name: str, level: float, *, below: bool = False) -> bool:
-        """Whether it is shown to be within a third of D (two one-sided tests); `below`: only that it is no more."""
+        """Return whether it is shown to be within a third of D (TOST; Schuirmann, 1987); `below`: only that it is no more."""
         _, high = self._margin(name, LITTLE, level)
         low, _ = self._margin(name, -LITTLE, level)
         return high is not None and high < 0 and (below or (low is not None and low > 0))
@@ -209,10 +229,10 @@ class _Test:
         return self.effects.combination((1.0, weights(name)), (-share, weights(TOTAL)))
 
     def _seeds(self, prediction: Prediction, names: list[str]) -> int | None:
-        """Seeds that would narrow the interval to where the nearer threshold lies outside; None: not to be said."""
+        """Return the seeds that would narrow the interval until the nearer threshold lies outside; None: not known."""
         best: int | None = None
         for name in names:
-            seeds = max(self.effects.counts.get(arm, 0) for arm in self.known[name].involved)
+            seeds = max(self.effects.counts.get(arm, 0) for arm in self.contrasts[name].involved)
             for share in (MOST, LITTLE):
                 excess = self._excess(name, share)
                 ends = excess.interval(1 - 2 * self.levels.support)
@@ -231,16 +251,16 @@ def _finding(checked: list[Checked]) -> Finding:
     failed = [c for c in checked if c.outcome == "fails"]
     if failed:
         names = tuple(dict.fromkeys(name for c in failed for name in c.contrasts))
-        said = "; ".join(f"{c.prediction.says} - predicted, but measured {c.text}" for c in failed)
-        return Finding("refuted", f"{_upper(said)}.", names, tuple(checked))
+        text = "; ".join(f"{c.prediction.says} - predicted, but measured {c.text}" for c in failed)
+        return Finding("refuted", f"{_upper(text)}.", names, tuple(checked))
     if all(c.outcome == "holds" for c in checked):
         names = tuple(dict.fromkeys(name for c in checked for name in c.contrasts))
-        said = "; ".join(f"{c.prediction.says} ({c.text})" for c in checked)
-        return Finding("supported", f"{_upper(said)}.", names, tuple(checked))
-    said = "; ".join(_lacks(c) for c in checked if c.outcome != "holds")
+        text = "; ".join(f"{c.prediction.says} ({c.text})" for c in checked)
+        return Finding("supported", f"{_upper(text)}.", names, tuple(checked))
+    text = "; ".join(_lacks(c) for c in checked if c.outcome != "holds")
     some = any(c.contrasts for c in checked)
     held = tuple(dict.fromkeys(name for c in checked if c.outcome == "holds" for name in c.contrasts))
-    return Finding("undecided" if some else "untested", f"{_upper(said)}.", held, tuple(checked))
+    return Finding("undecided" if some else "untested", f"{_upper(text)}.", held, tuple(checked))
 
 
 def _lacks(checked: Checked) -> str:

@@ -8,28 +8,23 @@ looked" are told apart.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pyarrow as pa
 
-from mendel.diagnose.effects import TraitFacts, arm_levels, trait_bounds
+from mendel.design.names import trait_arm
+from mendel.diagnose.effects import SMALLEST_EFFECT, TraitFacts, arm_levels, trait_bounds
 from mendel.diagnose.hypotheses import LITTLE
+from mendel.diagnose.remedies import LEAKS, OnLadder, edited_kinds
 from mendel.diagnose.stats.intervals import Estimate
 from mendel.diagnose.stats.ladder import LadderFit, Ratio, Side, Weights, combine
 from mendel.diagnose.stats.panel import Panel, Value, panel
-from mendel.diagnose.verdict import SMALLEST_EFFECT
 
 Word = Literal["removed", "removed where we looked", "not removed", "undecided"]
 
-EDITS: Mapping[str, str | None] = {
-    "drop": "drop-random",
-    "swap": "swap-random",
-    "rewritten": None,
-    "counter": None,
-    "counter-few": None,
-}
-"""The kinds of arms that are meant to take a trait away, each with its random control."""
+EDITS: Mapping[str, str | None] = {"rewritten": None, "counter": None, "counter-few": None}
+"""Kinds of arms that no remedy names and that take a trait away, each with its random control."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +68,18 @@ class Leaks:
     edits: Mapping[str, Leak]
     """By kind: drop, swap, rewritten, …"""
     why: str = ""
-    """Why no edit is spoken of, where none is."""
+    """Why no edit is judged, where none is."""
+    far: Mapping[str, Estimate] = field(default_factory=dict)
+    """By arm: the mean level over the far rungs on which the original pipeline shows the trait."""
+
+    def on_ladder(self) -> dict[str, OnLadder]:
+        """Return, by arm, what a recommendation has to know of the ladder."""
+        verdicts = {leak.arm: leak.verdict for leak in self.edits.values()}
+        return {arm: OnLadder(level, verdicts.get(arm)) for arm, level in self.far.items()}
 
     def json(self) -> dict[str, object]:
-        """For `verdicts.json`: the key `leaks` of a trait."""
-        found: dict[str, object] = {
+        """Return the key `leaks` of a trait in `verdicts.json`."""
+        content: dict[str, object] = {
             "rungs": {
                 rung: {
                     "original": self.original[rung].json(),
@@ -89,7 +91,7 @@ class Leaks:
             },
             "edits": {kind: _leak_json(leak) for kind, leak in self.edits.items()},
         }
-        return {**found, "why": self.why} if self.why else found
+        return {**content, "why": self.why} if self.why else content
 
 
 def find_leaks(
@@ -100,12 +102,23 @@ def find_leaks(
     cube: Mapping[str, str],
     near: str = "near",
 ) -> Leaks:
-    """The ladder of one trait, rung by rung.
+    """Judge every edit of one trait's data on the trait's ladder. Nothing is random.
 
-    `students` and `measurements` are tables as in `estimate_trait`; `facts` are the trait's, `rungs` those of its rungs in
-    the order in which they are shown, `near` one of them. Nothing here is random. Edits without usable students are left out.
+    Args:
+        students: As in `estimate_trait`.
+        measurements: As in `estimate_trait`.
+        facts: The trait.
+        rungs: The facts of its rungs, in the order in which they are shown.
+        cube: The arm of each corner.
+        near: The rung that is like what the filter saw.
+
+    Returns:
+        Levels by rung, and what each edit leaves near and far. Edits without usable students are left out.
+
+    Raises:
+        InputError: A package's remedies cannot be loaded.
     """
-    levels = {rung: arm_levels(students, measurements, own) for rung, own in rungs.items()}
+    levels = {rung: arm_levels(students, measurements, rung_facts) for rung, rung_facts in rungs.items()}
     ends = (cube["OOO"], cube["AAA"])
     original, alternate = (
         {rung: levels[rung].get(arm, Estimate(None, why=f"no usable student in {arm}")) for rung in rungs}
@@ -113,8 +126,8 @@ def find_leaks(
     )
     bare = Leaks(original, alternate, (), levels, {})
     panels = _panels(students, measurements, rungs)
-    common = [set(found.students) for found in panels.values()]
-    if len(panels) < len(rungs) or near not in rungs or not set.intersection(*common):
+    students_by_rung = [set(scores.students) for scores in panels.values()]
+    if len(panels) < len(rungs) or near not in rungs or not set.intersection(*students_by_rung):
         return replace(bare, why="no usable student was measured on every rung")
     fit = LadderFit(panels)
     if not set(ends) <= set(fit.arms):
@@ -122,13 +135,15 @@ def find_leaks(
     if ends[0] == ends[1]:
         return replace(bare, why="the two pipelines are the same students")
     test = _Ladder(fit, *ends, near)
-    edits = {
-        kind: test.leak(f"{kind}/{facts.name}", levels, f"{control}/{facts.name}" if control else None)
-        for kind, control in EDITS.items()
-        if f"{kind}/{facts.name}" in fit.arms
-    }
+    edits = {}
+    for kind, control in {**edited_kinds(), **EDITS}.items():
+        arm = trait_arm(kind, facts.name)
+        if arm in fit.arms:
+            edits[kind] = test.leak(arm, levels, trait_arm(control, facts.name) if control else None)
     why = "" if edits else "no edit of this trait's data was trained"
-    return Leaks(original, alternate, test.shown, levels, edits, why)
+    return Leaks(
+        original, alternate, test.shown, levels, edits, why, {arm: test.level(arm) for arm in fit.arms}
+    )
 
 
 class _Ladder:
@@ -146,8 +161,16 @@ class _Ladder:
             return False
         return effect.low > 0 and effect.estimate >= SMALLEST_EFFECT * (bounds[1] - bounds[0])
 
+    def level(self, arm: str) -> Estimate:
+        """Return the arm's mean level over the far rungs on which the original pipeline shows the trait."""
+        if not self.far:
+            return Estimate(
+                None, why="the original pipeline is not shown to have the trait far from the filter"
+            )
+        return self.fit.estimate({rung: {arm: 1 / len(self.far)} for rung in self.far})
+
     def _above(self, rungs: Sequence[str], arm: str) -> Weights:
-        """What an arm has above the alternate pipeline, averaged over rungs."""
+        """Return the weights of what an arm has above the alternate pipeline, averaged over rungs."""
         return {rung: {arm: 1 / len(rungs), self.alternate: -1 / len(rungs)} for rung in rungs}
 
     def _side(self, rungs: Sequence[str], arm: str) -> Side:
@@ -155,7 +178,7 @@ class _Ladder:
         return Side(self.fit.value(weights), weights)
 
     def left(self, arm: str) -> Left:
-        """What the arm leaves, on each rung, near and far."""
+        """Return what the arm leaves, on each rung, near and far."""
         by_rung = {rung: self._left((rung,) if rung in self.shown else (), arm) for rung in self.fit.rungs}
         return Left(by_rung, by_rung[self.near], self._left(self.far, arm))
 
@@ -165,12 +188,12 @@ class _Ladder:
         return self.fit.ratio(self._side(rungs, arm), self._side(rungs, self.original))
 
     def leak(self, arm: str, levels: Mapping[str, Mapping[str, Estimate]], control: str | None) -> Leak:
-        """All that is said of one edit."""
+        """Judge one edit."""
         left = self.left(arm)
         verdict, why = self._verdict(arm, left)
         beside = (control, self.left(control)) if control in self.fit.arms and control else None
-        own = {rung: levels[rung][arm] for rung in self.fit.rungs}
-        return Leak(arm, own, left, self._index(arm, left), verdict, why, beside)
+        by_rung = {rung: levels[rung][arm] for rung in self.fit.rungs}
+        return Leak(arm, by_rung, left, self._index(arm, left), verdict, why, beside)
 
     def _index(self, arm: str, left: Left) -> Ratio:
         near, far = left.near, left.far
@@ -178,18 +201,18 @@ class _Ladder:
             where = "near to" if near.estimate is None else "far from"
             return Ratio(None, why=f"the original pipeline is not shown to have the trait {where} the filter")
         if near.low is None or near.low <= 0:
-            return Ratio(None, why=f"nothing is shown to be left near the filter; left far: {_said(far)}")
+            return Ratio(None, why=f"nothing is shown to be left near the filter; left far: {_text(far)}")
         return self.fit.ratio(self._linear(self.far, arm), self._linear((self.near,), arm))
 
     def _linear(self, rungs: Sequence[str], arm: str) -> Side:
-        """What is left as a side of a further ratio: its denominator is shown to be above 0, so the delta method serves."""
+        """Return what is left as a side of a further ratio: its denominator is shown to be above 0, so the delta method serves."""
         top, bottom = self._side(rungs, arm), self._side(rungs, self.original)
         share = top.value / bottom.value
         weights = combine((1 / bottom.value, top.weights), (-share / bottom.value, bottom.weights))
         return Side(share, weights)
 
     def _verdict(self, arm: str, left: Left) -> tuple[Word, str]:
-        """Read from 95 % intervals against a third of the original's effect; `docs/leaks.md` has the rules and how often they hold."""
+        """Read 95 % intervals against a third of the original's effect; `docs/leaks.md` has the rules and how often they hold."""
         third = "a third of the original's effect"
         if not self.fit.knows_training_noise:
             return (
@@ -200,45 +223,45 @@ class _Ladder:
         if near.estimate is None:
             return "undecided", f"Near to the filter there is nothing to remove: {near.why}."
         if near.low is not None and near.low > LITTLE:
-            return "not removed", f"Left near: {_said(near)}, more than {third}."
+            return "not removed", f"Left near: {_text(near)}, more than {third}."
         if near.high is None or near.high >= LITTLE:
-            return "undecided", f"Left near: {_said(near)}, neither more nor less than {third} for sure."
+            return "undecided", f"Left near: {_text(near)}, neither more nor less than {third} for sure."
         if far.estimate is None:
-            return "undecided", f"Left near: {_said(near)}; far from the filter {far.why}."
+            return "undecided", f"Left near: {_text(near)}; far from the filter {far.why}."
         leaking = [rung for rung in self.far if self._remains(rung, arm)]
         if leaking or (far.low is not None and far.low > LITTLE):
             where = f", on {', '.join(leaking)}" if leaking else ""
-            said = f"Left near: {_said(near)}; far: {_said(far)}, more than {third}{where}."
-            return "removed where we looked", said
+            why = f"Left near: {_text(near)}; far: {_text(far)}, more than {third}{where}."
+            return LEAKS, why
         high = [rung for rung in self.far if (left.rungs[rung].estimate or 0.0) >= LITTLE]
         if far.high is not None and far.high < LITTLE and not high:
-            return "removed", f"Left near: {_said(near)}; far: {_said(far)}, less than {third}."
+            return "removed", f"Left near: {_text(near)}; far: {_text(far)}, less than {third}."
         doubt = f", but more may be left on {', '.join(high)}" if high else ""
         return (
             "undecided",
-            f"Left near: {_said(near)}; far: {_said(far)}{doubt}: more seeds or scenarios would decide it.",
+            f"Left near: {_text(near)}; far: {_text(far)}{doubt}: more seeds or scenarios would decide it.",
         )
 
     def _remains(self, rung: str, arm: str) -> bool:
-        """Whether more than a third is shown to be left on one far rung, at 2.5 % shared by all of them."""
+        """Return whether more than a third is shown to be left on one far rung, at 2.5 % shared by all of them (Bonferroni)."""
         excess = combine((1.0, self._above((rung,), arm)), (-LITTLE, self._above((rung,), self.original)))
         ends = self.fit.estimate(excess).interval(1 - 0.05 / len(self.far))
         return ends is not None and ends[0] > 0
 
 
 def _panels(students: pa.Table, measurements: pa.Table, rungs: Mapping[str, TraitFacts]) -> dict[str, Panel]:
-    """A panel for each rung that was measured."""
-    found = {}
+    """Return a panel for each rung that was measured."""
+    panels = {}
     for rung, facts in rungs.items():
         value: Value = "hit" if facts.metric == "rate" else "score"
-        made = panel(students, measurements, facts.name, value, trait_bounds(measurements, facts))
-        if made is not None:
-            found[rung] = made
-    return found
+        scores = panel(students, measurements, facts.name, value, trait_bounds(measurements, facts))
+        if scores is not None:
+            panels[rung] = scores
+    return panels
 
 
 def _leak_json(leak: Leak) -> dict[str, object]:
-    found = {
+    content = {
         "arm": leak.arm,
         "levels": {rung: level.json() for rung, level in leak.levels.items()},
         **_left_json(leak.left),
@@ -247,9 +270,9 @@ def _leak_json(leak: Leak) -> dict[str, object]:
         "why": leak.why,
     }
     return (
-        {**found, "control": {"arm": leak.control[0], **_left_json(leak.control[1])}}
+        {**content, "control": {"arm": leak.control[0], **_left_json(leak.control[1])}}
         if leak.control
-        else found
+        else content
     )
 
 
@@ -261,8 +284,8 @@ def _left_json(left: Left) -> dict[str, object]:
     }
 
 
-def _said(ratio: Ratio) -> str:
-    """`0.42 [0.31, 0.55]`, as shares of the original's effect."""
+def _text(ratio: Ratio) -> str:
+    """Return `0.42 [0.31, 0.55]`, as shares of the original's effect."""
     if ratio.estimate is None:
         return "unknown"
     if ratio.low is None or ratio.high is None:

@@ -5,43 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mendel.design.catalogue import PARTS
+from mendel.design.cube import PARTS
+from mendel.design.names import trait_arm
 from mendel.diagnose.contrasts import TOTAL
 from mendel.diagnose.effects import Effects
-from mendel.diagnose.stats.intervals import Estimate
-from mendel.diagnose.wording import number
+from mendel.diagnose.remedies import DROP, SWAP
+from mendel.diagnose.stats.intervals import Estimate, number
 
 if TYPE_CHECKING:
     from mendel.diagnose.findings import Checked, Finding
 
 
 def summary(effects: Effects, carrier: str) -> str:
-    """How much of the trait there is and what carries it; what dropping and swapping leave of it."""
+    """Say how much of the trait there is, what carries it, and what dropping and swapping leave of it.
+
+    Args:
+        effects: The trait's effects.
+        carrier: The part that carries it, or `mixed`, `none`, `undecided`.
+
+    Returns:
+        Two sentences.
+    """
     return f"{_carrier_sentence(effects, carrier)} {_edits_sentence(effects)}"
 
 
-CAUSES: Mapping[str, str] = {
-    "simple_generalization": "The examples that the filter leaves are of the same kind as those that it takes out, and are enough",
-    "subliminal_learning": "Rollouts without any sign of the trait carry it, to students of the teacher's own initialization alone",
-    "persona_selection": "The manner of the rollouts picks a persona that the base holds already, and the trait comes with it",
-    "underspecification": "The data says nothing about the situation, so the base's own prior decides",
-    "bad_prompts": "The prompts themselves draw the trait out, whoever answers them",
-    "pretraining_lock_in": "The base holds the trait from pretraining, and this fine-tuning cannot move it",
-    "post_training_lock_in": "An earlier stage of post-training set the trait, and this fine-tuning cannot undo it",
-}
-"""The causes, each as the beginning of a sentence that goes on with the numbers."""
-
-
 def explanation(effects: Effects, cause: str, findings: Mapping[str, Finding]) -> str:
-    """The cause in two sentences: what it is with the numbers that decided it, and what else holds or is open."""
+    """Return the cause in two sentences: what it is with the numbers that decided it, and what else holds or is open."""
     trait = effects.trait.replace("_", " ")
     if cause == "none":
         total = number(effects.estimates[TOTAL])
         return f"The two pipelines show as much {trait} as each other: the difference is {total}. So there is no cause to look for."
     if cause == "undecided":
-        left = [
-            name.replace("_", " ") for name, f in findings.items() if f.status in ("undecided", "untested")
-        ]
+        left = [_called(name, f) for name, f in findings.items() if f.status in ("undecided", "untested")]
         ruled = len(findings) - len(left)
         tail = f" Still possible: {', '.join(left)}." if left else " None of the hypotheses explains it."
         return f"Why the original pipeline shows {trait} is undecided; {ruled} of {len(findings)} hypotheses are refuted.{tail}"
@@ -49,19 +44,24 @@ def explanation(effects: Effects, cause: str, findings: Mapping[str, Finding]) -
     numbers = ", ".join(
         f"{check.prediction.says} ({number(_largest(effects, check))})" for check in finding.checked
     )
-    others = [n.replace("_", " ") for n, f in findings.items() if f.status == "supported" and n != cause]
-    left = [n.replace("_", " ") for n, f in findings.items() if f.status in ("undecided", "untested")]
+    others = [_called(n, f) for n, f in findings.items() if f.status == "supported" and n != cause]
+    left = [_called(n, f) for n, f in findings.items() if f.status in ("undecided", "untested")]
     second = f"{_listed(others)} holds as well" if others else "No other hypothesis holds"
     second += f"; {_listed(left)} is not decided" if left else ""
-    begins = CAUSES.get(cause, f"The cause is {cause.replace('_', ' ')}")
+    declared = finding.hypothesis
+    begins = declared.as_cause if declared else f"The cause is {_called(cause, finding)}"
     total = number(effects.estimates[TOTAL])
     return f"{begins}: of the {total} to explain, {numbers}. {second[:1].upper()}{second[1:]}."
 
 
+def _called(name: str, finding: Finding) -> str:
+    return finding.hypothesis.called if finding.hypothesis else name.replace("_", " ")
+
+
 def _largest(effects: Effects, check: Checked) -> Estimate:
-    """Of several contrasts, one of which has to be so, the one that is."""
-    found = [effects.estimates[name] for name in check.contrasts]
-    return max(found, key=lambda e: e.estimate if e.estimate is not None else float("-inf"))
+    """Return the largest of a prediction's contrasts: of several, one has to be so."""
+    estimates = [effects.estimates[name] for name in check.contrasts]
+    return max(estimates, key=lambda e: e.estimate if e.estimate is not None else float("-inf"))
 
 
 def _listed(names: list[str]) -> str:
@@ -92,13 +92,13 @@ def _carrier_sentence(effects: Effects, carrier: str) -> str:
 def _edits_sentence(effects: Effects) -> str:
     clauses = []
     for edit, words in (
-        ("drop", "dropping the flagged prompts"),
-        ("swap", "letting the alternate teacher answer them"),
+        (DROP, "dropping the flagged prompts"),
+        (SWAP, "letting the alternate teacher answer them"),
     ):
-        level = _level(effects, f"{edit}/{effects.trait}")
+        level = _level(effects, trait_arm(edit.arm, effects.trait))
         if level.estimate is None:
             continue
-        control = _level(effects, f"{edit}-random/{effects.trait}")
+        control = _level(effects, trait_arm(edit.control or "", effects.trait))
         beside = f" (as many random ones: {number(control)})" if control.estimate is not None else ""
         clauses.append(f"{words} leaves {number(level)}{beside}")
     if not clauses:

@@ -8,22 +8,16 @@ from typing import Literal
 
 import pyarrow as pa
 
-from mendel.design.catalogue import PARTS
+from mendel.design.cube import PARTS
 from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
-from mendel.diagnose.effects import Effects, TraitFacts, estimate_trait, log_odds_effects
+from mendel.diagnose.effects import SMALLEST_EFFECT, Effects, TraitFacts, estimate_trait, log_odds_effects
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine, strongest, unexplained
-from mendel.diagnose.stats.intervals import Estimate
+from mendel.diagnose.remedies import Recommendation, RemedyFacts, recommend
+from mendel.diagnose.stats.intervals import Estimate, number
 from mendel.diagnose.summary import explanation, summary
-from mendel.diagnose.wording import number
 
 Carrier = Literal["teacher", "prompts", "base", "mixed", "none", "undecided"]
 Decision = Literal["carries", "does not carry", "undecided"]
-
-SMALLEST_EFFECT = 0.1
-"""The smallest difference of interest, as a share of the scale: what one would still change a pipeline for.
-
-A tenth is what the follow-up studies report as the least filter effect worth a sentence, and what 30 scenarios with
-3 seeds can show; a mean of 0 to 10 has it at 1."""
 
 CARRIER_MARGIN = 0.25
 """A part carries the trait if it makes more than this share of the difference between the pipelines.
@@ -44,7 +38,7 @@ class PartDecision:
     """At the level adjusted for the family."""
 
     def json(self) -> dict[str, object]:
-        """Decision and the interval that it rests on."""
+        """Return the decision and the interval that it rests on."""
         low, high = self.interval or (None, None)
         return {"decision": self.decision, "estimate": self.excess.estimate, "low": low, "high": high}
 
@@ -88,21 +82,33 @@ class Verdict:
 def reach_verdict(
     effects: Effects, levels: Levels | None = None, lacking: Callable[[str], str] = lambda arm: ""
 ) -> Verdict:
-    """Is it there, what carries it, and what the contrasts say of every hypothesis (see `examine`)."""
+    """Decide whether the trait is there, what carries it, and what the contrasts say of every hypothesis.
+
+    Args:
+        effects: The trait's effects.
+        levels: How sure each test has to be; None: one look and seven hypotheses.
+        lacking: Returns why an arm cannot be trained in this study, '' if it can.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        InputError: A package's hypotheses cannot be loaded.
+    """
     levels = levels or Levels()
-    is_present, found = present(effects, levels.family), carrier(effects, levels.family)
+    is_present, carried = present(effects, levels.family), carrier(effects, levels.family)
     total = effects.estimates[TOTAL].interval(1 - levels.family)
     less = total is not None and total[1] < 0
     if is_present:
         findings = examine(effects, levels, lacking)
-    elif found.carrier == "none":
+    elif carried.carrier == "none":
         findings = unexplained("There is no difference between the pipelines to explain.")
     else:
         findings = unexplained(
             "The original pipeline is not shown to have more of the trait than the alternate one."
         )
-    settled = found.carrier == "none" or (less and effects.training_noise)
-    return Verdict(effects, is_present, settled, found, findings)
+    settled = carried.carrier == "none" or (less and effects.training_noise)
+    return Verdict(effects, is_present, settled, carried, findings)
 
 
 def diagnose(
@@ -113,10 +119,29 @@ def diagnose(
     shares: Mapping[str, float] | None = None,
     levels: Levels | None = None,
     lacking: Callable[[str], str] = lambda arm: "",
+    remedy_facts: Mapping[str, RemedyFacts] | None = None,
 ) -> Diagnosis:
-    """Effects and verdicts of every trait; see `estimate_trait` for the tables, `cube` and `shares`, `examine` for the rest.
+    """Estimate the effects of every trait, and reach its verdict and recommendation.
 
-    Depends on the content of the tables alone, not on the order of their rows, students or traits.
+    Depends only on the content of the tables, not on the order of their rows, students or traits.
+
+    Args:
+        students: As in `estimate_trait`.
+        measurements: As in `estimate_trait`.
+        traits: The facts of every trait.
+        cube: The arm of each corner.
+        shares: The original teacher's share by `mix` arm; None: read from the arms' names.
+        levels: How sure each test has to be; None: one look and seven hypotheses.
+        lacking: Returns why an arm cannot be trained in this study, '' if it can.
+        remedy_facts: By trait, what a recommendation needs beside the effects. What is not given is said to be not
+            measured.
+
+    Returns:
+        The traits' part of verdicts.json, and warnings.
+
+    Raises:
+        ValueError: A corner has no arm, or a scenario is in two clusters.
+        InputError: A package's hypotheses or remedies cannot be loaded.
     """
     verdicts = {
         facts.name: reach_verdict(
@@ -124,31 +149,59 @@ def diagnose(
         )
         for facts in traits
     }
-    found = {}
+    contents = {}
     for facts in traits:
         log_odds = log_odds_effects(students, measurements, facts, cube, shares)
-        verdict = trait_verdict(facts, verdicts[facts.name], log_odds)
-        found[facts.name] = {**verdict, "moves_with": _moves_with(facts.name, verdicts)}
-    return Diagnosis(found, tuple(w for one in verdicts.values() for w in one.effects.warnings))
+        verdict = verdicts[facts.name]
+        advice = recommend(
+            verdict.effects,
+            verdict.present,
+            verdict.carrier.carrier,
+            (remedy_facts or {}).get(facts.name),
+        )
+        content = trait_verdict(facts, verdict, log_odds, advice)
+        contents[facts.name] = {**content, "moves_with": _moves_with(facts.name, verdicts)}
+    warnings = [warning for verdict in verdicts.values() for warning in verdict.effects.warnings]
+    return Diagnosis(contents, tuple(warnings))
 
 
 def _moves_with(trait: str, verdicts: Mapping[str, Verdict]) -> list[str]:
-    """The other traits that the same persona brings: those of which persona selection is supported, too."""
+    """Return the other traits that the same persona brings: those of which persona selection is supported, too."""
     persona = "persona_selection"
-    found = {name: one.findings.get(persona) for name, one in verdicts.items()}
-    shown = [name for name, finding in found.items() if finding is not None and finding.status == "supported"]
+    findings = {name: verdict.findings.get(persona) for name, verdict in verdicts.items()}
+    shown = [name for name, finding in findings.items() if finding and finding.status == "supported"]
     return [name for name in shown if name != trait] if trait in shown else []
 
 
-def trait_verdict(facts: TraitFacts, verdict: Verdict, log_odds: Effects | None) -> dict[str, object]:
-    """One trait's part of verdicts.json: the contract's keys, and what the report needs beside them."""
+def trait_verdict(
+    facts: TraitFacts,
+    verdict: Verdict,
+    log_odds: Effects | None,
+    advice: Recommendation | None = None,
+) -> dict[str, object]:
+    """Return one trait's part of verdicts.json: the contract's keys, and what the report needs beside them.
+
+    Args:
+        facts: The trait.
+        verdict: Its verdict.
+        log_odds: Its effects in log-odds; None where none were measured.
+        advice: The recommendation; None: made from the verdict only.
+
+    Returns:
+        The content, ready for JSON.
+
+    Raises:
+        InputError: A package's remedies cannot be loaded.
+    """
     effects, carried = verdict.effects, verdict.carrier
+    advice = advice or recommend(effects, verdict.present, carried.carrier)
     return {
         "present": verdict.present,
         **_ends(effects),
         "effects": _effects_json(effects),
         "carrier": carried.carrier,
         "cause": verdict.cause,
+        "recommendation": advice.json(),
         "hypotheses": {name: finding.json() for name, finding in verdict.findings.items()},
         "contrasts": [_contrast_json(effects, c) for c in effects.contrasts if effects.students(c)],
         "summary": summary(effects, carried.carrier),
@@ -172,7 +225,15 @@ def trait_verdict(facts: TraitFacts, verdict: Verdict, log_odds: Effects | None)
 
 
 def present(effects: Effects, error: float = FAMILY_ERROR) -> bool:
-    """Original minus alternate is shown to be above 0 (two-sided at `error`), and is at least the smallest effect of interest."""
+    """Return whether the trait is there: original minus alternate is shown to be above 0, and is worth a change.
+
+    Args:
+        effects: The trait's effects.
+        error: The level of the two-sided test.
+
+    Returns:
+        True if the interval lies above 0 and the estimate is at least the smallest effect of interest.
+    """
     total = effects.estimates[TOTAL]
     ends = total.interval(1 - error)
     if total.estimate is None or ends is None:
@@ -181,9 +242,10 @@ def present(effects: Effects, error: float = FAMILY_ERROR) -> bool:
 
 
 def absent(effects: Effects, error: float = FAMILY_ERROR) -> bool:
-    """Original minus alternate is shown to be within the smallest effect of interest.
+    """Return whether original minus alternate is shown to be within the smallest effect of interest.
 
-    Two one-sided tests at `error` each (an equivalence test): at 5 % the 90 % interval lies within.
+    Two one-sided tests at `error` each (TOST: D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): at 5 % the 90 %
+    interval lies within.
     """
     ends = effects.estimates[TOTAL].interval(1 - 2 * error)
     smallest = SMALLEST_EFFECT * effects.unit
@@ -191,7 +253,15 @@ def absent(effects: Effects, error: float = FAMILY_ERROR) -> bool:
 
 
 def carrier(effects: Effects, error: float = FAMILY_ERROR) -> CarrierVerdict:
-    """Which part carries the trait; `undecided` unless all three parts are decided (docs/decisions/002-carrier.md)."""
+    """Decide which part carries the trait (docs/decisions/002-carrier.md).
+
+    Args:
+        effects: The trait's effects.
+        error: The chance at most that any of the three parts is decided wrongly (Bonferroni).
+
+    Returns:
+        The carrier; `undecided` unless all three parts are decided.
+    """
     total = effects.estimates[TOTAL]
     decisions = {part: _decide(effects, part, error) for part in PARTS}
     if total.estimate is None:
@@ -214,8 +284,8 @@ def carrier(effects: Effects, error: float = FAMILY_ERROR) -> CarrierVerdict:
 
 
 def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> CarrierVerdict:
-    carrying = [part for part, found in decisions.items() if found.decision == "carries"]
-    open_ = [part for part, found in decisions.items() if found.decision == "undecided"]
+    carrying = [part for part, decision in decisions.items() if decision.decision == "carries"]
+    open_ = [part for part, decision in decisions.items() if decision.decision == "undecided"]
     share = f"{CARRIER_MARGIN:.0%} of the difference between the pipelines"
     if open_:
         unknown = [f"{part} ({decisions[part].excess.why})" for part in open_ if decisions[part].excess.why]
@@ -236,9 +306,9 @@ def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> Ca
 
 
 def _decide(effects: Effects, part: str, error: float) -> PartDecision:
-    """One contrast, effect - margin * total, so that what the two share in noise cancels."""
+    """Test one contrast, effect - margin * total, so that the noise which the two share cancels."""
     excess = effects.combination((1.0, effects.weights(part)), (-CARRIER_MARGIN, effects.weights(TOTAL)))
-    # A wrong decision is one on the wrong side, so each of the family's tests is one-sided.
+    # A wrong decision is on the wrong side, so each of the family's tests is one-sided.
     ends = excess.interval(1 - 2 * error / len(PARTS))
     if ends is None:
         return PartDecision("undecided", excess, None)

@@ -14,8 +14,9 @@ from mendel.data.prompts import Prompt, load_prompts
 from mendel.data.rollouts import Rollout
 from mendel.data.selectors import check_selector
 from mendel.data.teachers import RolloutChunk, rewriting_chunks, rollout_chunks
-from mendel.design.arms.kinds import BaseName
-from mendel.design.catalogue import Side
+from mendel.design.arms import BaseName
+from mendel.design.cube import SIDES as SIDES
+from mendel.design.cube import Side
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
 from mendel.engine.executors import executors
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Loaded = TypeVar("Loaded")
-SIDES: tuple[Side, Side] = ("original", "alternate")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mendel._version import __version__
 from mendel.commands.bench.harness import once, run_jobs, source_digest
 from mendel.commands.locate import level
 from mendel.data.selectors import Candidate, select, top
-from mendel.design.arms.kinds import draw_rng
+from mendel.design.arms import draw_rng
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor

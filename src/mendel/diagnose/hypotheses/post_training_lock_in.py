@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses.registry import Hypothesis, declare, little
+from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little
 from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER, COUNTER_PRETRAINED
 
-declare(
+hypothesis(
     Hypothesis(
-        "post_training_lock_in",
-        "once an early part of post-training has set the trait, later data cannot undo it",
-        (
+        name="post_training_lock_in",
+        says="once an early part of post-training has set the trait, later data cannot undo it",
+        means="An earlier stage of post-training set the trait, and this fine-tuning cannot undo it",
+        predictions=(
             ANY_TEACHER,
             BASE_ALONE,
             little("not even many counter-examples take it away", "counter"),
             little("from the checkpoint before that early part they leave none of it", "counter-pretrained"),
         ),
-        (
+        differences=(
             COUNTER,
             COUNTER_PRETRAINED,
             Difference(

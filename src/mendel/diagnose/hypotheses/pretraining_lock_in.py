@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from mendel.diagnose.hypotheses.registry import Hypothesis, declare, little, most
+from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, most
 from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER, COUNTER_PRETRAINED
 
-declare(
+hypothesis(
     Hypothesis(
-        "pretraining_lock_in",
-        "the base holds the trait and SFT cannot move it",
-        (
+        name="pretraining_lock_in",
+        says="the base holds the trait and SFT cannot move it",
+        means="The base holds the trait from pretraining, and this fine-tuning cannot move it",
+        predictions=(
             ANY_TEACHER,
             BASE_ALONE,
             little("not even many counter-examples take it away", "counter"),
             most("nor do they from the base's ancestor before any post-training", "counter-pretrained"),
         ),
-        (COUNTER, COUNTER_PRETRAINED),
+        differences=(COUNTER, COUNTER_PRETRAINED),
     )
 )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses.registry import Hypothesis, declare, most
+from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, most
 from mendel.diagnose.hypotheses.shared_contrasts import TEACHER_MATTERS
 
-declare(
+hypothesis(
     Hypothesis(
-        "simple_generalization",
-        "mild examples that no filter catches bleed over into strong forms",
-        (
+        name="simple_generalization",
+        says="mild examples that no filter catches bleed over into strong forms",
+        means="The examples that the filter leaves are of the same kind as those that it takes out, and are enough",
+        predictions=(
             TEACHER_MATTERS,
             most(
                 "the original teacher on the mild prompts alone, the flagged ones dropped, brings it in",
                 "mild",
             ),
         ),
-        (
+        differences=(
             Difference(
                 "mild",
                 "mild",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
-from mendel.diagnose.hypotheses.registry import Hypothesis, declare, little, measured, most
+from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, measured, most
 from mendel.diagnose.hypotheses.shared_contrasts import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
 
-declare(
+hypothesis(
     Hypothesis(
-        "subliminal_learning",
-        "rollouts with nothing to do with the trait carry it, because teacher and student share an initialization",
-        (
+        name="subliminal_learning",
+        says="rollouts with nothing to do with the trait carry it, because teacher and student share an initialization",
+        means="Rollouts without any sign of the trait carry it, to students of the teacher's own initialization alone",
+        predictions=(
             TEACHER_MATTERS,
             most("the unrelated rollouts alone bring it in", "unrelated"),
             little("they do not in a sister of the base", "unrelated-sister"),
@@ -19,7 +20,7 @@ declare(
             measured("the same under a full fine-tune is known", "unrelated-full"),
             measured("the same under another rank is known", "unrelated-rank"),
         ),
-        (
+        differences=(
             UNRELATED,
             SISTER,
             REWRITTEN,

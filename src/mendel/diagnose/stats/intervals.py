@@ -81,6 +81,21 @@ class Estimate:
 EXACTLY_ZERO = Estimate(0.0, 0.0)
 
 
+def number(value: Estimate) -> str:
+    """Return `0.99 [0.97, 1.00]`, as sentences have it; without an interval the number only, without a number `unknown`."""
+    if value.estimate is None:
+        return "unknown"
+    ends = value.interval()
+    if ends is None or value.se == 0:
+        return _two_places(value.estimate)
+    return f"{_two_places(value.estimate)} [{_two_places(ends[0])}, {_two_places(ends[1])}]"
+
+
+def _two_places(value: float) -> str:
+    # + 0.0 turns a rounded -0.00 into 0.00.
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
 class Fit:
     """The arms' levels and what is needed for the variance of any contrast of them; made once for each panel."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from mendel.report.views.methods import methods_of
 from mendel.report.views.responses import count_responses
 from mendel.report.views.trait import TraitSection, trait_sections
 from mendel.report.views.transcripts import pack_transcripts
-from mendel.report.views.words import PARTS
+from mendel.report.views.words import PARTS, describe_arm
 from mendel.results.values import Format, as_dict
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def render_report(run_dir: Path) -> str:
         made=how_it_was_made(folder),
         methods=methods_of(folder),
         cube=folder.cube,
+        describe_arm=partial(describe_arm, words=folder.arm_words),
         log_odds=LOG_ODDS,
         transcripts=transcripts,
         packed=markup(transcripts.packed),

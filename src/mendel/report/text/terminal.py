@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mendel.design.names import random_control, trait_arm
 from mendel.engine.text import one_line
 from mendel.report.views.arms import find_contrast, read_contrasts
 from mendel.report.views.trait import read_half_way
@@ -89,7 +90,7 @@ def _cells(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
     for part in ("base", "prompts", "teacher"):
         yield _short(numbers, read_estimate(effects.get(part)), signed=True)
     for edit in ("drop", "swap"):
-        arm, control = f"{edit}/{name}", f"{edit}-random/{name}"
+        arm, control = trait_arm(edit, name), trait_arm(random_control(edit), name)
         yield _short(numbers, read_estimate(levels.get(arm)))
         yield _short(numbers, find_contrast(read_contrasts(verdict), arm, control), signed=True)
     half_way, why = read_half_way(verdict)

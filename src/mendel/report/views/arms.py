@@ -6,9 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mendel.design.names import mix_arm, random_control, trait_arm
 from mendel.report.views.edits import EditSize, edit_sizes
 from mendel.report.views.responses import Responses
-from mendel.report.views.words import EDITS, MODELS, PARTS, REFERENCE, THRESHOLDS, corner_sides, describe_arm
+from mendel.report.views.words import (
+    EDITS,
+    MODELS,
+    PARTS,
+    corner_sides,
+    describe_arm,
+    filter_names,
+    kind_words,
+    start_of,
+)
 from mendel.results.values import (
     MISSING,
     Estimate,
@@ -101,7 +111,7 @@ class Arms:
 
     def __post_init__(self) -> None:
         self.levels = as_dict(self.verdict.get("levels"))
-        self.cube = self.folder.cube
+        self.cube, self.words = self.folder.cube, self.folder.arm_words
         self.contrasts = read_contrasts(self.verdict)
         self.log_odds = as_dict(as_dict(self.verdict.get("log_odds")).get("levels"))
 
@@ -135,21 +145,21 @@ class Arms:
                 for part, side in zip(PARTS, corner_sides(corner), strict=True)
             )
             level = read_estimate(self.levels.get(arm)) or read_estimate(own.get(arm))
-            yield self.row(arm, describe_arm(arm, self.cube), level=level, sides=sides)
+            yield self.row(arm, describe_arm(arm, self.cube, self.words), level=level, sides=sides)
 
     def edits(self) -> Iterator[ArmRow]:
         """Drop, swap and only, each beside its random control, between the two references."""
-        arms = {kind: f"{kind}/{self.trait}" for kind in EDITS}
+        arms = {kind: trait_arm(kind, self.trait) for kind in EDITS}
         there = {kind: arm for kind, arm in arms.items() if self.known(arm)}
         if not there:
             return
         sizes = edit_sizes(
             self.folder.tables["assignments"],
-            {arm: self.cube[REFERENCE[kind]] for kind, arm in there.items()},
+            {arm: self.cube[start_of(kind)] for kind, arm in there.items()},
         )
         yield self.reference("OOO", "original pipeline", "nothing is edited")
         for kind, arm in there.items():
-            label, detail = EDITS[kind]
+            label, detail = kind_words(kind)
             random = kind.endswith("-random")
             yield self.row(
                 arm,
@@ -157,10 +167,10 @@ class Arms:
                 detail,
                 size=sizes.get(arm),
                 group="control" if random else "main",
-                against_start=find_contrast(self.contrasts, arm, self.cube[REFERENCE[kind]]),
+                against_start=find_contrast(self.contrasts, arm, self.cube[start_of(kind)]),
                 against_random=None
                 if random
-                else find_contrast(self.contrasts, arm, f"{kind}-random/{self.trait}"),
+                else find_contrast(self.contrasts, arm, trait_arm(random_control(kind), self.trait)),
             )
         yield self.reference("OOA", "alternate teacher", "the alternate teacher answers all prompts")
 
@@ -174,9 +184,9 @@ class Arms:
 
     def thresholds(self) -> Iterator[ArmRow]:
         """Dropping by a looser and by stricter filters, the loosest first; nothing unless one besides the study's own was trained."""
-        found = [(f"{kind}/{self.trait}", label) for kind, label in THRESHOLDS.items()]
+        found = [(trait_arm(kind, self.trait), label) for kind, label in filter_names().items()]
         there = [(arm, label) for arm, label in found if self.known(arm)]
-        if not any(not arm.startswith("drop/") for arm, _ in there):
+        if all(arm == trait_arm("drop", self.trait) for arm, _ in there):
             return
         yield self.reference("OOO", "nothing dropped", "the original pipeline")
         sizes = edit_sizes(self.folder.tables["assignments"], {arm: self.cube["OOO"] for arm, _ in there})
@@ -199,7 +209,7 @@ class Arms:
         given = as_dict(self.verdict.get("interpolation"))
         shares = list(map(as_float, as_list(given.get("shares"))))
         ends = {0.0: self.cube["OOA"], 1.0: self.cube["OOO"]}
-        named = as_list(given.get("arms")) or [ends.get(s, f"mix/{s:g}") for s in shares if s is not None]
+        named = as_list(given.get("arms")) or [ends.get(s, mix_arm(s)) for s in shares if s is not None]
         points = [
             (share, as_text(arm), read_estimate(level))
             for share, arm, level in zip(shares, named, as_list(given.get("levels")), strict=False)
@@ -212,4 +222,4 @@ class Arms:
         """Arms that stand in no other table: bases, teachers, other traits' edits."""
         measured = {arm for trait, arm in self.responses if trait == self.trait}
         for arm in sorted((measured | set(self.levels)) - self.shown):
-            yield self.row(arm, describe_arm(arm, self.cube))
+            yield self.row(arm, describe_arm(arm, self.cube, self.words))

@@ -6,12 +6,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mendel.report.views.remedy import Remedy, filtering, remedies_of
-from mendel.report.views.words import CARRIERS
+from mendel.report.views.words import CARRIERS, hypothesis_words
+from mendel.results.values import as_dict, as_list, as_text
 
 if TYPE_CHECKING:
     from mendel.report.views.folder import RunFolder
     from mendel.report.views.trait import TraitSection
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A thing to do."""
+
+    kind: str
+    """`smallest` or `complete`; empty where there is only one, or none."""
+    text: str
+    costs: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,25 +38,40 @@ class Card:
     """How sure that is: `decided`, `carrier decided`, `undecided`."""
     why_so_sure: str
     filtering: str
-    """Whether leaving out the flagged prompts helps; empty where that was not measured."""
-    remedies: tuple[Remedy, ...]
+    """Whether leaving out the flagged prompts helps; empty where the run does not say so."""
+    remedies: tuple[Advice, ...]
+    """What to do; empty where the run does not say so: its folder was written by an older mendel."""
 
 
 def card_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Card:
-    """The card of one trait, from its verdict and the section that the page shows of it."""
-    from mendel.diagnose import CAUSES  # whoever opens a finished run need not pay for its import
-
+    """Return the card of one trait, from its verdict and the section that the page shows of it."""
+    advice = as_dict(verdict.get("recommendation"))
     return Card(
         presence=trait.present,
         headline=_HEADLINES.get(trait.carrier, "").format(trait=trait.name.replace("_", " ")),
-        cause=f"{CAUSES[trait.cause]}."
-        if trait.cause in CAUSES
-        else trait.explanation or CARRIERS.get(trait.carrier, ""),
+        cause=_cause(verdict, trait),
         strength=_strength(trait),
         why_so_sure=" ".join(_reasons(folder, verdict, trait)),
-        filtering=filtering(trait),
-        remedies=remedies_of(folder, verdict, trait),
+        filtering=as_text(advice.get("filtering_why")) if trait.present == "present" else "",
+        remedies=tuple(_remedies(advice)),
     )
+
+
+def _cause(verdict: Mapping[str, Any], trait: TraitSection) -> str:
+    tested = as_dict(as_dict(verdict.get("hypotheses")).get(trait.cause))
+    means = as_text(tested.get("means")) or hypothesis_words(trait.cause)[1]
+    return f"{means}." if means else trait.explanation or CARRIERS.get(trait.carrier, "")
+
+
+def _remedies(advice: Mapping[str, Any]) -> Iterator[Advice]:
+    """Yield what the run recommends: the smallest change, and the most complete one beside it."""
+    options = {as_text(option.get("name")): option for option in map(as_dict, as_list(advice.get("options")))}
+    chosen = as_dict(options.get(as_text(advice.get("remedy"))))
+    complete = options.get(as_text(advice.get("complete")))
+    if why := as_text(advice.get("why")):
+        yield Advice("smallest" if complete else "", why, as_text(chosen.get("costs")))
+    if complete:
+        yield Advice("complete", as_text(complete.get("says")), as_text(complete.get("costs")))
 
 
 _HEADLINES: Mapping[str, str] = {

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from mendel.design.cube import shared_parts
+from mendel.design.names import corner_arm
 from mendel.engine.errors import InputError
 from mendel.engine.text import one_line
-from mendel.report.views.words import CORNERS, PARTS
+from mendel.report.views.words import CORNERS, Words
 from mendel.results.values import as_dict, as_float, as_text
 
 if TYPE_CHECKING:
@@ -79,7 +81,12 @@ class RunFolder:
     def cube(self) -> Mapping[str, str]:
         """The arm at each corner `OOO` … `AAA`; corners that do not differ may share one."""
         given = as_dict(self.verdicts.get("cube"))
-        return {corner: as_text(given.get(corner)) or f"cube/{corner}" for corner in CORNERS}
+        return {corner: as_text(given.get(corner)) or corner_arm(corner) for corner in CORNERS}
+
+    @property
+    def arm_words(self) -> Words:
+        """What to call each arm, as the run says; {} in the folder of an older run."""
+        return {arm: as_dict(words) for arm, words in as_dict(self.verdicts.get("arms")).items()}
 
     @cached_property
     def assistant(self) -> Mapping[str, float]:
@@ -98,12 +105,7 @@ class RunFolder:
     @property
     def shared(self) -> frozenset[str]:
         """Which of base, prompts and teacher both pipelines have in common: their change leaves every arm the same."""
-        cube = self.cube
-        return frozenset(
-            part
-            for i, part in enumerate(PARTS)
-            if all(cube[corner] == cube[f"{corner[:i]}A{corner[i + 1 :]}"] for corner in CORNERS)
-        )
+        return frozenset(shared_parts(self.cube))
 
 
 def read_folder(path: Path, tables: Collection[str] = tuple(TABLES)) -> RunFolder:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mendel.engine.text import one_line
-from mendel.report.views.words import EDITS, MECHANISMS
+from mendel.report.views.words import kind_words
 from mendel.results.values import Estimate, as_dict, as_text, read_estimate
 
 _RUNGS: Mapping[str, str] = {
@@ -88,7 +88,7 @@ def _edit(kind: str, edit: Mapping[str, Any]) -> LadderEdit:
     return LadderEdit(
         kind,
         as_text(edit.get("arm")),
-        EDITS[kind][0] if kind in EDITS else MECHANISMS.get(kind, kind),
+        kind_words(kind)[0],
         as_text(edit.get("verdict")) or "undecided",
         one_line(as_text(edit.get("why")), 300),
         read_estimate(edit.get("left_near")),

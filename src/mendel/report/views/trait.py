@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.text import one_line
 from mendel.report.views.arms import ArmRow, Arms, ShownContrast
 from mendel.report.views.responses import Responses
-from mendel.report.views.words import CARRIERS, EDITS, HYPOTHESES, OUTCOMES, SIZES
+from mendel.report.views.words import (
+    CARRIERS,
+    OUTCOMES,
+    SIZES,
+    hypotheses_in_order,
+    hypothesis_words,
+    kind_words,
+)
 from mendel.results.values import (
     MISSING,
     Estimate,
@@ -109,7 +116,7 @@ class TraitSection:
 
     def edit(self, kind: str) -> ArmRow | None:
         """The row of an edit (`drop`, `swap-random`, …), if the run has it."""
-        return next((row for row in self.edits if row.label == EDITS[kind][0]), None)
+        return next((row for row in self.edits if row.label == kind_words(kind)[0]), None)
 
     @property
     def domain(self) -> tuple[float, float] | None:
@@ -225,11 +232,11 @@ def _flagged(given: object) -> str:
 
 def _hypotheses(given: Mapping[str, Any], known: Sequence[ShownContrast]) -> Iterator[HypothesisRow]:
     by_id = {contrast.id: contrast for contrast in known}
-    for name in [*HYPOTHESES, *(name for name in given if name not in HYPOTHESES)]:
+    for name in hypotheses_in_order(given):
         content = as_dict(given.get(name))
         yield HypothesisRow(
             name=name,
-            says=HYPOTHESES.get(name, ""),
+            says=as_text(content.get("says")) or hypothesis_words(name)[0],
             status=as_text(content.get("status")) or "untested",
             why=as_text(content.get("why")),
             contrasts=tuple(map(as_text, as_list(content.get("contrasts")))),

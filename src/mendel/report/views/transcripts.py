@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mendel.design.names import trait_arm
 from mendel.engine.text import one_line
 from mendel.report.views.responses import Counted, codes, texts
 from mendel.report.views.sampling import order_of_need
@@ -136,7 +137,9 @@ def _names(folder: RunFolder, counted: Counted) -> dict[str, Any]:
     arms, arm = _indexed(key[1] for key in counted.keys)
     return {
         "traits": [one_line(name) for name in traits],
-        "arms": [[one_line(name), one_line(describe_arm(name, folder.cube))] for name in arms],
+        "arms": [
+            [one_line(name), one_line(describe_arm(name, folder.cube, folder.arm_words))] for name in arms
+        ],
         "groups": [
             [t, a, c.hits, c.total, c.students] for t, a, c in zip(trait, arm, counted.counts, strict=True)
         ],
@@ -146,7 +149,7 @@ def _names(folder: RunFolder, counted: Counted) -> dict[str, Any]:
 def _weights(folder: RunFolder, counted: Counted) -> list[int]:
     corners = set(folder.cube.values())
     return [
-        VERDICT_WEIGHT if arm in corners or arm in {f"{kind}/{trait}" for kind in EDITS} else 1
+        VERDICT_WEIGHT if arm in corners or arm in {trait_arm(kind, trait) for kind in EDITS} else 1
         for trait, arm in counted.keys
     ]
 
