@@ -118,7 +118,7 @@ def organism(
 ) -> None:
     """Make a study whose cause is planted and known."""
     with telling() as progress:
-        made = mendel.make_organism(
+        made = mendel.organism(
             cause, seed, out, truth=truth, strength=strength, spread=spread, progress=progress
         )
     if as_json:

@@ -37,7 +37,7 @@ def label(
     ] = None,
 ) -> None:
     """Score responses by hand, in the terminal: one after another, by the trait's rubric, blind to any judge."""
-    done = mendel.label_responses(folder, trait, out, count, ask=typer.prompt, tell=typer.echo)
+    done = mendel.judge_label(folder, trait, out, count, ask=typer.prompt, tell=typer.echo)
     typer.echo(f"labels: {out} ({done} in all)")
 
 
@@ -64,7 +64,7 @@ def agree(
     from mendel.report import agreement_summary
 
     with telling() as progress:
-        found = mendel.agree(
+        found = mendel.judge_agree(
             labels,
             trait,
             judges or ("own",),

@@ -88,7 +88,7 @@ def selectors(
 ) -> None:
     """Say what would be left of a trait, had another selector flagged the prompts: dropped, swapped, against random."""
     with telling() as progress:
-        found = mendel.try_selectors(
+        found = mendel.selectors(
             folder, trait, by, share=share, seeds=seeds, study=study, store=store, progress=progress
         )
     if as_json:

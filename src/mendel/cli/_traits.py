@@ -28,7 +28,7 @@ def new(
     out: Annotated[Path, typer.Option(help="The folder for NAME.yaml.")] = Path(),
 ) -> None:
     """Write NAME.yaml, a commented trait to change."""
-    typer.echo(f"trait: {mendel.new_trait(name, out)}")
+    typer.echo(f"trait: {mendel.trait_new(name, out)}")
 
 
 @app.command()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mendel.organisms.make import Organism, make_organism
+from mendel.organisms.make import Organism, organism
 from mendel.organisms.planted.causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
 
 PEAS = Path(__file__).parent / "peas" / "study.yaml"
 """The embedded study's file."""
 
-__all__ = ["CAUSES", "CONSISTENT_PAIRS", "PEAS", "STRENGTHS", "Organism", "make_organism"]
+__all__ = ["CAUSES", "CONSISTENT_PAIRS", "PEAS", "STRENGTHS", "Organism", "organism"]

@@ -70,7 +70,7 @@ class Organism:
         }
 
 
-def make_organism(
+def organism(
     cause: str,
     seed: int,
     out: Path,

@@ -18,7 +18,7 @@ from mendel.engine.errors import MendelError
 from mendel.engine.executors import InlineExecutor, LocalExecutor, default_workers
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
-from mendel.organisms import make_organism
+from mendel.organisms import organism
 
 SPREADS = ("clustered", "scattered")
 
@@ -112,7 +112,7 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
 
     truth = scratch / "truth.json"
     try:
-        make_organism("simple_generalization", job.seed, scratch / "organism", truth=truth, spread=job.spread)
+        organism("simple_generalization", job.seed, scratch / "organism", truth=truth, spread=job.spread)
     except MendelError as error:
         if error.exit_code == 2:
             raise

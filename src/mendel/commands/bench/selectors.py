@@ -27,7 +27,7 @@ from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
 from mendel.models import ModelSource
-from mendel.organisms import make_organism
+from mendel.organisms import organism
 from mendel.study import load_study
 from mendel.study.schema import SelectConfig
 from mendel.workflow.inputs import Inputs, load_inputs
@@ -115,7 +115,7 @@ def try_selectors(job: SelectorJob) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         folder, truth = Path(scratch, "organism"), Path(scratch, "truth.json")
         try:
-            make_organism("simple_generalization", job.seed, folder, truth=truth, spread=job.spread)
+            organism("simple_generalization", job.seed, folder, truth=truth, spread=job.spread)
         except MendelError as error:
             if error.exit_code == 2:
                 raise

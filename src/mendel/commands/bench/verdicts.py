@@ -18,7 +18,7 @@ from mendel.engine.errors import MendelError
 from mendel.engine.executors import InlineExecutor, LocalExecutor, default_workers
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
-from mendel.organisms import CAUSES, make_organism
+from mendel.organisms import CAUSES, organism
 from mendel.organisms.make import parse_cause
 
 Grade = Literal["right", "wrong", "undecided", "missed", "not made"]
@@ -123,7 +123,7 @@ def _diagnose(job: OrganismJob, scratch: Path) -> BenchRecord:
     began = time.monotonic()
     truth = scratch / "truth.json"
     try:
-        make_organism(job.cause, job.seed, scratch / "organism", truth=truth, strength=job.strength)
+        organism(job.cause, job.seed, scratch / "organism", truth=truth, strength=job.strength)
     except MendelError as error:
         if error.exit_code == 2:
             raise
