@@ -8,8 +8,11 @@ from mendel._version import __version__ as __version__
 from mendel.commands.audit import Audit as Audit
 from mendel.commands.audit import audit as audit
 from mendel.commands.bench.locate import bench_locate as bench_locate
+from mendel.commands.bench.locate import describe_bench_locate as describe_bench_locate
 from mendel.commands.bench.selectors import bench_selectors as bench_selectors
+from mendel.commands.bench.selectors import describe_bench_selectors as describe_bench_selectors
 from mendel.commands.bench.verdicts import bench_verdicts as bench_verdicts
+from mendel.commands.bench.verdicts import describe_bench_verdicts as describe_bench_verdicts
 from mendel.commands.doctor import doctor as doctor
 from mendel.commands.labels import judge_agree as judge_agree
 from mendel.commands.labels import judge_label as judge_label
@@ -33,6 +36,7 @@ from mendel.engine.errors import InputError as InputError
 from mendel.engine.errors import MendelError as MendelError
 from mendel.engine.errors import RunError as RunError
 from mendel.engine.errors import Waiting as Waiting
+from mendel.engine.progress import show_progress as show_progress
 from mendel.engine.trace import traced as traced
 from mendel.measure import judge as judge
 from mendel.measure import trait as trait

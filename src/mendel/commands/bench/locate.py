@@ -177,7 +177,7 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": round(fmean(values), 3), "least": min(values), "most": max(values)}
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_locate(found: Mapping[str, Any]) -> str:
     """A line for each organism, and the summary."""
     lines = []
     for r in found["records"]:

@@ -253,7 +253,7 @@ class _Trial:
         return None if probability is None else {"rate": sum(hits) / len(hits), "probability": probability}
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_selectors(found: Mapping[str, Any]) -> str:
     """A line for each selector: the mean over organisms at every share of precision, recall and the effect that is left."""
     made = [r for r in found["records"] if r["made"] and r["whole"] is not None and r["none"] is not None]
     if not made:

@@ -268,7 +268,7 @@ def _spread(values: Sequence[float]) -> dict[str, float | None]:
     return {"mean": round(fmean(values), 1), "least": min(values), "most": max(values)}
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
     """The matrix as text: a line for each cause."""
     lines = []
     for cause, row in found["matrix"].items():
