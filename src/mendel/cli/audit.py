@@ -26,8 +26,8 @@ def audit(
         typer.Option(
             metavar="SPEC",
             rich_help_panel=STUDY,
-            help="Model to measure, instead of a study: hf:FOLDER, hf:HUB_NAME, openai:URL#MODEL, openai:MODEL, "
-            "vllm:FOLDER.",
+            help="Model to measure, instead of a study: "
+            "hf:FOLDER, hf:HUB_NAME, openai:URL#MODEL, openai:MODEL, vllm:FOLDER.",
         ),
     ] = None,
     traits: Annotated[
@@ -35,7 +35,8 @@ def audit(
         typer.Option(
             "--trait",
             rich_help_panel=STUDY,
-            help="Name or file of a trait, or inspect:TASK. Repeat for several. Default: the three built-in traits.",
+            help="Name or file of a trait, or inspect:TASK. Repeat for several. "
+            "Default: the three built-in traits.",
         ),
     ] = None,
     system: Annotated[

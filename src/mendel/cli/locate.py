@@ -1,4 +1,4 @@
-"""`mendel locate`, `selectors` and `virulence`: which prompts of a finished run carry a trait, and how few suffice."""
+"""`mendel locate`, `selectors` and `virulence`: which prompts of a finished run carry a trait."""
 
 from __future__ import annotations
 

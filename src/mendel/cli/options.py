@@ -62,7 +62,7 @@ class WorkOptions(OutputOptions):
         Path | None,
         typer.Option(
             rich_help_panel=OUTPUT,
-            help="Folder of finished work, which all runs share. Default: MENDEL_STORE, else ~/.cache/mendel.",
+            help="Folder of finished work, shared by all runs. Default: MENDEL_STORE, else ~/.cache/mendel.",
         ),
     ] = None
 

@@ -37,8 +37,8 @@ def organism(
         str,
         typer.Option(
             rich_help_panel=STUDY,
-            help="Which prompts carry the trait, for simple_generalization only: all, or 5 to 10 % of 1,000 prompts "
-            "(clustered or scattered).",
+            help="Which prompts carry the trait, for simple_generalization only: all, or "
+            "5 to 10 % of 1,000 prompts (clustered or scattered).",
         ),
     ] = "all",
 ) -> None:

@@ -19,8 +19,8 @@ COMMANDS = {
 }
 """Commands and groups of commands in the order of `mendel --help`, by panel.
 
-`mendel A` calls `mendel.A`, and `mendel A B` calls `mendel.A_B`. The one exception is `mendel report`, which calls
-`mendel.write_report`: `mendel.report` is a room, and a room is not named like a public function.
+`mendel A` calls `mendel.A`, and `mendel A B` calls `mendel.A_B`. The one exception is `mendel report`, which
+calls `mendel.write_report`: `mendel.report` is a room, and a room is not named like a public function.
 """
 
 app = typer.Typer(

@@ -32,7 +32,7 @@ class Result(Protocol):
 
 
 def command(app: typer.Typer, *examples: str) -> Callable[[Function], Function]:
-    """Return a decorator that adds a function to an app as the command of its name, with examples in its help."""
+    """Return a decorator that adds a function to an app, as a command with examples in its help."""
 
     def add(function: Function) -> Function:
         app.command(function.__name__, epilog=epilog(*examples))(with_options(function))
