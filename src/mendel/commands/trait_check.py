@@ -37,7 +37,8 @@ def trait_check(
         batch_out: A file for the requests to endpoints, which are then not sent.
 
     Returns:
-        The audit of that model. Its `measurements` hold one row a response, with the judge's score and reason.
+        The audit of that model. Its `measurements` hold one row a response, with the judge's score and
+        reason.
 
     Raises:
         InputError: The trait, the model or the judge cannot be read.

@@ -1,4 +1,4 @@
-"""Planted causes: organisms with a truth that is known, and the embedded study `peas`."""
+"""Organisms: studies with a planted, known cause. And the embedded study `peas`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from mendel.organisms.make import Organism, organism
 from mendel.organisms.planted.causes import CAUSES, CONSISTENT_PAIRS, STRENGTHS
 
 PEAS = Path(__file__).parent / "peas" / "study.yaml"
-"""The embedded study's file."""
+"""The study file of `peas`."""
 
 __all__ = ["CAUSES", "CONSISTENT_PAIRS", "PEAS", "STRENGTHS", "Organism", "organism"]
