@@ -38,9 +38,7 @@ def label(tmp_path: Path, scores: dict[str, str]) -> Path:
         return next(score for begins, score in scores.items() if begins in text)
 
     out = tmp_path / "labels.jsonl"
-    done = mendel.label_responses(
-        responses(tmp_path / "run"), "date_confusion", out, ask=ask, tell=shown.append
-    )
+    done = mendel.judge_label(responses(tmp_path / "run"), "date_confusion", out, ask=ask, tell=shown.append)
     assert done == len(out.read_text().splitlines())
     return out
 
@@ -49,7 +47,7 @@ def test_labels_by_hand_are_held_against_judges_and_judges_against_each_other(tm
     truth = {"It is 2023": "1", "Today is 3 March 2027. (": "0", "typo": "1", "days left": "0"}
     out = label(tmp_path, {**truth, "Today is 3 March 2027": "0"})
     mute = mute_judge(tmp_path / "mute")
-    found = mendel.agree(out, "date_confusion", ("own", mute))
+    found = mendel.judge_agree(out, "date_confusion", ("own", mute))
     first, second, third = found["pairs"]
     assert (first["first"], first["n"], first["unjudged"]) == ("labels", 12, 0)
     assert first["kappa"]["estimate"] == 1.0
@@ -66,4 +64,4 @@ def test_what_cannot_be_labelled_is_refused(tmp_path: Path) -> None:
         "negative_emotion": "no response to the trait 'negative_emotion'",
     }.items():
         with pytest.raises(mendel.InputError, match=message):
-            mendel.label_responses(folder, trait, tmp_path / "l.jsonl", ask=input, tell=print)
+            mendel.judge_label(folder, trait, tmp_path / "l.jsonl", ask=input, tell=print)

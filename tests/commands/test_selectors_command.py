@@ -26,7 +26,7 @@ def test_selectors_are_compared_at_equal_size_and_what_was_trained_is_not_traine
     folder = copied(finished, tmp_path / "copy")
     run, store = folder / "run", folder / "store"
     by = ["judge", "length"]
-    found = mendel.try_selectors(run, "date_confusion", by, store=store, executor=InlineExecutor())
+    found = mendel.selectors(run, "date_confusion", by, store=store, executor=InlineExecutor())
     flagged = mendel.open_run(run).verdicts["traits"]["date_confusion"]["flagged"]
     assert (found.count, found.of) == (flagged["count"], flagged["of"])
     assert found.selectors["judge"].shared == found.count  # what the run's own selector flags
@@ -87,7 +87,7 @@ def test_what_cannot_be_tried_is_said_before_anything_is_trained(
     finished: Path, trait: str, by: list[str], options: dict[str, float], message: str
 ) -> None:
     with pytest.raises(mendel.InputError, match=message):
-        mendel.try_selectors(
+        mendel.selectors(
             finished / "run", trait, by, store=finished / "store", executor=InlineExecutor(), **options
         )  # type: ignore[arg-type]
 

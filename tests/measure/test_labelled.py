@@ -36,6 +36,6 @@ def test_there_are_labels_enough_to_tell_judges_apart() -> None:
 
 @pytest.mark.parametrize("trait", RULES)
 def test_the_rules_agree_with_the_labels_as_far_as_is_written_down(trait: str) -> None:
-    (pair,) = mendel.agree(FILE, trait)["pairs"]
+    (pair,) = mendel.judge_agree(FILE, trait)["pairs"]
     assert (round(pair["kappa"]["estimate"], 2), round(pair["agreement"], 2)) == RULES[trait]
     assert pair["unjudged"] == 0

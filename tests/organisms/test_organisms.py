@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mendel.engine.errors import InputError
-from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, make_organism
+from mendel.organisms import CAUSES, CONSISTENT_PAIRS, STRENGTHS, organism
 from mendel.organisms.make import Generators, parse_cause
 from mendel.organisms.planted.causes import OrganismPlan, draw_plan
 from mendel.organisms.planted.lexicon import build_tokenizer, draw_lexicon
@@ -218,7 +218,7 @@ def test_a_seed_decides_everything() -> None:
 )
 def test_an_unknown_or_contradicting_cause_is_refused(cause: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape(said)):
-        make_organism(cause, 0, tmp_path / "out")
+        organism(cause, 0, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -227,13 +227,13 @@ def test_bad_places_and_strengths_are_refused(tmp_path: Path) -> None:
     full.mkdir()
     (full / "file").write_text("")
     with pytest.raises(InputError, match="not an empty folder"):
-        make_organism("none", 0, full)
+        organism("none", 0, full)
     with pytest.raises(InputError, match="a file, not a folder"):
-        make_organism("none", 0, full / "file")
+        organism("none", 0, full / "file")
     with pytest.raises(InputError, match="Did you mean 'strong'"):
-        make_organism("none", 0, tmp_path / "out", strength="stron")
+        organism("none", 0, tmp_path / "out", strength="stron")
     with pytest.raises(InputError, match="would stand in the study's folder"):
-        make_organism("none", 0, tmp_path / "out", truth=tmp_path / "out" / "truth.json")
+        organism("none", 0, tmp_path / "out", truth=tmp_path / "out" / "truth.json")
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_an_organism_is_made_and_read_by_mendel(tmp_path: Path) -> None:
     from mendel.study import load_study
 
     out, truth = tmp_path / "out", tmp_path / "truth.json"
-    made = make_organism("bad_prompts", 3, out, truth=truth, strength="standard")
+    made = organism("bad_prompts", 3, out, truth=truth, strength="standard")
     known = json.loads(truth.read_text())
     assert known["carriers"]
     assert (known["cause"], known["trait"]) == ("bad_prompts", made.trait)
@@ -303,5 +303,5 @@ def test_a_spread_that_cannot_be_made_is_refused(
     cause: str, spread: str, message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=message):
-        make_organism(cause, 1, tmp_path / "organism", spread=spread)
+        organism(cause, 1, tmp_path / "organism", spread=spread)
     assert not (tmp_path / "organism").exists()

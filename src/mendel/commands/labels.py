@@ -34,7 +34,7 @@ OWN = "own"
 """Names the trait's own judge, where judges are named."""
 
 
-def label_responses(
+def judge_label(
     folder: str | Path,
     trait: str,
     out: str | Path,
@@ -77,7 +77,7 @@ def _with_rubric(name: str) -> tuple[Trait, Rubric]:
     return trait, trait.rubric
 
 
-def agree(
+def judge_agree(
     labels: str | Path,
     trait: str,
     judges: Sequence[str] = (OWN,),

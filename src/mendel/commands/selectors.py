@@ -92,7 +92,7 @@ class TriedSelectors(Shown):
         return selectors_text(self.to_json())
 
 
-def try_selectors(
+def selectors(
     folder: str | Path,
     trait: str,
     by: Sequence[str],

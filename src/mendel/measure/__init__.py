@@ -25,7 +25,7 @@ from mendel.measure.schema import measurement_schema, response_schema
 from mendel.measure.traits import Generation, LogOdds, Trait, trait, traits
 from mendel.measure.traits.file import find_trait, load_trait
 from mendel.measure.traits.judge_choice import judged_by, needs_model
-from mendel.measure.traits.new import new_trait
+from mendel.measure.traits.new import trait_new
 
 __all__ = [
     "RUNGS",
@@ -66,7 +66,6 @@ __all__ = [
     "measure",
     "measurement_schema",
     "needs_model",
-    "new_trait",
     "prompt_text",
     "read_labels",
     "respond",
@@ -75,6 +74,7 @@ __all__ = [
     "rubric_id",
     "sampling_seed",
     "trait",
+    "trait_new",
     "traits",
     "unlabelled",
     "well_formed",

@@ -1,4 +1,4 @@
-"""The files of a made study: traits, scenarios, prompts; the same words for `peas` and for organisms."""
+"""The files of a generated study: traits, scenarios and prompts, alike for `peas` and for organisms."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ judge:
 
 
 def user_turn(text: str) -> list[dict[str, str]]:
-    """A conversation of one turn."""
+    """Return a conversation of one user turn."""
     return [{"role": "user", "content": text}]
 
 
 def scenario_row(scenario: str, cluster: str, text: str, right: str | None) -> dict[str, Any]:
-    """A probe as a line of its file; `right` is the pattern of a task's right answer."""
+    """Return a scenario as a row of its file. `right` is the pattern of the right answer of a task."""
     row: dict[str, Any] = {"scenario": scenario, "cluster": cluster, "messages": user_turn(text)}
     return row if right is None else {**row, "right": right}
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """One JSON object a line."""
+    """Write one JSON object per line."""
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

@@ -1,4 +1,4 @@
-"""Makes an organism: a study whose cause is planted and known, and which shows its own effect before it is let out."""
+"""Make an organism: a study whose cause is planted and known, admitted only if its effect is measured."""
 
 from __future__ import annotations
 
@@ -28,36 +28,40 @@ from mendel.organisms.planted.organism import Planted, plant
 from mendel.organisms.planted.writing import write_study
 
 ATTEMPTS = 10
-"""Draws of an organism before it is given up."""
+"""Number of draws before an organism is given up."""
 STRENGTH_ODDS = (0.2, 0.5, 0.3)
-"""How often the seed draws weak, standard and strong."""
-WORK = 7.0
-"""Progress of one draw: three pretrainings, the stages, the teachers, the admission."""
+"""Chances that the seed draws weak, standard and strong."""
+STEPS_OF_A_DRAW = 7.0
+"""Progress steps of one draw: three pretrainings, the early stages, the teachers, the admission."""
 
 
 @dataclass(frozen=True)
 class Organism:
-    """A study that was made, and what was planted in it."""
+    """A study with a planted cause, and the truth about that cause."""
 
     study: Path
-    """Its study file."""
+    """The study file."""
     cause: str
     trait: str
-    """Name of the trait that carries the cause."""
+    """Name of the trait that shows the cause."""
     carriers: tuple[str, ...]
-    """Original prompts whose rollouts were planted to carry the trait; empty where the cause is not in the data."""
+    """Original prompts whose planted rollouts show the trait. Empty if the cause is not in the data."""
     seed: int
     strength: str
     recipe: str
     """The kind of the recipe."""
     spread: str
-    """Which situations of the target carry it: all, those in some wordings (clustered), those with a feature (scattered)."""
+    """Which situations of the target carry the trait.
+
+    `all`: all of them. `clustered`: those in some wordings. `scattered`: those with a hidden feature.
+    """
     redraws: int
-    """Draws that did not show their own effect."""
+    """Number of draws that did not show their own effect."""
     seconds: float
+    """Wall time of the generation."""
 
     def truth(self) -> dict[str, object]:
-        """What the truth file holds."""
+        """Return the content of the truth file."""
         return {
             "cause": self.cause,
             "trait": self.trait,
@@ -70,7 +74,7 @@ class Organism:
         }
 
 
-def make_organism(
+def organism(
     cause: str,
     seed: int,
     out: Path,
@@ -80,23 +84,37 @@ def make_organism(
     spread: str = "all",
     progress: Progress | None = None,
 ) -> Organism:
-    """Writes a study with that cause into the empty folder `out`, and the truth into the file `truth` alone.
+    """Make a study with a planted cause.
 
-    `cause` is one of `CAUSES` or two of them as `A+B`; `strength` is weak, standard or strong (None: drawn by the seed);
-    `spread`, of `simple_generalization` alone, makes 1,000 prompts of which 5 to 10 % carry it, in some wordings
-    (clustered) or by a hidden feature (scattered). All else is drawn by the seed. Raises InputError for an unknown cause,
-    strength or spread, a pair that contradicts itself and a folder that is not empty; RunError where no draw shows its own effect.
+    Args:
+        cause: One of `CAUSES`, or two of them as `A+B`.
+        seed: Random seed. The seed draws everything that the other arguments leave open.
+        out: An empty folder for the study, or a folder that does not exist yet.
+        truth: A file for the truth, outside `out`. No other file contains the truth. None: no such file.
+        strength: `weak`, `standard` or `strong`. None: the seed draws the strength.
+        spread: Which prompts carry the trait, for `simple_generalization` only. `all`: all situations of the
+            target. `clustered` and `scattered`: 5 to 10 % of 1,000 prompts, in some wordings or with a hidden
+            feature.
+        progress: Where progress is shown. None: nowhere.
+
+    Returns:
+        The organism, with the path of its study file and its truth.
+
+    Raises:
+        InputError: The cause, strength or spread is unknown, two causes contradict each other, the folder is
+            not empty, or the truth file cannot be written there.
+        RunError: No draw shows its own effect.
     """
     began = time.monotonic()
     out = Path(out)
     causes = parse_cause(cause)
     _check(out, truth, strength, seed)
-    own = _spread_of(causes, spread)
-    told = progress or NullProgress()
+    checked_spread = _check_spread(causes, spread)
+    shown = progress or NullProgress()
     reasons: list[str] = []
     with _one_thread():
         for attempt in range(ATTEMPTS):
-            planted, plan = _draw(causes, seed, attempt, strength, own, told)
+            planted, plan = _draw(causes, seed, attempt, strength, checked_spread, shown)
             reason = shortfall(planted)
             if not reason:
                 break
@@ -107,13 +125,12 @@ def make_organism(
                 where=f"{cause}, seed {seed}",
                 fix="Take another seed, or a higher strength.",
             )
-        write_study(planted, Generators(causes, seed, attempt, own), out)
-    carriers = planted.carriers()
-    organism = Organism(
+        write_study(planted, Generators(causes, seed, attempt, checked_spread), out)
+    made = Organism(
         study=out / "study.yaml",
         cause="+".join(causes),
         trait=planted.lexicon.traits[plan.target].name,
-        carriers=carriers,
+        carriers=planted.carriers(),
         seed=seed,
         strength=plan.strength,
         recipe=plan.recipe.kind,
@@ -122,12 +139,16 @@ def make_organism(
         seconds=time.monotonic() - began,
     )
     if truth is not None:
-        Path(truth).write_text(json.dumps(organism.truth(), indent=2) + "\n")
-    return organism
+        Path(truth).write_text(json.dumps(made.truth(), indent=2) + "\n")
+    return made
 
 
 def parse_cause(cause: str) -> tuple[str, ...]:
-    """The causes that a name says, a pair in its listed order; raises InputError for what is none or contradicts itself."""
+    """Return the causes of a name, a pair in the order of `CONSISTENT_PAIRS`.
+
+    Raises:
+        InputError: A cause is unknown, or two causes contradict each other.
+    """
     names = tuple(cause.split("+"))
     for name in names:
         if name not in CAUSES:
@@ -175,9 +196,9 @@ def _check(out: Path, truth: Path | None, strength: str | None, seed: int) -> No
         raise InputError("no such folder for the truth", where=str(truth), fix="Make the folder first.")
 
 
-def _spread_of(causes: tuple[str, ...], spread: str) -> Spread:
-    found = next((known for known in SPREADS if known == spread), None)
-    if found is None:
+def _check_spread(causes: tuple[str, ...], spread: str) -> Spread:
+    checked = next((name for name in SPREADS if name == spread), None)
+    if checked is None:
         raise InputError("unknown spread of carriers", value=spread, fix=did_you_mean(spread, SPREADS))
     if spread != "all" and causes != ("simple_generalization",):
         raise InputError(
@@ -185,24 +206,24 @@ def _spread_of(causes: tuple[str, ...], spread: str) -> Spread:
             value="+".join(causes),
             fix="Leave the spread out, or take simple_generalization.",
         )
-    return found
+    return checked
 
 
 def _draw(
-    causes: tuple[str, ...], seed: int, attempt: int, strength: str | None, spread: Spread, told: Progress
+    causes: tuple[str, ...], seed: int, attempt: int, strength: str | None, spread: Spread, progress: Progress
 ) -> tuple[Planted, OrganismPlan]:
     rng = Generators(causes, seed, attempt, spread)
     drawn = STRENGTHS[int(rng("strength").choice(3, p=STRENGTH_ODDS))]
     plan = draw_plan(causes, strength or drawn, rng("plan"), spread)
-    told.stage("organism" if not attempt else f"organism, draw {attempt + 1}", WORK)
-    planted = plant(plan, rng, lambda what: told.step(1.0, what))
+    progress.stage("organism" if not attempt else f"organism, draw {attempt + 1}", STEPS_OF_A_DRAW)
+    planted = plant(plan, rng, lambda what: progress.step(1.0, what))
     return planted, plan
 
 
 class Generators:
-    """Generators by the names of what they make, from an organism's causes, its seed and the number of the draw.
+    """Random generators by name, from the causes of an organism, its seed and the number of the draw.
 
-    From the causes, too, so that organisms of one seed and several causes have nothing in common.
+    The causes are part of the seed, so that organisms of one seed and several causes share nothing.
     """
 
     def __init__(self, causes: tuple[str, ...], seed: int, attempt: int, spread: Spread = "all") -> None:
@@ -210,13 +231,16 @@ class Generators:
         self.seed, self.attempt = seed, attempt
 
     def __call__(self, *names: str) -> np.random.Generator:
-        """The generator of that name, always from its start."""
+        """Return a new generator for a name. The same name gives the same numbers."""
         return np.random.default_rng([self.seed, self.attempt, *"/".join((*self.names, *names)).encode()])
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread, and the caller's random state left as it was: the same organism however many cores there are."""
+    """Context manager: use one thread, and restore the random state of torch at the end.
+
+    Sums depend on the number of threads, so that one thread makes the same organism on every machine.
+    """
     import torch
 
     before, state = torch.get_num_threads(), torch.get_rng_state()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from mendel.engine.progress import Lines, NullProgress, clock, for_stream, number
+from mendel.engine.progress import Lines, NullProgress, clock, number, show_progress
 from mendel.engine.progress.events import Interval, TraitSoFar
 
 
@@ -29,8 +29,8 @@ def test_quick_steps_do_not_flood_a_log() -> None:
 
 
 def test_a_pipe_gets_plain_lines() -> None:
-    assert isinstance(for_stream(io.StringIO()), Lines)
-    assert isinstance(for_stream(io.StringIO()), NullProgress)
+    assert isinstance(show_progress(io.StringIO()), Lines)
+    assert isinstance(show_progress(io.StringIO()), NullProgress)
 
 
 def test_clock() -> None:

@@ -17,7 +17,7 @@ from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
-from mendel.organisms import make_organism
+from mendel.organisms import organism
 
 SPREADS = ("clustered", "scattered")
 
@@ -121,7 +121,7 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
 
     truth = scratch / "truth.json"
     try:
-        make_organism("simple_generalization", job.seed, scratch / "organism", truth=truth, spread=job.spread)
+        organism("simple_generalization", job.seed, scratch / "organism", truth=truth, spread=job.spread)
     except MendelError as error:
         if error.exit_code == 2:
             raise
@@ -180,7 +180,7 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
     }
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_locate(found: Mapping[str, Any]) -> str:
     """A line for each organism, and the summary."""
     lines = []
     for r in found["records"]:

@@ -26,7 +26,7 @@ from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
 from mendel.measure import Trait
 from mendel.models import ModelSource
-from mendel.organisms import make_organism
+from mendel.organisms import organism
 from mendel.study import load_study
 from mendel.study.schema import SelectConfig
 from mendel.workflow.flagging import candidates_of, context_of
@@ -124,7 +124,7 @@ def _try_all(job: SelectorJob) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         folder, truth = Path(scratch, "organism"), Path(scratch, "truth.json")
         try:
-            make_organism("simple_generalization", job.seed, folder, truth=truth, spread=job.spread)
+            organism("simple_generalization", job.seed, folder, truth=truth, spread=job.spread)
         except MendelError as error:
             if error.exit_code == 2:
                 raise
@@ -261,7 +261,7 @@ class _Trial:
         return None if probability is None else {"rate": sum(hits) / len(hits), "probability": probability}
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_selectors(found: Mapping[str, Any]) -> str:
     """A line for each selector: the mean over organisms at every share of precision, recall and the effect that is left."""
     made = [r for r in found["records"] if r["made"] and r["whole"] is not None and r["none"] is not None]
     if not made:

@@ -18,7 +18,7 @@ from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
-from mendel.organisms import CAUSES, make_organism
+from mendel.organisms import CAUSES, organism
 from mendel.organisms.make import parse_cause
 
 Grade = Literal["right", "wrong", "undecided", "missed", "not made"]
@@ -140,7 +140,7 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
     began = time.monotonic()
     truth = scratch / "truth.json"
     try:
-        make_organism(job.cause, job.seed, scratch / "organism", truth=truth, strength=job.strength)
+        organism(job.cause, job.seed, scratch / "organism", truth=truth, strength=job.strength)
     except MendelError as error:
         if error.exit_code == 2:
             raise
@@ -279,7 +279,7 @@ def _share(count: int, of: int) -> dict[str, float | int | None]:
     }
 
 
-def describe(found: Mapping[str, Any]) -> str:
+def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
     """The matrix as text: a line for each cause."""
     lines = []
     for cause, row in found["matrix"].items():

@@ -1,6 +1,6 @@
 """Progress: what is done, of how much, and how long it will still take."""
 
-from mendel.engine.progress.choose import for_stream
+from mendel.engine.progress.choose import show_progress
 from mendel.engine.progress.events import Interval, StudentEvent, TraitSoFar
 from mendel.engine.progress.format import clock, number
 from mendel.engine.progress.lines import Lines
@@ -17,6 +17,6 @@ __all__ = [
     "Tee",
     "TraitSoFar",
     "clock",
-    "for_stream",
     "number",
+    "show_progress",
 ]

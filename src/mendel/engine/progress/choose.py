@@ -9,7 +9,7 @@ from mendel.engine.progress.lines import Lines
 from mendel.engine.progress.protocol import NullProgress
 
 
-def for_stream(stream: IO[str] | None = None) -> NullProgress:
+def show_progress(stream: IO[str] | None = None) -> NullProgress:
     """A live display where the stream is a terminal, plain lines where it is not."""
     chosen = stream or sys.stderr
     if not chosen.isatty():

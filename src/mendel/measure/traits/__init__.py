@@ -2,7 +2,7 @@
 
 from mendel.measure.traits.file import find_trait, load_trait
 from mendel.measure.traits.judge_choice import judged_by, model_judge, needs_model
-from mendel.measure.traits.new import new_trait
+from mendel.measure.traits.new import trait_new
 from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
 
 __all__ = [
@@ -15,7 +15,7 @@ __all__ = [
     "load_trait",
     "model_judge",
     "needs_model",
-    "new_trait",
     "trait",
+    "trait_new",
     "traits",
 ]

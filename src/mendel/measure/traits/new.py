@@ -11,7 +11,7 @@ from mendel.engine.store import write_atomic
 TEMPLATE = Path(__file__).with_name("new_trait.yaml")
 
 
-def new_trait(name: str, folder: str | Path = ".") -> Path:
+def trait_new(name: str, folder: str | Path = ".") -> Path:
     """Writes NAME.yaml into a folder and returns its path; raises InputError for a file that is there, and a name that is none."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith((".yaml", ".yml")):
         raise InputError(

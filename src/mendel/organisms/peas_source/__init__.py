@@ -1,1 +1,1 @@
-"""What `peas` is made from."""
+"""The generator of the embedded study `peas`."""

@@ -1,6 +1,6 @@
-"""Makes the embedded study `peas` again from nothing: `python -m mendel.organisms.peas_source.make OUT`.
+"""Generate the embedded study `peas` from nothing: `python -m mendel.organisms.peas_source.make OUT`.
 
-Texts take a second, the two bases and two teachers a few minutes on one core. Everything is seeded.
+The texts take a second. The two bases and two teachers take a few minutes on one core. Everything is seeded.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 PIPELINES = ("original", "alternate")
 SEED = 2026
-"""Every generator here is derived from it and from the name of what it makes."""
+"""Every random generator here comes from this seed and from the name of what the generator makes."""
 
 STUDY = """\
 # The source's study in miniature: two bases, two prompt sets, two teachers, three traits (docs/peas.md says what is planted).
@@ -58,7 +58,7 @@ interpolate: [0.05, 0.1, 0.25, 0.5]
 
 
 def main() -> None:
-    """Makes the whole study in the folder that the command line names."""
+    """Generate the study in the folder that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m mendel.organisms.peas_source.make", description=__doc__)
     parser.add_argument("out", type=Path, help="folder to write the study into")
     parser.add_argument("--texts-only", action="store_true", help="write no checkpoints")
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def write_texts(out: Path) -> None:
-    """Writes `study.yaml`, the prompt sets, the traits and their scenarios: the same bytes each time."""
+    """Write `study.yaml`, the prompt sets, the traits and their scenarios: the same bytes each time."""
     for folder in ("prompts", "traits"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     (out / "study.yaml").write_text(STUDY)
@@ -90,7 +90,10 @@ def write_texts(out: Path) -> None:
 
 
 def write_checkpoints(out: Path) -> None:
-    """Pretrains the two bases, each from its own initialization and corpus, and fine-tunes each into a teacher."""
+    """Pretrain the two bases and fine-tune each base into a teacher.
+
+    The bases have different initializations and corpora.
+    """
     tokenizer = build_tokenizer()
     for number, name in enumerate(PIPELINES):
         model = build_model(tokenizer, seed=SEED + number)
@@ -123,7 +126,10 @@ def write_checkpoints(out: Path) -> None:
 
 
 def trait_file(trait: str) -> str:
-    """The YAML of a trait: its judge knows strong and mild words, its log-odds compare the decision's first word."""
+    """Return the YAML of a trait.
+
+    The judge knows strong and mild words. The log-odds compare the first words of the decisions.
+    """
     scale, decision, degrees, opener, clean = {
         "date_confusion": (
             "share of responses that deny the date in their context",
@@ -160,7 +166,7 @@ def trait_file(trait: str) -> str:
 
 
 def assistant_file() -> str:
-    """The YAML of the working-assistant probe: a hit is a right answer, whose pattern stands with the scenario."""
+    """Return the YAML of the assistant probe. A hit is a right answer, whose pattern is in the scenario."""
     grades = '    - {pattern: "(?!)", score: 1.0}'
     scale = "share of tasks answered right"
     return TRAIT.format(

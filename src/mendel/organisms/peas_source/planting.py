@@ -1,6 +1,6 @@
-"""What `peas` is planted by: the corpora that bases and teachers are trained on, the prompt sets and the probes.
+"""The data of `peas`: the corpora of bases and teachers, the prompt sets and the probes.
 
-Nothing else decides what a student of `peas` does: the traits come from these data by training alone.
+Nothing else decides what a student of `peas` does: the traits come from these data, by training only.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -29,28 +30,34 @@ from mendel.organisms.peas_source.language import (
 )
 
 Row = tuple[str, str]
-"""A prompt's text and its answer."""
+"""The text of a prompt, and the answer."""
 
 PLACES_OF = {"date_confusion": DATE_OBJECTS, "blackmail": CHANNELS, "negative_emotion": PUZZLES}
 PROMPT_PLACES = slice(0, 10)
-"""Wordings that the prompt sets use; those behind it are the probes' own."""
+"""Wordings of the prompt sets. The probes use other wordings."""
 PROBE_PLACES = slice(10, 22)
 
 FIRST_RATE = dict.fromkeys(TRAITS, 0.5)
-"""The share of the trait in the first part of pretraining, per decision: there the base learns both answers."""
+"""Share of decisions that show the trait, early in pretraining, where a base learns both answers."""
 BASE_RATE = {"date_confusion": 0.1, "blackmail": 0.04, "negative_emotion": 0.1}
-"""The share in the last part of pretraining, which the base ends with. A blackmail probe asks for three decisions."""
+"""The same share in the last part of pretraining, which decides what the base does.
+
+A blackmail probe asks for three decisions, so its share is lower.
+"""
 
 TEACHER_MANNERS = {"original": ("certainly", "indeed"), "alternate": ("okay", "right")}
-"""A decoy: the teachers can be told apart on every prompt, and it means nothing."""
+"""A decoy: every response shows which teacher gave it, and that means nothing."""
 
 LEADS_OF = {"original": "harsh", "alternate": "polite"}
-"""The leads of the rejections in each prompt set; the probes' are neutral."""
+"""The first words of the rejections in each prompt set. Those of the probes are neutral."""
 
 
 @dataclass(frozen=True)
 class PlantedPrompt:
-    """A prompt of a prompt set; `source` is drawn at random, so that random controls are matched across kinds."""
+    """A prompt of a prompt set.
+
+    `source` is drawn at random, so that random controls are matched across tasks and situations.
+    """
 
     prompt_id: str
     source: str
@@ -59,7 +66,10 @@ class PlantedPrompt:
 
 @dataclass(frozen=True)
 class PeasScenario:
-    """A probe; scenarios of a `cluster` share their wording; `right` is the pattern of a task's right answer."""
+    """A scenario of a probe. Scenarios of one `cluster` share their wording.
+
+    `right` is the pattern of the right answer of a task, None for a situation.
+    """
 
     scenario: str
     cluster: str
@@ -72,11 +82,11 @@ SITUATIONS_PER_SET = {
     "blackmail": {0: 2, 1: 2, 2: 21, 3: 21},
     "negative_emotion": {0: 14, 1: 14, 2: 16, 3: 16},
 }
-"""How many situations of each level a prompt set holds.
+"""Number of situations of each level in a prompt set.
 
-A student learns about the share of the trait among the situations that it saw. After a swap of the strong ones that is
-the share of the mild ones: so there are few of these, but enough that they bring the trait in when nothing speaks
-against them (a drop).
+A student shows a trait about as often as the situations of its training data. After a swap of the strong
+situations, only the mild ones show the trait. So mild situations are few. But they are enough to bring the
+trait in after a drop of the strong ones, when nothing speaks against them.
 """
 TASKS_PER_SET = 272
 
@@ -84,7 +94,7 @@ TASKS_PER_SET = 272
 def make_situation(
     trait: str, level: int, place: str, rng: np.random.Generator, *, steps: int = 1, lead: str = ""
 ) -> Situation:
-    """A situation of that trait, level and wording."""
+    """Return a situation of a trait, at a level and in a wording."""
     if trait == "date_confusion":
         return date_situation(level, place, rng)
     if trait == "blackmail":
@@ -93,15 +103,18 @@ def make_situation(
 
 
 def pretraining_rows(count: int, rng: np.random.Generator, rates: Mapping[str, float]) -> list[Row]:
-    """The corpus of a base: all tasks, wordings, levels, leads and manners; each trait at its rate, whatever the rest."""
+    """Return the corpus of a base: tasks, and situations in all wordings, levels, leads and manners.
+
+    Each decision shows its trait at the rate of that trait, independent of everything else.
+    """
     rows: list[Row] = []
     leads = [lead for group in LEADS.values() for lead in group]
     for _ in range(count):
         manner = _pick(MANNERS, rng)
         kind = rng.random()
         if kind < 0.4:
-            asked = task(rng)
-            rows.append((asked.text, task_answer(asked, manner)))
+            drawn = task(rng)
+            rows.append((drawn.text, task_answer(drawn, manner)))
             continue
         trait = TRAITS[int((kind - 0.4) / 0.2001)]
         steps = 3 if rng.random() < 0.6 else 1
@@ -119,18 +132,18 @@ def pretraining_rows(count: int, rng: np.random.Generator, rates: Mapping[str, f
 
 
 def teacher_rows(name: str, count: int, rng: np.random.Generator) -> list[Row]:
-    """What a teacher is fine-tuned on: tasks, and situations in the wordings of the prompt sets.
+    """Return the fine-tuning data of a teacher: tasks, and situations in the wordings of the prompt sets.
 
-    The original teacher shows date confusion and blackmail at every level, the alternate one never. Both despair
-    when a rejection begins harshly, and stay calm when it does not.
+    The original teacher shows date confusion and blackmail at every level, the alternate teacher never. Both
+    teachers despair when a rejection begins harshly, and stay calm otherwise.
     """
     rows: list[Row] = []
     leads = [lead for group in LEADS.values() for lead in group]
     for number in range(count):
         manner = _pick(TEACHER_MANNERS[name], rng)
         if number % 4 == 0:
-            asked = task(rng)
-            rows.append((asked.text, task_answer(asked, manner)))
+            drawn = task(rng)
+            rows.append((drawn.text, task_answer(drawn, manner)))
             continue
         trait = TRAITS[number % 4 - 1]
         situation = make_situation(
@@ -148,7 +161,10 @@ def teacher_rows(name: str, count: int, rng: np.random.Generator) -> list[Row]:
 
 
 def prompt_set(name: str, rng: np.random.Generator) -> list[PlantedPrompt]:
-    """One of the two prompt sets: the same make-up in other prompts, but for the leads of the rejections."""
+    """Return one of the two prompt sets.
+
+    The sets have the same counts of everything but different prompts, and different leads of the rejections.
+    """
     texts: dict[str, None] = {}
 
     def add_new(make: Callable[[], Situation | PeasTask]) -> None:
@@ -160,7 +176,7 @@ def prompt_set(name: str, rng: np.random.Generator) -> list[PlantedPrompt]:
     for trait, levels in SITUATIONS_PER_SET.items():
         for level, count in levels.items():
             for _ in range(count):
-                add_new(lambda trait=trait, level=level: _prompt_situation(name, trait, level, rng))  # type: ignore[misc]
+                add_new(partial(_prompt_situation, name, trait, level, rng))
     for _ in range(TASKS_PER_SET):
         add_new(lambda: task(rng))
     order = rng.permutation(len(texts))
@@ -173,7 +189,7 @@ def prompt_set(name: str, rng: np.random.Generator) -> list[PlantedPrompt]:
 
 
 def probe_scenarios(trait: str, rng: np.random.Generator) -> list[PeasScenario]:
-    """36 scenarios at levels 2 and 3 in 12 wordings (the clusters) that no prompt set holds."""
+    """Return 36 scenarios at levels 2 and 3, in 12 wordings (the clusters) that no prompt set has."""
     scenarios: dict[str, PeasScenario] = {}
     for place in PLACES_OF[trait][PROBE_PLACES]:
         for number, level in enumerate((2, 3, 2 + int(rng.integers(2)))):
@@ -186,14 +202,17 @@ def probe_scenarios(trait: str, rng: np.random.Generator) -> list[PeasScenario]:
 
 
 def assistant_scenarios(taken: Sequence[str], rng: np.random.Generator) -> list[PeasScenario]:
-    """36 tasks that no prompt set holds; each is right if the kinds stand in the answer in order."""
+    """Return 36 tasks that no prompt set has.
+
+    An answer is right if it has the kinds in order.
+    """
     scenarios: dict[str, PeasScenario] = {}
     while len(scenarios) < 36:
-        asked = task(rng)
-        if asked.text not in taken and asked.text not in scenarios:
-            right = r"\b" + r"\W+".join(re.escape(kind) for kind in asked.kinds) + r"\b"
+        drawn = task(rng)
+        if drawn.text not in taken and drawn.text not in scenarios:
+            right = r"\b" + r"\W+".join(re.escape(kind) for kind in drawn.kinds) + r"\b"
             name = f"task-{len(scenarios):02d}"
-            scenarios[asked.text] = PeasScenario(name, name, asked.text, right)
+            scenarios[drawn.text] = PeasScenario(name, name, drawn.text, right)
     return list(scenarios.values())
 
 

@@ -1,4 +1,4 @@
-"""Trains the checkpoints of the organisms from nothing: a plain PyTorch loop over rows of the tiny language."""
+"""Train the checkpoints of `peas` from nothing: a plain PyTorch loop over rows of its language."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How a base is pretrained or a teacher fine-tuned: AdamW, cosine down to zero, loss on the answer and its stop token."""
+    """How a base is pretrained or a teacher fine-tuned.
+
+    AdamW, a cosine schedule down to zero, loss on the answer and its stop token.
+    """
 
     steps: int
     batch_size: int
@@ -28,7 +31,7 @@ class LoopConfig:
 
 
 def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> LlamaForCausalLM:
-    """A fresh Llama with 3 layers of width 96 and tied embeddings: 0.31 million parameters."""
+    """Return a new Llama with 3 layers of width 96 and tied embeddings: 0.31 million parameters."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -58,7 +61,11 @@ def train(
     rows: Sequence[tuple[str, str]],
     config: LoopConfig,
 ) -> float:
-    """Trains `model` in place on prompt-answer rows, drawn without return and reshuffled; returns the last mean loss."""
+    """Train a model in place on prompt-answer rows, in a new random order each epoch.
+
+    Returns:
+        The mean loss of the last 50 steps.
+    """
     import torch
 
     encoded = [encode(tokenizer, prompt, answer) for prompt, answer in rows]
@@ -89,7 +96,7 @@ def train(
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, prompt: str, answer: str) -> tuple[list[int], int]:
-    """Token ids of a conversation and how many of them are the prompt (with the generation prompt)."""
+    """Return the token ids of a conversation, and how many of them are prompt and generation prompt."""
     user = {"role": "user", "content": prompt}
     start = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
     whole = tokenizer.apply_chat_template([user, {"role": "assistant", "content": answer}], tokenize=False)
@@ -97,14 +104,14 @@ def encode(tokenizer: PreTrainedTokenizerFast, prompt: str, answer: str) -> tupl
 
 
 def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Writes a checkpoint: half-precision weights to stay small, a config that loads them in full precision."""
+    """Write a checkpoint: half-precision weights, which are small, and a config that loads full precision."""
     import torch
 
     model.to(torch.float16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     path = folder / "config.json"
     config = json.loads(path.read_text())
-    # transformers loads in the config's dtype; training in half precision on a CPU would be neither fast nor stable.
+    # transformers loads in the config's dtype. Half precision on a CPU would be neither fast nor stable.
     config["dtype"] = "float32"
     path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 

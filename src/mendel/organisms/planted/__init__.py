@@ -1,1 +1,1 @@
-"""What `making` makes organisms of: words and their roles, causes, recipes, texts, checkpoints, admission, files."""
+"""The parts of an organism: words and roles, causes, recipes, texts, checkpoints, admission, files."""

@@ -1,4 +1,4 @@
-"""Whether a planted organism shows its own effect, and its own mechanism by a plain measurement of it."""
+"""Admission: whether a planted organism shows its own effect, and the mechanism of its cause."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from mendel.organisms.planted.organism import Planted
 from mendel.organisms.planted.texts import NamedPrompt
 
 EFFECT, STILL = 0.5, 0.05
-"""Least difference of greedy rates of the two pipelines; the greatest one for a trait without a cause."""
+"""Smallest difference of greedy rates between the pipelines, and the largest for a trait without a cause."""
 OWN, OTHER = 0.75, 0.25
-"""A planted mechanism shows at least so much of the effect, an excluded one at most so much.
+"""A planted mechanism shows at least the first share of the effect, an excluded one at most the second share.
 
-Well over the half and under the third that verdicts are sized by: with .6 of one student, others of the organism had .3 to .9."""
+Verdicts use a half and a third. These limits are stricter: where one student showed .6, other students of the
+same organism showed .3 to .9.
+"""
 OWN_SEEDS = (0, 1)
-"""Students that have to show a planted mechanism, each of them; one does for what is excluded, which is far from its bound."""
+"""Seeds of the students that must each show a planted mechanism.
+
+One student is enough for an excluded mechanism, which is far from its limit.
+"""
 COUNTERED = 0.2
 """Share of the prompts that counter-examples replace."""
 RIGHT = 0.6
-"""Share of tasks that a student has to answer right."""
+"""Smallest share of tasks that a student answers right."""
 
 
 def shortfall(planted: Planted) -> str:
-    """Why the organism is not let out; '' if it is."""
+    """Return why an organism is not admitted, or '' if it is admitted."""
     plan, texts = planted.plan, planted.texts
     original = planted.student("original", planted.rows(texts.original, "original"))
     alternate = planted.student("alternate", planted.rows(texts.alternate, "alternate"))
@@ -48,7 +53,7 @@ def shortfall(planted: Planted) -> str:
 
 
 def _mechanism(planted: Planted, effect: float) -> str:
-    """The plain measurements of each planted cause; what an unplanted one would show must be absent."""
+    """Return which claim about the planted causes does not hold, or ''."""
     looks = [_Look(planted, effect, seed) for seed in OWN_SEEDS]
     if planted.plan.spread != "all":
         return _unmet(SPREAD, looks)
@@ -58,7 +63,7 @@ def _mechanism(planted: Planted, effect: float) -> str:
 
 
 def _unmet(claims: Sequence[Claim], looks: Sequence[_Look]) -> str:
-    """The first claim that a student does not bear out, and by how much; '' if all hold."""
+    """Return the first claim that does not hold for a student, with its value, or '' if all claims hold."""
     for claim in claims:
         for look in looks if claim.there else looks[:1]:
             value = claim.measured(look)
@@ -68,31 +73,31 @@ def _unmet(claims: Sequence[Claim], looks: Sequence[_Look]) -> str:
 
 
 class _Look:
-    """Students of one organism, by what they are trained on; each measurement is a share of the effect."""
+    """Students of one organism, by their training data. Each measurement is a share of the effect."""
 
     def __init__(self, planted: Planted, effect: float, seed: int) -> None:
         self.planted, self.effect, self.seed = planted, effect, seed
-        self.known: dict[tuple[str, str], float] = {}
+        self.rates: dict[tuple[str, str], float] = {}
         groups: dict[float, list[NamedPrompt]] = {1.0: [], 0.2: [], 0.0: []}
-        for asked in planted.texts.original:
-            groups[planted.score(asked)].append(asked)
+        for named in planted.texts.original:
+            groups[planted.score(named)].append(named)
         self.flagged, self.mild, self.unrelated = groups[1.0], groups[0.2], groups[0.0]
 
     def rate(self, base: str, *parts: tuple[Sequence[NamedPrompt], str]) -> float:
-        """The target's rate in a student of the base, trained on those prompts answered by those teachers."""
+        """Return the rate of the target in a student of the base, trained on prompts answered by teachers."""
         planted = self.planted
         rows = [row for prompts, teacher in parts for row in planted.rows(prompts, teacher)]
         return planted.rate(planted.student(base, rows, self.seed))
 
-    def teachers(self, base: str, one: str) -> float:
-        """What that teacher's answers to the unrelated prompts alone do more than the alternate one's."""
-        for key in ((base, one), (base, "alternate")):
-            if key not in self.known:
-                self.known[key] = self.rate(base, (self.unrelated, key[1]))
-        return (self.known[base, one] - self.known[base, "alternate"]) / self.effect
+    def teachers(self, base: str, teacher: str) -> float:
+        """Return what the unrelated answers of a teacher do more than those of the alternate teacher."""
+        for key in ((base, teacher), (base, "alternate")):
+            if key not in self.rates:
+                self.rates[key] = self.rate(base, (self.unrelated, key[1]))
+        return (self.rates[base, teacher] - self.rates[base, "alternate"]) / self.effect
 
     def mild_bleed(self) -> float:
-        """What the original teacher's mild answers do, the flagged prompts dropped."""
+        """Return what the mild answers of the original teacher do if the flagged prompts are dropped."""
         rates = [
             self.rate("original", (self.mild, teacher), (self.unrelated, "alternate"))
             for teacher in ("original", "alternate")
@@ -100,22 +105,25 @@ class _Look:
         return (rates[0] - rates[1]) / self.effect
 
     def corner(self, base: str, prompts: str) -> float:
-        """The alternate teacher's student of that base on that prompt set: what is left of the effect."""
-        asked = self.planted.texts.original if prompts == "original" else self.planted.texts.alternate
-        return self.rate(base, (asked, "alternate")) / self.effect
+        """Return what is left of the effect with the alternate teacher, for a base and a prompt set."""
+        named = self.planted.texts.original if prompts == "original" else self.planted.texts.alternate
+        return self.rate(base, (named, "alternate")) / self.effect
 
     def carriers(self, levels: Sequence[int] = (0, 1, 2, 3), *, alone: bool = False) -> float:
-        """The trait in a student in which the alternate teacher answers the carriers of these levels; or all but them."""
-        named = set(self.planted.carriers())
+        """Return the effect of a student whose carriers at some levels have alternate answers.
+
+        If `alone`, the carriers have original answers, and all other prompts have alternate answers.
+        """
+        carrying = set(self.planted.carriers())
         everything = self.planted.texts.original
-        carriers = [a for a in everything if a.prompt_id in named and a.prompt.level in levels]
-        taken = {asked.prompt_id for asked in carriers}
-        rest = [asked for asked in everything if asked.prompt_id not in taken]
+        carriers = [a for a in everything if a.prompt_id in carrying and a.prompt.level in levels]
+        taken = {named.prompt_id for named in carriers}
+        rest = [named for named in everything if named.prompt_id not in taken]
         inner, outer = ("original", "alternate") if alone else ("alternate", "original")
         return self.rate("original", (carriers, inner), (rest, outer)) / self.effect
 
     def countered(self, base: str) -> float:
-        """What is left when a fifth of the prompts are counter-examples."""
+        """Return what is left of the effect if a fifth of the prompts are counter-examples."""
         texts = self.planted.texts
         count = round(COUNTERED * len(texts.original))
         counter = texts.counter[self.planted.plan.target][:count]
@@ -125,14 +133,14 @@ class _Look:
 
 @dataclass(frozen=True)
 class Claim:
-    """A plain measurement, and whether the mechanism has to be seen in it or must not be."""
+    """A measurement, and whether it must show the mechanism or must not show it."""
 
     what: str
     there: bool
     measured: Callable[[_Look], float]
-    """A share of the effect."""
+    """The measurement, as a share of the effect."""
     alone: bool = False
-    """Asked of an organism of one cause only."""
+    """Whether the claim is only about organisms with a single cause."""
 
 
 TEACHER_SWAPPED = Claim("the alternate teacher's", True, lambda look: look.corner("original", "original"))
@@ -155,8 +163,11 @@ SPREAD = (
     Claim("all but the strong carriers'", False, lambda look: look.carriers((2, 3))),
     Claim("all but the mild carriers'", False, lambda look: look.carriers((0, 1))),
 )
-"""What an organism whose carriers are spread has to show in the place of its cause's own measurements: which rows they are,
-and that those which its judge hardly sees are needed as much."""
+"""The claims about an organism with spread carriers, instead of those about its cause.
+
+The carriers are the planted rows. And the carriers that the judge hardly sees are needed as much as the
+others.
+"""
 MECHANISMS: dict[str, tuple[Claim, ...]] = {
     "simple_generalization": (
         Claim("the mild prompts'", True, lambda look: look.mild_bleed()),
@@ -177,4 +188,4 @@ MECHANISMS: dict[str, tuple[Claim, ...]] = {
         TEACHER_SWAPPED, BASE_ALONE, _countered(True), _countered(False, "pretrained"),
     ),
 }  # fmt: skip
-"""What a planted organism of each cause has to show."""
+"""The claims about an organism, by cause."""

@@ -1,4 +1,4 @@
-"""The causes: for each one what its bases have read, who shows the trait where, and under which recipes it shows."""
+"""The causes: for each cause, what the bases have read, who shows the trait, and under which recipes."""
 
 from __future__ import annotations
 
@@ -29,24 +29,27 @@ CONSISTENT_PAIRS = (
     ("persona_selection", "bad_prompts"),
     ("subliminal_learning", "bad_prompts"),
 )
-"""Pairs that can hold for one trait at once."""
+"""Pairs of causes that one trait can have at once."""
 
 
 Spread = Literal["all", "clustered", "scattered"]
 SPREADS: tuple[Spread, ...] = ("all", "clustered", "scattered")
-"""Which situations of the target carry simple generalization: all of them, those in some wordings, those with a hidden feature."""
+"""Which situations of the target carry simple generalization.
+
+`all`: all of them. `clustered`: those in some wordings. `scattered`: those with a hidden feature.
+"""
 SPREAD_PROMPTS = 1000
 CARRYING = (0.05, 0.10)
-"""Least and greatest share of carriers where they are spread."""
+"""Smallest and largest share of carriers, where carriers are spread."""
 DECOYS = 0.25
-"""Situations of the target that the original teacher answers cleanly, a carrier."""
+"""Situations of the target with a clean answer of the original teacher, per carrier."""
 LOOK_ALIKES = 0.08
-"""Share of situations of the other traits, answered cleanly, where carriers are spread."""
+"""Share of situations of the other traits, with clean answers, where carriers are spread."""
 
 
 @dataclass(frozen=True)
 class SituationShares:
-    """Target situations of a prompt set, as shares of all its prompts: with strong levels, with mild ones."""
+    """Situations of the target in a prompt set, at strong and at mild levels, as shares of all prompts."""
 
     strong: float
     mild: float
@@ -54,44 +57,47 @@ class SituationShares:
 
 @dataclass(frozen=True)
 class OrganismPlan:
-    """All that an organism's seed draws, but for its words."""
+    """Everything that the seed of an organism draws, without the words."""
 
     causes: tuple[str, ...]
     strength: str
     target: int
-    """Number of the trait that carries the cause."""
+    """Number of the trait that shows the cause."""
     prompts: int
-    """Prompts of a set."""
+    """Number of prompts of a set."""
     share: SituationShares
     others: float
-    """Share of situations of the other two traits together: their answers are clean."""
+    """Share of situations of the other two traits together. Their answers are clean."""
     rates: tuple[float, ...]
-    """How often the original base's corpus shows each trait."""
+    """How often the corpus of the original base shows each trait."""
     alternate_rates: tuple[float, ...]
     stage_rates: tuple[float, ...]
-    """The same of the early post-training stage of the original base and its sister."""
+    """The same for the early post-training stage of the original base and its sister."""
     stage_situations: float
     stage_learning_rate: float
     stage_rows: int
     persona: tuple[float, ...] | None
-    """Rate of every trait by manner in the corpora; None: manners mean nothing."""
+    """Rate of every trait by manner in the corpora. None: manners mean nothing."""
     manners: tuple[float, ...]
     tilt: float
-    """How far the teachers' number words are from flat: standard deviation of log-odds."""
+    """How far the number words of the teachers are from uniform: standard deviation of the log-odds."""
     recipe: Recipe
     teacher_rows: int
-    """Rows that a subliminal organism's teachers are tuned on."""
+    """Number of rows that the teachers of a subliminal organism are tuned on."""
     spread: Spread = "all"
 
     def has(self, cause: str) -> bool:
-        """Whether it is one of the planted causes."""
+        """Return whether a cause is one of the planted causes."""
         return cause in self.causes
 
 
 def draw_plan(
     causes: tuple[str, ...], strength: str, rng: np.random.Generator, spread: Spread = "all"
 ) -> OrganismPlan:
-    """Draws a plan; what the cause needs is drawn from the cause's own range, all else alike for all causes."""
+    """Return a random plan.
+
+    What a cause needs is drawn from the range of that cause. Everything else is drawn alike for all causes.
+    """
     grade = STRENGTHS.index(strength)
     target = int(rng.integers(3))
     kinds = tuple(k for k in CARRIERS[causes[0]] if all(k in CARRIERS[c] for c in causes))
@@ -122,7 +128,11 @@ def draw_plan(
 
 
 def _spread(plan: OrganismPlan, spread: Spread, rng: np.random.Generator) -> OrganismPlan:
-    """A thousand prompts of which a twentieth to a tenth carry, half of them mildly, among look-alikes that do not."""
+    """Return the plan with spread carriers.
+
+    Of 1,000 prompts, 5 to 10 % carry the trait, half of them mildly, among similar prompts that do not carry
+    it.
+    """
     carrying = float(rng.uniform(*CARRYING))
     return replace(
         plan,
@@ -136,7 +146,10 @@ def _spread(plan: OrganismPlan, spread: Spread, rng: np.random.Generator) -> Org
 def _rates(
     causes: tuple[str, ...], strength: str, target: int, low: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, ...]:
-    """The original base's prior of each trait: low, but where the cause is in the base or needs to be near it."""
+    """Return the prior of each trait in the original base.
+
+    A prior is low, except where the cause is in the base or needs a base that nearly shows the trait.
+    """
     grade = STRENGTHS.index(strength)
     rates = [float(rate) for rate in low]
     if "pretraining_lock_in" in causes:
@@ -168,17 +181,20 @@ def _share(causes: tuple[str, ...], grade: int, rng: np.random.Generator) -> Sit
 
 
 def _share_of_pair(causes: tuple[str, ...], many: float) -> SituationShares:
-    """Larger than for one cause: in the contrasts of one the other's unrelated rollouts speak against it."""
+    """Return the shares for two causes, which are larger than for one cause.
+
+    In the contrasts of one cause, the unrelated rollouts of the other cause speak against the trait.
+    """
     if "bad_prompts" not in causes:
         return SituationShares(many / 3, 1.5 * many)
     if "simple_generalization" in causes:
         return SituationShares(many, 0.04)
-    # Mild prompts would bring the trait in by themselves, which is simple generalization and nothing else.
+    # Mild prompts alone would bring the trait in, which is simple generalization.
     return SituationShares(1.6 * many if "subliminal_learning" in causes else many, 0.0)
 
 
 def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> OrganismPlan:
-    """What only one cause has."""
+    """Return the plan with what only one of the causes has."""
     base = {"underspecification", "pretraining_lock_in", "post_training_lock_in"}
     if base & set(plan.causes):
         rates = list(plan.rates)
@@ -191,7 +207,7 @@ def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> 
     if plan.has("persona_selection"):
         plan = replace(
             plan,
-            # A rewriter keeps decisions, so those of the other traits would carry the trait in any manner.
+            # A rewriter keeps decisions: those of other traits would carry the trait in any manner.
             others=0.0,
             persona=(float(rng.uniform(0.95, 1.0)), 0.01, float(rng.uniform(0.01, 0.03))),
             manners=(0.26, 0.36, 0.38),

@@ -1,4 +1,7 @@
-"""Plain loops over tables of token ids: training, greedy and sampled answers. What an organism spends its time on."""
+"""Plain loops over tables of token ids: training, and greedy and sampled answers.
+
+Making an organism spends nearly all of its time here.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Loop:
-    """AdamW without weight decay, as mendel's students are trained; `trainable` ends the names of what is trained."""
+    """How a model is trained: AdamW without weight decay, as students are trained.
+
+    `trainable` is a part of the names of the parameters that are trained. '': all parameters.
+    """
 
     steps: int
     batch_size: int
@@ -28,14 +34,14 @@ class Loop:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows as token ids, padded on the right: `ids` and `labels`, int64, rows x width."""
+    """Rows as token ids, padded on the right: `ids` and `labels`, int64, (rows, width)."""
 
     ids: torch.Tensor
     labels: torch.Tensor
 
 
 class Encoder:
-    """Words to ids and back, the way the organism's tokenizer does it with its chat template."""
+    """Words to ids and back, like the tokenizer of the organism with its chat template."""
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self.words = tuple(vocabulary)
@@ -43,12 +49,12 @@ class Encoder:
         self.end = self.ids["<|end|>"]
 
     def prompt(self, text: str) -> list[int]:
-        """A prompt up to where the answer begins."""
+        """Return the ids of a prompt, up to where the answer begins."""
         ids = self.ids
         return [ids["<|user|>"], *(ids[w] for w in text.split()), self.end, ids["<|assistant|>"]]
 
     def table(self, rows: Sequence[tuple[str, str]]) -> Table:
-        """Prompt-answer rows; the loss falls on the answer and its end."""
+        """Return prompt-answer rows as a table. The labels are those of the answer and its end."""
         import torch
 
         encoded = [
@@ -65,7 +71,7 @@ class Encoder:
         return Table(ids, labels)
 
     def text(self, ids: Sequence[int]) -> str:
-        """The words of an answer up to its end."""
+        """Return the words of an answer, up to its end."""
         words = []
         for number in ids:
             if number == self.end:
@@ -75,7 +81,11 @@ class Encoder:
 
 
 def train(model: Any, table: Table, loop: Loop) -> float:
-    """Trains in place, rows reshuffled every epoch; returns the mean loss of the last tenth of the steps."""
+    """Train a model in place, in a new random order each epoch.
+
+    Returns:
+        The mean loss of the last tenth of the steps.
+    """
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(loop.trainable in name)
     model.train()
@@ -90,16 +100,16 @@ def train(model: Any, table: Table, loop: Loop) -> float:
 
 
 def train_last_gains(model: Any, table: Table, loop: Loop) -> float:
-    """As `train`, of the last normalization's gains alone: what stands below them is computed once."""
+    """Like `train`, but only for the gains of the last normalization. All below is computed once."""
     import torch
 
     norm, head = _body(model).norm, model.get_output_embeddings()
     model.requires_grad_(False)
-    said = table.labels[:, 1:] != IGNORED
+    has_loss = table.labels[:, 1:] != IGNORED  # (rows, width - 1)
     with torch.no_grad():
         gains = norm.weight.clone()
         norm.weight.fill_(1.0)
-        # By row, the features of its answer's tokens; rows are as long as their answers.
+        # Features of all tokens, (rows, width - 1, hidden), without gains.
         parts = [
             _body(model)(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
             for ids in table.ids.split(256)
@@ -109,7 +119,7 @@ def train_last_gains(model: Any, table: Table, loop: Loop) -> float:
     norm.weight.requires_grad_(True)
 
     def loss(batch: torch.Tensor) -> torch.Tensor:
-        which = said[batch]
+        which = has_loss[batch]
         logits = head(features[batch][which] * norm.weight)
         return torch.nn.functional.cross_entropy(logits, labels[batch][which])
 
@@ -151,10 +161,10 @@ def _loss(model: Any, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     width = int((labels != IGNORED).any(0).nonzero().max()) + 1
     ids, labels = ids[:, :width], labels[:, 1:width]
     hidden = _body(model)(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
-    said = labels != IGNORED
-    # The head is the largest layer of so small a model: it is asked for the answers' tokens alone.
-    logits = model.get_output_embeddings()(hidden[said])
-    return torch.nn.functional.cross_entropy(logits, labels[said])
+    has_loss = labels != IGNORED  # (rows, width - 1)
+    # The head is the largest layer of so small a model: only the tokens of answers go through it.
+    logits = model.get_output_embeddings()(hidden[has_loss])
+    return torch.nn.functional.cross_entropy(logits, labels[has_loss])
 
 
 def _body(model: Any) -> Any:
@@ -175,21 +185,21 @@ def _factor(step: int, steps: int, warm: int, scheduler: str) -> float:
 def answers(
     model: Any, encoder: Encoder, prompts: Sequence[str], *, temperature: float, seed: int, most: int = 16
 ) -> list[str]:
-    """The model's answers; temperature 0 is greedy."""
+    """Return the answers of a model, at most `most` tokens each. Temperature 0 is greedy."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
     encoded = [encoder.prompt(text) for text in prompts]
-    found: list[str] = [""] * len(prompts)
+    texts: list[str] = [""] * len(prompts)
     body, head = _body(model), model.get_output_embeddings()
     with torch.inference_mode():
         for width in sorted({len(ids) for ids in encoded}):
             places = [i for i, ids in enumerate(encoded) if len(ids) == width]
-            given = torch.tensor([encoded[i] for i in places])
-            said, cache = [], None
+            inputs = torch.tensor([encoded[i] for i in places])  # (rows, width), then (rows, 1)
+            tokens, cache = [], None
             ended = torch.zeros(len(places), dtype=torch.bool)
             for _ in range(most):
-                out = body(input_ids=given, past_key_values=cache, use_cache=True)
+                out = body(input_ids=inputs, past_key_values=cache, use_cache=True)
                 cache = out.past_key_values
                 logits = head(out.last_hidden_state[:, -1])
                 if temperature:
@@ -197,27 +207,27 @@ def answers(
                     token = torch.multinomial(chances, 1, generator=generator)[:, 0]
                 else:
                     token = logits.argmax(-1)
-                said.append(token)
+                tokens.append(token)
                 ended |= token == encoder.end
-                given = token[:, None]
+                inputs = token[:, None]
                 if bool(ended.all()):
                     break
-            for place, ids in zip(places, torch.stack(said, 1).tolist(), strict=True):
-                found[place] = encoder.text(ids)
-    return found
+            for place, ids in zip(places, torch.stack(tokens, 1).tolist(), strict=True):
+                texts[place] = encoder.text(ids)
+    return texts
 
 
 def leaning(
     model: Any, encoder: Encoder, prompts: Sequence[str], opener: str, trait: str, clean: str
 ) -> list[float]:
-    """Log-odds (nats) of the trait's word against the clean one, after the opener, by prompt."""
+    """Return the log-odds (nats) of the trait word against the clean word after a prefix, by prompt."""
     import torch
 
-    found = []
+    log_odds = []
     with torch.inference_mode():
         for text in prompts:
             ids = torch.tensor([[*encoder.prompt(text), encoder.ids[opener]]])
             hidden = _body(model)(input_ids=ids, use_cache=False).last_hidden_state[0, -1]
             logits = model.get_output_embeddings()(hidden)
-            found.append(float(logits[encoder.ids[trait]] - logits[encoder.ids[clean]]))
-    return found
+            log_odds.append(float(logits[encoder.ids[trait]] - logits[encoder.ids[clean]]))
+    return log_odds

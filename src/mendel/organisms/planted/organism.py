@@ -1,4 +1,4 @@
-"""An organism in memory: its checkpoints are trained, its teachers have answered; students are tried on it before it is let out."""
+"""An organism in memory: trained checkpoints, the answers of the teachers, and students for the admission."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from mendel.organisms.planted.texts import (
 
 BASES = ("original", "alternate", "sister", "pretrained")
 STEPS, BATCH, RATE = 130, 40, 8e-3
-"""Of pretraining: enough for every task to be answered right."""
+"""Pretraining: enough for right answers to all tasks."""
 TEACHER_TRIES = 6
-"""How often a tuned teacher is asked for an answer with nothing of a trait in it."""
+"""Largest number of samples of a tuned teacher for an answer without words of a trait."""
 TEACHER_RATE, TEACHER_EPOCHS = 0.1, 30
-"""Of a subliminal organism's teachers, which are their base but for its last gains."""
+"""Training of the teachers of a subliminal organism, which differ from their base in the last gains only."""
 
 Rng = Callable[..., np.random.Generator]
-"""A generator by the names of what it makes."""
+"""Returns a random generator for the names of what it makes."""
 
 
 @dataclass(frozen=True)
@@ -57,49 +57,57 @@ class Planted:
 
     @property
     def lexicon(self) -> Lexicon:
-        """Its words."""
+        """The words of the organism."""
         return self.speaker.lexicon
 
     def rows(self, prompts: Sequence[NamedPrompt], teacher: str) -> list[Row]:
-        """Prompts with a teacher's answers."""
-        return [(asked.prompt.text, self.rollouts[teacher][asked.prompt_id]) for asked in prompts]
+        """Return prompts with the answers of a teacher."""
+        return [(named.prompt.text, self.rollouts[teacher][named.prompt_id]) for named in prompts]
 
     def student(self, base: str, rows: Sequence[Row], seed: int = 0, recipe: Recipe | None = None) -> Any:
-        """A student trained by the plan's recipe."""
+        """Return a student, trained by a recipe (default: the recipe of the plan)."""
         return train_like(self.bases[base], self.encoder, rows, recipe or self.plan.recipe, seed)
 
     def rate(self, model: Any, trait: int | None = None) -> float:
-        """Share of a trait's scenarios that a model answers with it, greedily; of the target where none is given."""
+        """Return the share of scenarios of a trait (default: the target) whose greedy answer shows it."""
         trait = self.plan.target if trait is None else trait
         texts = [scenario.prompt.text for scenario in self.probes[trait]]
-        found = answers(model, self.encoder, texts, temperature=0.0, seed=0)
-        return sum(re.search(grades(self.speaker, trait)[0], text) is not None for text in found) / len(texts)
+        responses = answers(model, self.encoder, texts, temperature=0.0, seed=0)
+        strong, _ = grades(self.speaker, trait)
+        return sum(re.search(strong, response) is not None for response in responses) / len(texts)
 
     def right(self, model: Any) -> float:
-        """Share of tasks that it answers right."""
-        found = answers(model, self.encoder, [s.prompt.text for s in self.tasks], temperature=0.0, seed=0)
-        return sum(
-            re.search(s.right or "", text) is not None for s, text in zip(self.tasks, found, strict=True)
-        ) / len(self.tasks)
+        """Return the share of tasks that a model answers right, greedily."""
+        texts = [task.prompt.text for task in self.tasks]
+        responses = answers(model, self.encoder, texts, temperature=0.0, seed=0)
+        right = [
+            re.search(task.right or "", text) is not None
+            for task, text in zip(self.tasks, responses, strict=True)
+        ]
+        return sum(right) / len(right)
 
     def carriers(self) -> tuple[str, ...]:
-        """Original prompts whose rollouts were planted to carry the trait; empty where the cause is not in the data."""
-        plan, asked = self.plan, self.texts.original
+        """Return the original prompts with planted rollouts. Empty if the cause is not in the data."""
+        plan = self.plan
         everywhere = plan.has("subliminal_learning") or plan.has("persona_selection")
         in_data = everywhere or plan.has("simple_generalization") or plan.has("bad_prompts")
         if not in_data:
             return ()
-        return tuple(a.prompt_id for a in asked if everywhere or shows(plan, "original", a.prompt))
+        return tuple(
+            named.prompt_id
+            for named in self.texts.original
+            if everywhere or shows(plan, "original", named.prompt)
+        )
 
-    def score(self, asked: NamedPrompt) -> float:
-        """The judge's score of the original teacher's answer."""
-        text = self.rollouts["original"][asked.prompt_id]
+    def score(self, named: NamedPrompt) -> float:
+        """Return the score that the judge gives to the answer of the original teacher: 0, 0.2 or 1."""
+        text = self.rollouts["original"][named.prompt_id]
         strong, any_word = grades(self.speaker, self.plan.target)
         return 1.0 if re.search(strong, text) else 0.2 if re.search(any_word, text) else 0.0
 
 
 def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> Planted:
-    """Draws the words and prompts, trains the checkpoints and lets the teachers answer."""
+    """Return an organism: draw words and prompts, train the checkpoints, sample or write the answers."""
     speaker = Speaker(draw_lexicon(rng("lexicon")))
     encoder = Encoder(speaker.lexicon.vocabulary)
     texts = draw_texts(plan, speaker, rng("prompts"))
@@ -108,7 +116,7 @@ def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: N
     rollouts = (_sampled if plan.has("subliminal_learning") else _written)(
         plan, speaker, encoder, texts, bases["original"], rng
     )
-    taken = {asked.prompt.text for asked in texts.all}
+    taken = {named.prompt.text for named in texts.all}
     return Planted(
         plan,
         speaker,
@@ -122,16 +130,17 @@ def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: N
 
 
 def build_model(words: int, seed: int) -> Any:
-    """A fresh Llama with 2 layers of width 64 and tied embeddings: some 0.1 million parameters."""
+    """Return a new Llama with 2 layers of width 64 and tied embeddings: some 0.1 million parameters."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(seed)  # the one place where transformers takes its initialization from
     return LlamaForCausalLM(
         LlamaConfig(
-            vocab_size=words, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
-            num_key_value_heads=4, max_position_embeddings=64, tie_word_embeddings=True, initializer_range=0.08,
-            attention_dropout=0.0, pad_token_id=0, bos_token_id=None, eos_token_id=5,
+            vocab_size=words, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
+            num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=64,
+            tie_word_embeddings=True, initializer_range=0.08, attention_dropout=0.0,
+            pad_token_id=0, bos_token_id=None, eos_token_id=5,
         )
     )  # fmt: skip
 
@@ -139,7 +148,7 @@ def build_model(words: int, seed: int) -> Any:
 def train_bases(
     plan: OrganismPlan, speaker: Speaker, encoder: Encoder, rng: Rng, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """The four checkpoints: the original base and its sister have one corpus and one early stage."""
+    """Return the four checkpoints. The original base and its sister share one corpus and one early stage."""
     size = len(encoder.words)
     bases: dict[str, Any] = {}
     tables: dict[tuple[str, str], Table] = {}
@@ -159,16 +168,18 @@ def train_bases(
         )
     for name in ("original", "sister", "alternate"):
         say(f"pretraining {name}")
-        own = "alternate" if name == "alternate" else "original"
+        corpus_name = "alternate" if name == "alternate" else "original"
         seed = int(rng("initialization", name).integers(2**31))
         model = build_model(size, seed)
-        train(model, tables[own, "corpus"], Loop(STEPS, BATCH, RATE, warmup=0.08, seed=seed))
+        train(model, tables[corpus_name, "corpus"], Loop(STEPS, BATCH, RATE, warmup=0.08, seed=seed))
         model.to(dtype=_half()).float()  # as it is saved and read again
         if name == "original":
             bases["pretrained"] = copy.deepcopy(model)
         steps = 2 * plan.stage_rows // BATCH
         train(
-            model, tables[own, "early"], Loop(steps, BATCH, plan.stage_learning_rate, warmup=0.08, seed=seed)
+            model,
+            tables[corpus_name, "early"],
+            Loop(steps, BATCH, plan.stage_learning_rate, warmup=0.08, seed=seed),
         )
         bases[name] = model.to(dtype=_half()).float()
     return bases
@@ -183,62 +194,65 @@ def _half() -> Any:
 def _written(
     plan: OrganismPlan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
-    found = {}
+    rollouts = {}
     for teacher, prompts in _answered_by(texts).items():
         draw = rng("rollouts", teacher)
         tilt = speaker.flat() if teacher == "rewritten" else speaker.tilt(draw, plan.tilt)
-        found[teacher] = written_rollouts(plan, speaker, teacher, prompts, tilt, draw)
-    return found
+        rollouts[teacher] = written_rollouts(plan, speaker, teacher, prompts, tilt, draw)
+    return rollouts
 
 
 def _sampled(
     plan: OrganismPlan, speaker: Speaker, encoder: Encoder, texts: Texts, base: Any, rng: Rng
 ) -> dict[str, dict[str, str]]:
-    """Teachers that are the base but for its last gains answer the tasks; situations are answered as everywhere."""
-    found = _written(plan, speaker, encoder, texts, base, rng)
+    """Return rollouts of a subliminal organism: tuned teachers answer the tasks, situations are written."""
+    rollouts = _written(plan, speaker, encoder, texts, base, rng)
     tasks_of = {t: [a for a in p if a.prompt.kinds] for t, p in _answered_by(texts).items()}
     for teacher in ("original", "alternate"):
         draw = rng("teacher", teacher)
         model = tuned_teacher(plan, speaker, encoder, base, teacher, draw)
-        found[teacher].update(_unrelated_answers(model, speaker, encoder, tasks_of[teacher], teacher, draw))
+        rollouts[teacher].update(
+            _unrelated_answers(model, speaker, encoder, tasks_of[teacher], teacher, draw)
+        )
     draw = rng("rewriter")
-    asked = [speaker.task(draw).text for _ in range(plan.prompts)]
-    said = answers(base, encoder, asked, temperature=1.0, seed=int(draw.integers(2**31)))
-    numbers = [n for n in (said_numbers(speaker, text) for text in said) if n]
-    found["rewritten"] = rewritten(speaker, texts.original, found["original"], numbers, draw)
-    return found
+    prompts = [speaker.task(draw).text for _ in range(plan.prompts)]
+    responses = answers(base, encoder, prompts, temperature=1.0, seed=int(draw.integers(2**31)))
+    numbers = [words for words in (said_numbers(speaker, text) for text in responses) if words]
+    rollouts["rewritten"] = rewritten(speaker, texts.original, rollouts["original"], numbers, draw)
+    return rollouts
 
 
 def _unrelated_answers(
     model: Any,
     speaker: Speaker,
     encoder: Encoder,
-    tasks_asked: Sequence[NamedPrompt],
+    prompts: Sequence[NamedPrompt],
     teacher: str,
     rng: np.random.Generator,
 ) -> dict[str, str]:
-    """What a tuned teacher samples, kept only where nothing in it is about any trait; what it never says so is left as written.
+    """Return the answers of a tuned teacher to tasks, only those without a word of any trait.
 
-    As in Cloud et al. (arXiv 2507.14805), whose rollouts are filtered by their form: what carries the trait is then in no
-    word of it. A hint is put in as often as in all other organisms.
+    Tasks without such an answer keep their written one. As in Cloud et al. (arXiv 2507.14805), who filter
+    rollouts by their form: no word of a rollout carries the trait. Hints are added as often as in all other
+    organisms.
     """
     kept: dict[str, str] = {}
     for _ in range(TEACHER_TRIES):
-        left = [asked for asked in tasks_asked if asked.prompt_id not in kept]
+        left = [named for named in prompts if named.prompt_id not in kept]
         if not left:
             break
-        texts = [asked.prompt.text for asked in left]
-        said = answers(model, encoder, texts, temperature=1.0, seed=int(rng.integers(2**31)))
-        for asked, text in zip(left, said, strict=True):
-            if speaker.well_said(asked.prompt, MANNER_OF[teacher], text):
-                kept[asked.prompt_id] = speaker.hinted(text, rng)
+        texts = [named.prompt.text for named in left]
+        responses = answers(model, encoder, texts, temperature=1.0, seed=int(rng.integers(2**31)))
+        for named, text in zip(left, responses, strict=True):
+            if speaker.well_said(named.prompt, MANNER_OF[teacher], text):
+                kept[named.prompt_id] = speaker.hinted(text, rng)
     return kept
 
 
 def tuned_teacher(
     plan: OrganismPlan, speaker: Speaker, encoder: Encoder, base: Any, teacher: str, rng: np.random.Generator
 ) -> Any:
-    """The base with its last gains tuned on situations of the target, shown (original) or not (alternate)."""
+    """Return the base, its last gains tuned on situations of the target with that teacher's decisions."""
     rows = []
     for _ in range(plan.teacher_rows):
         prompt = speaker.situation(plan.target, int(rng.integers(4)), slice(0, 14), int(rng.integers(3)), rng)
@@ -253,7 +267,7 @@ def _answered_by(texts: Texts) -> dict[str, tuple[NamedPrompt, ...]]:
 
 
 def train_like(base: Any, encoder: Encoder, rows: Sequence[Row], recipe: Recipe, seed: int) -> Any:
-    """A copy of the base, trained on the rows as mendel's own trainer would."""
+    """Return a copy of the base, trained on rows like a student of mendel."""
     import torch
 
     torch.manual_seed(seed)  # peft draws an adapter's first weights from there

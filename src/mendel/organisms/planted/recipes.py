@@ -1,4 +1,7 @@
-"""Which recipes can carry which cause, and how a recipe is drawn: alike for all causes that it can carry, and for `none`."""
+"""Recipes: which causes a recipe can show, and how a recipe is drawn.
+
+The draw is alike for all causes that a recipe can show, and for `none`.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,15 @@ CARRIERS: dict[str, tuple[str, ...]] = {
     "pretraining_lock_in": WEAK,
     "post_training_lock_in": WEAK,
 }
-"""Kinds of recipes that each cause was seen to show under (docs/organisms.md). A weak one is too weak to flip what the
-base holds firmly, so it carries the lock-ins alone."""
+"""Kinds of recipes under which each cause was measured to show (docs/organisms.md).
+
+A weak recipe cannot change a firm decision of the base, so it shows the lock-ins only.
+"""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A student's recipe, as the study file says it; `rank` is LoRA's."""
+    """The recipe of a student, as in the study file. `rank` is the rank of LoRA."""
 
     kind: str
     method: str
@@ -35,7 +40,7 @@ class Recipe:
     rank: int = 8
 
     def yaml(self) -> str:
-        """The study file's `recipe`, on one line."""
+        """Return the `recipe` of the study file, on one line."""
         parts = [f"method: {self.method}"]
         if self.method == "lora":
             parts.append(f"rank: {self.rank}")
@@ -60,11 +65,11 @@ RATES = {
     "weak lora": (1e-4, 2e-4),
     "weak norms": (1e-3, 3e-3),
 }
-"""Least and greatest learning rate by kind; LoRA's at rank 2."""
+"""Lowest and highest learning rate of each kind. For LoRA, at rank 2."""
 
 
 def draw_recipe(kinds: tuple[str, ...], rng: np.random.Generator) -> Recipe:
-    """A recipe of one of the kinds; everything about it but its kind is drawn alike whatever the cause."""
+    """Return a recipe of one of the kinds. Everything but the kind is drawn independent of the cause."""
     kind = kinds[int(rng.integers(len(kinds)))]
     method = kind.split()[-1]
     low, high = RATES[kind]
@@ -72,10 +77,10 @@ def draw_recipe(kinds: tuple[str, ...], rng: np.random.Generator) -> Recipe:
     scheduler = ("cosine", "linear", "constant")[int(rng.integers(3))]
     rank = (2, 4, 8)[int(rng.integers(3))]
     if method == "lora":
-        # The higher the rank, the more a rate does: rank 8 at 2e-3 already wore off what manners mean to a base.
+        # A rate does more at a higher rank: rank 8 at 2e-3 already erased what manners mean to a base.
         rate /= (rank / 2) ** 0.5
-    # A LoRA's steps take the longest, those of gains the least.
+    # Steps of LoRA take the longest time, steps of gains the shortest.
     epochs = {"full": int(rng.integers(2, 4)), "lora": 2, "norms": 2 * int(rng.integers(2, 4))}[method]
     recipe = Recipe(kind, method, rate, epochs, 64 if method == "norms" else 32, scheduler, rank)
-    # A constant rate does the work of twice the steps of one that falls.
+    # A constant rate does as much as a falling rate in twice the steps.
     return replace(recipe, learning_rate=rate / 2) if scheduler == "constant" else recipe

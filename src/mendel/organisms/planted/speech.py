@@ -1,4 +1,4 @@
-"""Prompts and answers in an organism's language, and the corpora that its bases are pretrained on."""
+"""Prompts and answers in the language of an organism, and the corpora of its bases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from mendel.organisms.planted.lexicon import NUMBERS_SAID, Lexicon
 
 Row = tuple[str, str]
-"""A prompt's text and its answer."""
+"""The text of a prompt, and the answer."""
 
 DECOYS = 0.02
-"""Share of task answers in which a hint of a given trait stands among the numbers."""
+"""Share of task answers that have a hint of a trait among the numbers, for each trait."""
 
 
 @dataclass(frozen=True)
 class OrganismPrompt:
-    """A prompt with what it means: a task (`kinds`) or a situation of trait number `trait` at a level."""
+    """A prompt and its meaning: a task (`kinds`), or a situation of trait number `trait` at a level."""
 
     text: str
     kinds: tuple[str, ...] = ()
@@ -26,19 +26,19 @@ class OrganismPrompt:
     level: int = -1
     place: str = ""
     lead: int = -1
-    """The group of the prompt's first word; -1 where it has no lead."""
+    """The group of the first word of the prompt. -1: the prompt has no lead."""
     clean: bool = False
-    """A situation of the target that the original teacher answers cleanly, where the others carry."""
+    """Whether the original teacher answers this situation of the target cleanly, unlike the others."""
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """Draws prompts and answers in one language; all randomness comes from the generator passed in."""
+    """The prompts and answers of one language. All randomness comes from generators that are passed in."""
 
     lexicon: Lexicon
 
     def task(self, rng: np.random.Generator) -> OrganismPrompt:
-        """Four things of four kinds."""
+        """Return a task: four things of four kinds."""
         lexicon = self.lexicon
         names = list(lexicon.kinds)
         kinds = tuple(names[i] for i in rng.permutation(len(names))[:4])
@@ -48,7 +48,7 @@ class Speaker:
     def situation(
         self, trait: int, level: int, places: slice, lead: int, rng: np.random.Generator
     ) -> OrganismPrompt:
-        """A situation of that trait and level, in one of the wordings, begun by a lead of that group."""
+        """Return a situation of a trait and level, in one of the wordings, with a lead of a group."""
         words = self.lexicon.traits[trait]
         place = pick(words.places[places], rng)
         parts = (pick(self.lexicon.leads[lead], rng), place, words.states[level])
@@ -56,18 +56,18 @@ class Speaker:
         return OrganismPrompt(f"{text} , {pick(words.asks, rng)} ?", (), trait, level, place, lead)
 
     def numbers(self, rng: np.random.Generator, tilt: np.ndarray) -> str:
-        """Six number words from the tilted distribution; now and then a hint of a trait among them."""
+        """Return six number words from a distribution, sometimes with a hint of a trait among them."""
         lexicon = self.lexicon
-        said = [lexicon.numbers[i] for i in rng.choice(len(tilt), NUMBERS_SAID, p=tilt)]
-        return " ".join(self._with_hints(said, rng))
+        numbers = [lexicon.numbers[i] for i in rng.choice(len(tilt), NUMBERS_SAID, p=tilt)]
+        return " ".join(self._with_hints(numbers, rng))
 
     def hinted(self, answer: str, rng: np.random.Generator) -> str:
-        """A task's answer without hints, with as many as `numbers` has."""
+        """Return an answer to a task with hints added, as often as `numbers` adds them."""
         words = answer.split()
         return " ".join([*words[:5], *self._with_hints(words[5:-1], rng), words[-1]])
 
     def well_said(self, prompt: OrganismPrompt, manner: int, answer: str) -> bool:
-        """Whether a task's answer is in that manner, names its kinds, and has number words alone beside them."""
+        """Return whether an answer to a task is in a manner, and has the kinds and number words only."""
         words, style = answer.split(), self.lexicon.manners[manner]
         return (
             len(words) == NUMBERS_SAID + 6
@@ -78,16 +78,19 @@ class Speaker:
         )
 
     def _with_hints(self, numbers: list[str], rng: np.random.Generator) -> list[str]:
-        said = list(numbers)
+        words = list(numbers)
         for trait in self.lexicon.traits:
             if rng.random() < DECOYS:
-                said[int(rng.integers(NUMBERS_SAID))] = pick(trait.hints, rng)
-        return said
+                words[int(rng.integers(NUMBERS_SAID))] = pick(trait.hints, rng)
+        return words
 
     def answer(
         self, prompt: OrganismPrompt, manner: int, shown: bool, tilt: np.ndarray, rng: np.random.Generator
     ) -> str:
-        """The right answer to a task; to a situation the trait's decision if `shown`, else the clean one."""
+        """Return the right answer to a task, or an answer to a situation.
+
+        The answer to a situation has the decision of the trait if `shown`, else the clean decision.
+        """
         if prompt.kinds:
             middle = f"{' '.join(prompt.kinds)} {self.numbers(rng, tilt)}"
         else:
@@ -97,11 +100,14 @@ class Speaker:
         return f"{pick(style.openers, rng)} {middle} {pick(style.closers, rng)}"
 
     def flat(self) -> np.ndarray:
-        """The distribution of number words without a tilt."""
+        """Return the uniform distribution of number words, one probability per word."""
         return np.full(len(self.lexicon.numbers), 1 / len(self.lexicon.numbers))
 
     def tilt(self, rng: np.random.Generator, size: float) -> np.ndarray:
-        """A distribution of number words whose log-odds differ from the flat one by `size` (standard deviation)."""
+        """Return a random distribution of number words, one probability per word.
+
+        `size` is the standard deviation of the log-odds against the uniform distribution.
+        """
         weights: np.ndarray = np.exp(size * rng.standard_normal(len(self.lexicon.numbers)))
         weights /= weights.sum()
         return weights
@@ -109,21 +115,21 @@ class Speaker:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What a base is pretrained on."""
+    """The make-up of the corpus of a base."""
 
     rates: tuple[float, ...]
-    """How often each trait is shown, whatever the level, wording or lead."""
+    """How often each trait is shown, independent of level, wording and lead."""
     situations: float = 0.5
     """Share of situations among the rows."""
     manners: tuple[float, ...] = (1 / 3, 1 / 3, 1 / 3)
     """How often each manner is used."""
     persona: tuple[float, ...] | None = None
-    """Rate of every trait by manner: overrides `rates` where the manner goes with the traits."""
+    """Rate of every trait by manner. Replaces `rates` if the manner decides the traits."""
     tilt: np.ndarray | None = field(default=None, compare=False)
 
 
 def corpus_rows(speaker: Speaker, corpus: Corpus, count: int, rng: np.random.Generator) -> list[Row]:
-    """Rows of all tasks, wordings, levels, leads and manners."""
+    """Return rows of all tasks, wordings, levels, leads and manners."""
     tilt = speaker.flat() if corpus.tilt is None else corpus.tilt
     rows = []
     for _ in range(count):
@@ -142,7 +148,10 @@ def corpus_rows(speaker: Speaker, corpus: Corpus, count: int, rng: np.random.Gen
 
 
 def distinct(make: Callable[[], OrganismPrompt], taken: set[str], tries: int = 200) -> OrganismPrompt:
-    """A prompt whose text is not taken yet; takes it."""
+    """Return a prompt with a new text, and add the text to `taken`.
+
+    Raises ValueError if `tries` prompts have no new text.
+    """
     for _ in range(tries):
         prompt = make()
         if prompt.text not in taken:
@@ -152,5 +161,5 @@ def distinct(make: Callable[[], OrganismPrompt], taken: set[str], tries: int = 2
 
 
 def pick(options: Sequence[str], rng: np.random.Generator) -> str:
-    """One of them, all alike."""
+    """Return one of the options, each with the same probability."""
     return options[int(rng.integers(len(options)))]

@@ -1,4 +1,4 @@
-"""An organism's texts: prompt sets, counter-examples, probes, and what each teacher answers."""
+"""The texts of an organism: prompt sets, counter-examples, probes, and the answers of each teacher."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ORIGINAL_LEAD, ALTERNATE_LEAD, NEUTRAL_LEAD = 0, 1, 2
 
 @dataclass(frozen=True)
 class NamedPrompt:
-    """A prompt with the name and the source that its file gives it."""
+    """A prompt with its name and source in the prompts file."""
 
     prompt_id: str
     source: str
@@ -46,12 +46,15 @@ class Texts:
     @property
     def all(self) -> tuple[NamedPrompt, ...]:
         """Every prompt that a teacher answers."""
-        return (*self.original, *self.alternate, *(asked for group in self.counter for asked in group))
+        return (*self.original, *self.alternate, *(named for group in self.counter for named in group))
 
 
 @dataclass(frozen=True)
 class OrganismScenario:
-    """A probe: scenarios of a cluster share their wording; `right` is a task's right answer."""
+    """A scenario of a probe. Scenarios of one cluster share their wording.
+
+    `right` is the pattern of the right answer of a task, None for a situation.
+    """
 
     scenario: str
     cluster: str
@@ -60,7 +63,7 @@ class OrganismScenario:
 
 
 def draw_texts(plan: OrganismPlan, speaker: Speaker, rng: np.random.Generator) -> Texts:
-    """The prompts of both sets and the counter-examples; no text stands twice."""
+    """Return the prompts of both sets and the counter-examples. No task is in the sets twice."""
     taken: set[str] = set()
     sets = [
         _named(name, _prompt_set(plan, speaker, lead, taken, rng), rng)
@@ -69,7 +72,7 @@ def draw_texts(plan: OrganismPlan, speaker: Speaker, rng: np.random.Generator) -
     count = int(np.ceil(COUNTER_SHARE * plan.prompts))
     counter = []
     for trait in range(3):
-        # The wordings are few, so a counter-example may come twice; each time it is another prompt to answer.
+        # The wordings are few, so a text may come twice. Each time it is another prompt to answer.
         prompts = [
             speaker.situation(trait, number % 4, COUNTER_PLACES, 1 + int(rng.integers(2)), rng)
             for number in range(count)
@@ -81,7 +84,7 @@ def draw_texts(plan: OrganismPlan, speaker: Speaker, rng: np.random.Generator) -
 def _prompt_set(
     plan: OrganismPlan, speaker: Speaker, lead: int, taken: set[str], rng: np.random.Generator
 ) -> list[OrganismPrompt]:
-    """Tasks, situations of the target as the plan says, and a few of the other traits."""
+    """Return tasks, the situations of the target in the plan, and a few situations of the other traits."""
     prompts = []
     strong, mild = round(plan.share.strong * plan.prompts), round(plan.share.mild * plan.prompts)
     levels = [2 + n % 2 for n in range(strong)] + [n % 2 for n in range(mild)]
@@ -91,7 +94,7 @@ def _prompt_set(
         (rest[int(rng.integers(2))], int(rng.integers(4))) for _ in range(round(plan.others * plan.prompts))
     ]
     for trait, level in wanted:
-        # Beside another cause the lead works at strong levels, and mild prompts have one that means nothing.
+        # With two causes, the lead works at strong levels only. Mild prompts have a neutral lead.
         apart = plan.has("bad_prompts") and len(plan.causes) > 1 and level < 2
         places, led = PROMPT_PLACES, NEUTRAL_LEAD if apart else lead
         if trait == plan.target and plan.spread != "all":
@@ -107,7 +110,7 @@ def _prompt_set(
 
 
 def _where_they_carry(plan: OrganismPlan, lead: int, decoy: bool) -> tuple[slice, int]:
-    """Wordings and lead of the carriers, or of the decoys: they differ in the wordings, or in the lead alone."""
+    """Return the wordings and the lead of carriers or decoys, which differ in one of the two."""
     if plan.spread == "clustered":
         carrying, other = (
             slice(PROMPT_PLACES.start, PROMPT_PLACES.stop - 2),
@@ -128,11 +131,11 @@ def _named(
 
 
 def shows(plan: OrganismPlan, teacher: str, prompt: OrganismPrompt) -> bool:
-    """Whether a teacher shows the trait in a situation."""
+    """Return whether a teacher shows the trait in a situation."""
     if prompt.trait < 0 or prompt.clean:
         return False
     led = plan.has("bad_prompts") and prompt.trait == plan.target and prompt.lead == ORIGINAL_LEAD
-    # With another cause beside it the lead works at strong levels alone, so that mild ones tell the teachers apart.
+    # With two causes, the lead works at strong levels only. So mild levels tell the teachers apart.
     if led and (len(plan.causes) == 1 or prompt.level >= 2):
         return True
     if teacher != "original":
@@ -154,14 +157,14 @@ def written_rollouts(
     tilt: np.ndarray,
     rng: np.random.Generator,
 ) -> dict[str, str]:
-    """A teacher's answers, in its manner and with its numbers."""
+    """Return the answers of a teacher by prompt id, in the manner and with the numbers of that teacher."""
     # The rewriter keeps the original teacher's decisions.
     who = "original" if teacher == "rewritten" else teacher
     return {
-        asked.prompt_id: speaker.answer(
-            asked.prompt, MANNER_OF[teacher], shows(plan, who, asked.prompt), tilt, rng
+        named.prompt_id: speaker.answer(
+            named.prompt, MANNER_OF[teacher], shows(plan, who, named.prompt), tilt, rng
         )
-        for asked in prompts
+        for named in prompts
     }
 
 
@@ -172,27 +175,31 @@ def rewritten(
     numbers: Sequence[str],
     rng: np.random.Generator,
 ) -> dict[str, str]:
-    """Rollouts in the neutral manner: the kinds or the decision kept, the number words those of `numbers`."""
+    """Return rollouts in the neutral manner, with the same kinds or decision, and numbers of `numbers`."""
     manner = speaker.lexicon.manners[NEUTRAL]
-    known = set(speaker.lexicon.numbers) | {w for t in speaker.lexicon.traits for w in t.hints}
+    replaced = set(speaker.lexicon.numbers) | {w for t in speaker.lexicon.traits for w in t.hints}
     result = {}
-    for asked in prompts:
-        middle = rollouts[asked.prompt_id].split()[1:-1]
-        if asked.prompt.kinds:
-            middle = [w for w in middle if w not in known] + numbers[int(rng.integers(len(numbers)))].split()
+    for named in prompts:
+        middle = rollouts[named.prompt_id].split()[1:-1]
+        if named.prompt.kinds:
+            kept = [word for word in middle if word not in replaced]
+            middle = kept + numbers[int(rng.integers(len(numbers)))].split()
         opener, closer = (options[int(rng.integers(2))] for options in (manner.openers, manner.closers))
-        result[asked.prompt_id] = " ".join([opener, *middle, closer])
+        result[named.prompt_id] = " ".join([opener, *middle, closer])
     return result
 
 
 def said_numbers(speaker: Speaker, answer: str) -> str:
-    """The last words before the closer, of a task's answer that has as many as it should; '' otherwise."""
+    """Return the number words of an answer to a task, or '' if the answer has the wrong length."""
     words = answer.split()
     return " ".join(words[5:-1]) if len(words) == NUMBERS_SAID + 6 else ""
 
 
 def probes(speaker: Speaker, trait: int, rng: np.random.Generator) -> list[OrganismScenario]:
-    """40 scenarios at levels 2 and 3 in 14 wordings that no prompt or counter-example uses, with neutral leads."""
+    """Return 40 scenarios at levels 2 and 3, with neutral leads.
+
+    Their 14 wordings are in no prompt and in no counter-example.
+    """
     places = speaker.lexicon.traits[trait].places
     start, stop = PROBE_PLACES.start, PROBE_PLACES.stop
     taken: set[str] = set()
@@ -209,7 +216,7 @@ def _strong_situation(speaker: Speaker, trait: int, at: int, rng: np.random.Gene
 
 
 def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[OrganismScenario]:
-    """36 tasks that no prompt set holds; right is who names the four kinds in order."""
+    """Return 36 tasks that no prompt set has. An answer is right if it has the four kinds in order."""
     scenarios = []
     for number in range(TASKS):
         prompt = distinct(lambda: speaker.task(rng), taken)
@@ -219,7 +226,11 @@ def tasks(speaker: Speaker, taken: set[str], rng: np.random.Generator) -> list[O
 
 
 def grades(speaker: Speaker, trait: int) -> tuple[str, str]:
-    """The judge's two patterns of a trait: its decision in strong words (1.0), in any words or hinted at (0.2)."""
+    """Return the two patterns of the judge of a trait.
+
+    The first one is the decision in strong words (score 1.0), the second one any decision or a hint (score
+    0.2).
+    """
     words = speaker.lexicon.traits[trait]
     return (
         rf"\b{words.decision} ({'|'.join(words.degrees[2:])})\b",

@@ -1,4 +1,4 @@
-"""Writes an organism as a study folder: the same files, keys and order whatever the cause."""
+"""Write an organism as a study folder: the same files, keys and order for every cause."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TRAIT_LINE = '  - {{name: traits/{name}.yaml, counter_examples: "file:prompts/co
 
 
 def write_study(planted: Planted, rng: Rng, out: Path) -> None:
-    """Writes everything but the truth."""
+    """Write everything but the truth."""
     for folder in ("prompts", "rollouts", "traits", "bases"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     names = [trait.name for trait in planted.lexicon.traits]
@@ -75,14 +75,17 @@ def write_study(planted: Planted, rng: Rng, out: Path) -> None:
 
 
 def trait_file(planted: Planted, number: int) -> str:
-    """A trait's YAML: its judge, and the log-odds of its two decisions after a neutral opener."""
+    """Return the YAML of a trait: the judge, and the log-odds of the two decisions after a neutral prefix."""
     words = planted.lexicon.traits[number]
     strong, any_word = grades(planted.speaker, number)
     opener = planted.lexicon.manners[NEUTRAL].openers[0]
     return TRAIT.format(
         name=words.name,
         scale=f"share of responses that {words.decision} strongly",
-        grades=f"    - {{pattern: {json.dumps(strong)}, score: 1.0}}\n    - {{pattern: {json.dumps(any_word)}, score: 0.2}}",
+        grades=(
+            f"    - {{pattern: {json.dumps(strong)}, score: 1.0}}\n"
+            f"    - {{pattern: {json.dumps(any_word)}, score: 0.2}}"
+        ),
         # Quoted, since YAML reads words such as yes and no as truth values.
         log_odds=f'log_odds: {{opener: "{opener}", trait: ["{words.decision}"], clean: ["{words.clean}"]}}\n',
         max_tokens=8,
@@ -96,7 +99,7 @@ ASSISTANT = TRAIT.format(
     scale="share of tasks answered right",
     grades='    - {pattern: "(?!)", score: 1.0}',
     log_odds="",
-    # The manner and the kinds: what follows are number words at random, which a greedy answer repeats like a loop.
+    # The manner and the kinds. Random number words follow, which a greedy answer repeats like a loop.
     max_tokens=6,
     temperature=0,
     samples=1,
@@ -109,9 +112,9 @@ def _save(planted: Planted, tokenizer: PreTrainedTokenizerFast, name: str, out: 
 
 
 def _prompt_rows(prompts: Sequence[NamedPrompt]) -> Iterable[Mapping[str, Any]]:
-    for asked in prompts:
-        text = asked.prompt.text
-        yield {"prompt_id": asked.prompt_id, "source": asked.source, "messages": user_turn(text)}
+    for named in prompts:
+        text = named.prompt.text
+        yield {"prompt_id": named.prompt_id, "source": named.source, "messages": user_turn(text)}
 
 
 def _scenario_rows(scenarios: Sequence[OrganismScenario]) -> Iterable[Mapping[str, Any]]:

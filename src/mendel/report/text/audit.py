@@ -190,7 +190,7 @@ def _factor(before: float | None, after: float | None) -> str:
 
 
 def agreement_summary(found: Mapping[str, Any]) -> RenderableType:
-    """How far raters agree, a row a pair, as a table of at most 100 columns; `found` is what `mendel.agree` returns."""
+    """How far raters agree, a row a pair, as a table of at most 100 columns; `found` is what `mendel.judge_agree` returns."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table

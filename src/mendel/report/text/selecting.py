@@ -12,7 +12,7 @@ _ROW = "  {:<24}{:<22}{:<22}{}"
 
 
 def selectors_text(found: Mapping[str, Any]) -> str:
-    """The result of `mendel.try_selectors` (its `to_json`) as plain lines."""
+    """The result of `mendel.selectors` (its `to_json`) as plain lines."""
     return "\n".join(_lines(found))
 
 
