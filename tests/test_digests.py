@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mendel.data.prompts import Message
 from mendel.design.arms.kinds import draw_rng
+
+from mendel.data.prompts import Message
 from mendel.engine.store import Store
 from mendel.models import ModelSource
 from mendel.study import RecipeConfig, built_in_study
