@@ -10,7 +10,7 @@ import typer
 import mendel
 from mendel.cli.options import OUTPUT, STUDY, EndpointOptions, JudgeOption
 from mendel.cli.root import app
-from mendel.cli.shared import command, console, print_json, working
+from mendel.cli.shared import as_far_as_it_came, command, console, print_json, working
 
 
 @command(
@@ -67,7 +67,8 @@ def audit(
 ) -> None:
     """Measure how much of each trait a model, or the teachers of a study, show."""
     with working(mendel.audit, options) as shared:
-        result = mendel.audit(
+        result, stopped = as_far_as_it_came(
+            mendel.audit,
             study,
             teacher=teacher,
             system=system,
@@ -88,5 +89,5 @@ def audit(
             console().print(mendel.transcripts(result.measurements, show))
         if out is not None:
             typer.echo(f"responses: {out / 'measurements.parquet'}")
-    if result.stopped is not None:
-        raise result.stopped
+    if stopped is not None:
+        raise stopped

@@ -13,7 +13,7 @@ import typer
 import mendel
 
 if TYPE_CHECKING:
-    from mendel import BudgetConfig, EndpointConfig, JudgeModelConfig
+    from mendel import Batch, BudgetConfig, EndpointConfig, JudgeModelConfig
 
 PANELS = STUDY, TRAINING, JUDGE, ENDPOINTS, BUDGET, OUTPUT = (
     "Study",
@@ -103,6 +103,13 @@ class SpendingOptions(WorkOptions):
         if self.dollars is None and self.requests is None and self.tokens is None:
             return None
         return mendel.BudgetConfig(dollars=self.dollars, requests=self.requests, tokens=self.tokens)
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch files; None where no file is given."""
+        if self.batch_in is None and self.batch_out is None:
+            return None
+        return mendel.Batch(read=self.batch_in, write=self.batch_out)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

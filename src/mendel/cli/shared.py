@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Function = TypeVar("Function", bound=Callable[..., None])
+Made = TypeVar("Made")
 
 
 class Result(Protocol):
@@ -63,6 +64,22 @@ def working(function: Callable[..., Any], options: OutputOptions) -> Iterator[di
             raise typer.Exit(130) from None
 
 
+def as_far_as_it_came(
+    function: Callable[..., Made], *arguments: Any, **words: Any
+) -> tuple[Made, Exception | None]:
+    """Return a function's result, and what stopped it early: a budget that is spent or a batch that is awaited.
+
+    Raises:
+        Stopped: It was stopped with nothing to show.
+    """
+    try:
+        return function(*arguments, **words), None
+    except mendel.Stopped as stopped:
+        if stopped.result is None:
+            raise
+        return stopped.result, stopped
+
+
 def keywords(function: Callable[..., Any], options: OutputOptions, progress: object) -> dict[str, Any]:
     """Return the options as the keywords of a public function: store, budget, batch and progress.
 
@@ -73,7 +90,7 @@ def keywords(function: Callable[..., Any], options: OutputOptions, progress: obj
     if isinstance(options, WorkOptions):
         words["store"] = options.store
     if isinstance(options, SpendingOptions):
-        words |= given(budget=options.budget, batch_in=options.batch_in, batch_out=options.batch_out)
+        words |= given(budget=options.budget, batch=options.batch)
     for word in words.keys() - inspect.signature(function).parameters.keys():
         raise mendel.InputError(
             f"this command takes no {word.replace('_', ' ')}", fix="Leave the option out."

@@ -9,7 +9,7 @@ import typer
 
 import mendel
 from mendel.cli.options import OUTPUT, STUDY, EndpointOptions, JudgeOption
-from mendel.cli.shared import command, console, print_json, working
+from mendel.cli.shared import as_far_as_it_came, command, console, print_json, working
 
 app = typer.Typer(help="Write a trait of your own, and try it.", no_args_is_help=True)
 
@@ -42,7 +42,8 @@ def check(
 ) -> None:
     """Ask a model a few scenarios of a trait, and print the judged transcripts."""
     with working(mendel.trait_check, options) as shared:
-        audit = mendel.trait_check(
+        audit, stopped = as_far_as_it_came(
+            mendel.trait_check,
             file,
             model,
             judge=options.judge(judge),
@@ -57,5 +58,5 @@ def check(
         console().print(mendel.audit_summary(audit.to_json()))
         if audit.measurements is not None:
             console().print(mendel.transcripts(audit.measurements, max(samples, len(rows))))
-    if audit.stopped is not None:
-        raise audit.stopped
+    if stopped is not None:
+        raise stopped

@@ -133,7 +133,7 @@ def locate(
         study: The study, or its file, where the run's own study file was moved.
         store: The store's folder; None: the default one.
         executor: Where jobs run; None: the study's `engine`.
-        budget: Limits in place of the study's.
+        budget: Limits; one that is None stays the study's.
         batch: Batch files for endpoints; None: requests are sent.
         progress: Who is told how the command stands; None: nobody.
 

@@ -40,7 +40,7 @@ def run(
         out: The run's folder; None: `runs/<name>`.
         store: The store's folder; None: the default one.
         executor: Where jobs run; None: the study's `engine`.
-        budget: Limits in place of the study's.
+        budget: Limits; one that is None stays the study's.
         batch: Batch files for endpoints; None: requests are sent.
         progress: Who is told how the run stands; None: nobody.
 

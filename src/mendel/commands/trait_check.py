@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mendel.commands.audit import Audit, audit
+from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
+from mendel.workflow.batches import Batch
 
 
 def trait_check(
@@ -16,11 +18,11 @@ def trait_check(
     judge: JudgeModelConfig | str | None = None,
     samples: int = 3,
     endpoint: EndpointConfig | None = None,
-    budget: BudgetConfig | None = None,
     store: str | Path | None = None,
+    executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
     progress: Progress | None = None,
-    batch_in: str | Path | None = None,
-    batch_out: str | Path | None = None,
 ) -> Audit:
     """Ask a model a few scenarios of one trait, and judge its responses.
 
@@ -30,11 +32,11 @@ def trait_check(
         judge: The model that judges. None: the trait's own judge.
         samples: How many scenarios are asked.
         endpoint: How endpoints are asked. None: `EndpointConfig()`.
-        budget: What endpoints may cost. None: no limit.
-        store: The folder of finished work. None: `MENDEL_STORE`, or `~/.cache/mendel`.
-        progress: Where progress is shown. None: nowhere.
-        batch_in: A file with a provider's answers to an earlier batch.
-        batch_out: A file for the requests to endpoints, which are then not sent.
+        store: The store's folder; None: the default one.
+        executor: Where a checkpoint is measured; None: one worker.
+        budget: Limits of dollars, tokens and requests; None: none.
+        batch: Batch files for endpoints; None: requests are sent.
+        progress: Who is told how the check stands; None: nobody.
 
     Returns:
         The audit of that model. Its `measurements` hold one row a response, with the judge's score and
@@ -42,7 +44,8 @@ def trait_check(
 
     Raises:
         InputError: The trait, the model or the judge cannot be read.
-        Waiting: The requests are written to `batch_out`, and their answers are awaited.
+        BudgetSpent: The budget ended the check; its `result` is the Audit as far as it came.
+        Waiting: Requests to endpoints are in the batch file; `result` as above.
     """
     return audit(
         teacher=model,
@@ -50,9 +53,9 @@ def trait_check(
         judge=judge,
         endpoint=endpoint,
         scenarios=samples,
-        budget=budget,
         store=store,
+        executor=executor,
+        budget=budget,
+        batch=batch,
         progress=progress,
-        batch_in=batch_in,
-        batch_out=batch_out,
     )

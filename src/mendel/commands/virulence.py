@@ -105,7 +105,7 @@ def virulence(
         study: The study, or its file, where the run's own study file was moved.
         store: The store's folder; None: the default one.
         executor: Where jobs run; None: the study's `engine`.
-        budget: Limits in place of the study's.
+        budget: Limits; one that is None stays the study's.
         batch: Batch files for endpoints; None: requests are sent.
         progress: Who is told how the command stands; None: nobody.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
 from mendel.engine.budget import Spent
 from mendel.engine.errors import BudgetSpent
-from mendel.engine.executors import Executor, LocalExecutor, default_workers
+from mendel.engine.executors import Executor, default_workers, open_executor
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store, default_store
 from mendel.study import Study
@@ -28,7 +28,7 @@ class Session:
         study: Its workers, engine and budget hold where nothing else is named; None: one worker, no limit.
         store: The store's folder; None: the default one.
         executor: Where jobs run; None: the session opens one of its own and closes it.
-        budget: Limits of students, hours, dollars, tokens and requests, in place of the study's.
+        budget: Limits of students, hours, dollars, tokens and requests; one that is None stays the study's.
         batch: Batch files for endpoints; None: requests are sent.
         progress: Who is told how the command stands; None: nobody.
     """
@@ -45,7 +45,9 @@ class Session:
     ) -> None:
         self.store = Store(Path(store) if store is not None else default_store())
         self.progress: Progress = progress or NullProgress()
-        self.budget = budget or (study.config.budget if study else BudgetConfig())
+        named = budget.model_dump(exclude_none=True) if budget else {}
+        limits = study.config.budget if study else BudgetConfig()
+        self.budget = limits.model_copy(update=named)
         self.began = time.monotonic()
         self.new_students: set[str] = set()
         """Digests of the students that this session trained."""
@@ -57,7 +59,7 @@ class Session:
         with ExitStack() as stack:
             self.executor: Executor
             if self._executor is None:
-                self.executor = stack.enter_context(open_executor(self._study))
+                self.executor = stack.enter_context(_open_executor(self._study))
             else:
                 self.executor = self._executor
             self.endpoints = stack.enter_context(open_endpoints(self.store, self.budget, self._batch))
@@ -112,6 +114,8 @@ def workers(study: Study | None) -> int:
     return study.config.workers or default_workers()
 
 
-def open_executor(study: Study | None) -> LocalExecutor:
-    """Return a new executor for a study's jobs, a context manager."""
-    return LocalExecutor(workers(study))
+def _open_executor(study: Study | None) -> AbstractContextManager[Executor]:
+    """Return the executor that a study names by `engine`, as a context manager."""
+    if study is None:
+        return open_executor("local", 1)
+    return open_executor(study.config.engine, workers(study), study.lines.where("engine"))
