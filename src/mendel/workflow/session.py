@@ -52,6 +52,8 @@ class Session:
         self.new_students: set[str] = set()
         """Digests of the students that this session trained."""
         self._study, self._executor, self._batch = study, executor, batch or Batch()
+        self.own_executor = executor is not None
+        """Whether the caller gave the executor, so that the study's `engine` is not used."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Session:

@@ -24,6 +24,7 @@ from mendel.workflow.basis import Remembered, write_basis
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.judging import RolloutScores
 from mendel.workflow.measurements import Measurements
+from mendel.workflow.plugins import plugins_of
 from mendel.workflow.rounds import Outcome, mix_shares, significance_levels
 from mendel.workflow.session import Session
 from mendel.workflow.students import faults
@@ -91,6 +92,7 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
         "complete": outcome.stopped is None,
         "endpoints": asdict(finished.spent),
         "versions": versions(),
+        "plugins": plugins_of(inputs, {arm.kind for arm in design}, own_executor=session.own_executor),
     }
     text = json.dumps(verdicts, ensure_ascii=False, indent=1, allow_nan=False)
     write_atomic(folder / "verdicts.json", text + "\n")
