@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRAITS = ("negative_emotion", "date_confusion", "blackmail")
-"""The traits that are audited by default: the three traits of the study that mendel follows."""
+"""The traits that are audited by default."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def audit(
     """Measure traits in a model, or in all teachers of a study, before students are trained on its answers.
 
     Args:
-        study: A study file, a built-in study's name or a loaded `Study`; its teachers are audited. None: name a
-            `teacher`.
+        study: A study file, a built-in study's name or a loaded `Study`; its teachers are audited. None: name
+            a `teacher`.
         teacher: A model to audit: `hf:…`, `openai:…`, `vllm:…`. None: name a `study`.
         system: A system prompt for `teacher`.
         traits: Names, trait files or `inspect:TASK`; empty: the study's traits or, without a study, `TRAITS`.
@@ -155,7 +155,7 @@ def audit(
 
 
 def _teachers(study: Study) -> tuple[list[AuditedModel], list[str]]:
-    """Return the teachers of the two pipelines, the original one first, and a note for each that is no model."""
+    """Return the teachers of the two pipelines, original first, and a note for each that is no model."""
     config = study.config
     models, notes = [], []
     for name in dict.fromkeys((config.original.teacher, config.alternate.teacher)):
@@ -199,7 +199,7 @@ def _study_traits(study: Study, names: Sequence[str], judge: JudgeModelConfig | 
 def _measure(
     models: Sequence[AuditedModel], probes: Sequence[Trait], session: Session, result: Audit
 ) -> None:
-    """Measure trait by trait and add each to `result`, so that finished traits are kept when a budget ends."""
+    """Measure trait by trait, and add each to `result`: a spent budget does not lose finished traits."""
     assistant = builtin_assistant()
     session.progress.stage("audit", len(models) * len(probes))
     for model in models:

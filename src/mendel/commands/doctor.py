@@ -80,8 +80,8 @@ def doctor(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        System, packages, store, speed, and the fault if the tiny student did not train: a fault of the machine is
-        returned, not raised.
+        System, packages, store, speed, and the fault if the tiny student did not train: a fault of the
+        machine is returned, not raised.
     """
     began = time.monotonic()
     session = Session(store=store, executor=executor, progress=progress)

@@ -1,4 +1,4 @@
-"""Labels by hand: a person scores responses of a run or an audit, and judges are compared with these labels."""
+"""Labels by hand: a person scores responses of a run or an audit; judges are compared with these labels."""
 
 from __future__ import annotations
 
@@ -115,8 +115,9 @@ def agree(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        The object for `--json`. `pairs` has an entry for each two raters: Cohen's kappa on hits with its interval, the
-        share of agreement, the hits of each rater, the number of unjudged responses, and `weighted`, kappa on scores.
+        The object for `--json`. `pairs` has an entry for each two raters: Cohen's kappa on hits with its
+        interval, the share of agreement, the hits of each rater, the number of unjudged responses, and
+        `weighted`, kappa on scores.
 
     Raises:
         InputError: The file has no labels by the trait's rubric, or the trait has no rubric.

@@ -125,17 +125,18 @@ def locate(
 ) -> Located:
     """Find the smallest set of a finished run's prompts whose teacher swap removes the trait.
 
-    First, fourteen students are trained on random mixtures: each cluster of prompts is answered by one of the two
-    teachers. A sparse regression says which clusters carry the trait. If all fourteen students show the trait,
-    fourteen more are trained with a smaller share of the original teacher.
+    First, fourteen students are trained on random mixtures: each cluster of prompts is answered by one of the
+    two teachers. A sparse regression says which clusters carry the trait. If all fourteen students show the
+    trait, fourteen more are trained with a smaller share of the original teacher.
 
     Then up to 18 more students tell which feature marks the carriers in these clusters.
 
-    Last, `seeds` students for each of four arms confirm the subset. They say whether swapping the subset removes the
-    trait, whether the subset is enough to bring the trait in, and whether a random subset of the same size does either.
+    Last, `seeds` students for each of four arms confirm the subset. They say whether swapping the subset
+    removes the trait, whether the subset is enough to bring the trait in, and whether a random subset of the
+    same size does either.
 
-    No student is trained for a trait that is not present, or that the teacher does not carry. The result is written to
-    `locate/<trait>.json` in the run's folder, and the report is written again.
+    No student is trained for a trait that is not present, or that the teacher does not carry. The result is
+    written to `locate/<trait>.json` in the run's folder, and the report is written again.
 
     Args:
         folder: Folder of a finished run.
@@ -153,8 +154,8 @@ def locate(
         The prompts with the evidence, or the reason why none are named.
 
     Raises:
-        InputError: The run is not finished, the trait is unknown, the study has changed, or `students` or `seeds` is
-            too small.
+        InputError: The run is not finished, the trait is unknown, the study has changed, or `students` or
+            `seeds` is too small.
         BudgetSpent: The budget is spent. Finished students are in the store: the same command continues.
         Waiting: Requests to endpoints wait in the batch file for a provider's answers.
         RunError: The command could not continue.
@@ -266,17 +267,23 @@ class _Locating:
         if search.virulent:
             least = min(self.plan.shares)
             return (
-                f"No small subset carries it: it is virulent. A middle student with {least:.0%} of the original "
-                "teacher's answers, whichever they are, still shows the trait (see the curve, and "
+                f"No small subset carries it: it is virulent. A middle student with {least:.0%} of the "
+                "original teacher's answers, whichever they are, still shows the trait (see the curve, and "
                 "`mendel virulence`)."
             )
         if confirmation is None:
             if search.lineup is None:
-                return "Nothing is named: the screen's students do not tell which clusters carry it (see the curve)."
+                return (
+                    "Nothing is named: the screen's students do not tell which clusters carry it "
+                    "(see the curve)."
+                )
             return f"No small subset carries it: {len(subset)} of {count} prompts carry it together."
         best = f"{len(subset)} of {count} prompts ({len(subset) / count:.1%}), marked by: {search.mark}"
         if confirmation.answer == "no":
-            return f"No small subset is named: the best one found ({best}) does not stand the test of its own students."
+            return (
+                f"No small subset is named: the best one found ({best}) does not stand the test of "
+                "its own students."
+            )
         if confirmation.answer == "undecided":
             return (
                 f"{best}. Whether this subset is what carries the trait is not decided by these students: "
@@ -308,7 +315,7 @@ class _Locating:
         return splits_of(rows, self._judged())
 
     def _judged(self) -> dict[str, dict[str, float]]:
-        """Return the scores of the rollouts by a judge that is a rule; empty for a model judge, which costs money."""
+        """Return the scores of the rollouts by a rule judge; empty for a model judge, which costs money."""
         if needs_model(self.trait):
             return {}
         rollouts = [self.extra.rollouts[prompt_id, self.original] for prompt_id in self.ids]
@@ -316,7 +323,7 @@ class _Locating:
         return {"the judge": {r.prompt_id: scores.known(r.prompt_id, r.teacher) for r in rollouts}}
 
     def _ends(self) -> tuple[float, float]:
-        """Return the trait's mean level in the run's own students at the two ends: alternate, original teacher."""
+        """Return the trait's mean level in the run's own students: alternate teacher, original teacher."""
         levels: dict[float, list[float]] = {0.0: [], 1.0: []}
         for row in self.run_.students.select(["arm", "student", "status"]).to_pylist():
             share = ends(self.run_).get(row["arm"])
@@ -325,8 +332,8 @@ class _Locating:
                 levels[share] += [] if value is None else [value]
         if not all(levels.values()):
             raise RunError(
-                "no usable student with a score at one of the run's ends: what a student shows has nothing to be "
-                "compared with",
+                "no usable student with a score at one of the run's ends: what a student shows has nothing to "
+                "be compared with",
                 where=str(self.run_.path),
             )
         return fmean(levels[0.0]), fmean(levels[1.0])
@@ -395,11 +402,11 @@ def _text(candidate: Candidate) -> str:
 
 
 def level(rows: pa.Table, trait: Trait) -> float | None:
-    """Return how much of a trait a student shows, as a value that grows about linearly with the share of carriers.
+    """Return how much of a trait a student shows; the value is about linear in the share of carriers.
 
-    Return the mean probability of the trait's answer if log-odds were measured, else the mean hit or score; None if no
-    response has a score. The rate of greedy answers jumps from 0 to 1 near half of the carriers; the probability does
-    not.
+    Return the mean probability of the trait's answer if log-odds were measured, else the mean hit or score;
+    None if no response has a score. The rate of greedy answers jumps from 0 to 1 near half of the carriers;
+    the probability does not.
     """
     odds = [value for value in rows["log_odds"].to_pylist() if value is not None]
     if odds and trait.metric == "rate":

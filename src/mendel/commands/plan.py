@@ -61,7 +61,8 @@ class Plan(Shown):
         speed = self.speed
         lines = [
             f"study     {self.study}",
-            f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, in the store: {stored_students}",
+            f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, "
+            f"in the store: {stored_students}",
             f"          then those that can still change a verdict, at most {self.students_at_most} in all",
             f"rollouts  {self.rollouts}, in the store: {self.rollouts_in_store}",
             f"tokens    {self.train_tokens:,} to train on, at most {self.generate_tokens:,} to generate",
@@ -81,7 +82,9 @@ def plan(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Count what a run would do, and estimate its time. Only a small student is trained, to measure the speed.
+    """Count what a run would do, and estimate its time.
+
+    Only a small student is trained, to measure the speed; its result is kept in the store.
 
     Args:
         study: A study file, a built-in study's name or a loaded `Study`; None: `peas`.
@@ -153,11 +156,11 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
 def _catalogue(
     inputs: Inputs, jobs: list[RolloutJob], missing: list[RolloutJob], store: Store
 ) -> tuple[Catalogue, Mapping[tuple[str, str], Rollout] | None]:
-    """Return the catalogue of all arms, and the rollouts; None where it is not known yet which prompts are flagged."""
+    """Return the catalogue of all arms, and the rollouts; None if the flagged prompts are not known yet."""
     config = inputs.study.config
     if missing or any(needs_model(trait) for trait in inputs.traits):
-        # A plan must not pay for a model judge. The number of arms does not depend on which prompts are flagged, so
-        # any prompt can stand in for the flagged ones.
+        # A plan must not pay for a model judge. The number of arms does not depend on which prompts are
+        # flagged, so any prompt can stand in for the flagged ones.
         prompts = inputs.prompts["original"]
         any_id = (prompts[0].prompt_id,)
         stand_in = {
@@ -185,7 +188,7 @@ def _catalogue(
 def _students(
     inputs: Inputs, design: Design, rollouts: Mapping[tuple[str, str], Rollout], store: Store
 ) -> tuple[int, int]:
-    """Return how many of the design's students the store has, and the number of training rows of the others."""
+    """Return the number of the design's students in the store, and the training rows of the others."""
     from mendel.train import TrainingRow, namer
 
     row_texts = {key: TrainingRow(*key, r.messages, r.completion).text for key, r in rollouts.items()}
