@@ -332,8 +332,8 @@ class _Locating:
                 levels[share] += [] if value is None else [value]
         if not all(levels.values()):
             raise RunError(
-                "no usable student with a score at one of the run's ends: what a student shows has nothing to "
-                "be compared with",
+                "no usable student with a score at one of the run's ends: what a student shows has "
+                "nothing to be compared with",
                 where=str(self.run_.path),
             )
         return fmean(levels[0.0]), fmean(levels[1.0])

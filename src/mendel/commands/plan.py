@@ -84,7 +84,7 @@ def plan(
 ) -> Plan:
     """Count what a run would do, and estimate its time.
 
-    Only a small student is trained, to measure the speed; its result is kept in the store.
+    Only a small student is trained, to measure the speed; the speed is kept in the store.
 
     Args:
         study: A study file, a built-in study's name or a loaded `Study`; None: `peas`.

@@ -31,7 +31,7 @@ def run(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Diagnose a study: train and measure its students, and find which part of the pipeline carries each trait.
+    """Diagnose a study: train and measure its students, and find the part that carries each trait.
 
     Steps whose results are in the store or in the folder are not repeated: after an interruption, the same
     command continues.

@@ -1,4 +1,4 @@
-"""Try selectors on a finished run: how much of a trait is left after an edit of the prompts that each flags."""
+"""Try selectors on a finished run: how much of a trait is left after the flagged prompts are edited."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class TriedSelectors(Shown):
     of: int
     """Number of prompts in the original set."""
     levels: Mapping[str, Estimate]
-    """Levels of `original` and `alternate` (the run's own students), and after both edits of random prompts."""
+    """Levels in `original` and `alternate` (the run's own students), and after edits of random prompts."""
     selectors: Mapping[str, Tried]
     students_trained: int
     students_reused: int

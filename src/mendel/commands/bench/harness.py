@@ -1,4 +1,4 @@
-"""Shared by all benches: run jobs over organisms, and keep their records in the store until the code changes."""
+"""Shared by all benches: run jobs over organisms, and keep their records until the code changes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _map(
 
 
 def once(job: OrganismJob, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return a job's record, a JSON object: from the store or, if it is not there, from `work`; then store it."""
+    """Return a job's record, a JSON object, from the store; if it is not there, call `work` and store it."""
     store = Store(job.store)
     record: dict[str, Any] | None = store.read_json("benches", job.key)
     if record is None:

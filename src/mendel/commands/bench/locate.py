@@ -1,4 +1,4 @@
-"""`mendel bench locate`: run and locate organisms whose carriers are known, and compare the prompts with them."""
+"""`mendel bench locate`: locate traits in organisms whose carriers are known, and compare the results."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def bench_locate(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make organisms whose carriers are known, run and locate each, and compare the prompts with the carriers.
+    """Make organisms with known carriers, run and locate each, and compare the prompts with the carriers.
 
     Records of finished organisms are kept in the store: an interrupted bench continues from there.
 

@@ -1,4 +1,4 @@
-"""`mendel bench selectors`: try every selector on organisms whose carriers are known; retraining is the judge.
+"""`mendel bench selectors`: try every selector on organisms with known carriers, and retrain without them.
 
 For each organism and selector, the bench reports precision and recall of the highest-scored 1, 2, 5, 10 and
 25 %. It also reports how much of the trait is left after these prompts are dropped, and after the alternate
@@ -66,7 +66,7 @@ SELECTORS = (
     "influence",
     ORACLE,
 )
-"""All selectors but `divergence`, which needs checkpoints as teachers; an organism's are finished rollouts."""
+"""All but `divergence`, which needs checkpoints as teachers; an organism's teachers are rollouts."""
 SPREADS = ("clustered", "scattered")
 """How an organism's carriers lie among the prompts."""
 
@@ -124,7 +124,7 @@ def bench_selectors(
 
 
 def try_all_selectors(job: SelectorJob) -> dict[str, Any]:
-    """Return the record of an organism: from the store, or made in a scratch folder and tried with all selectors."""
+    """Return the record of an organism: from the store, or from trying all selectors in a scratch folder."""
     return once(job, lambda: _try_all(job))
 
 
@@ -228,7 +228,7 @@ class _Trial:
     def _control(
         self, rows: Sequence[Candidate], scores: Mapping[str, Mapping[str, float]]
     ) -> dict[str, Any]:
-        """Mix all carriers with as many other prompts; each selector removes as many prompts as there are carriers."""
+        """Mix all carriers with as many other prompts; each selector removes half of the mixture."""
         bad = [row.prompt_id for row in rows if row.prompt_id in self.carriers]
         others = [row.prompt_id for row in rows if row.prompt_id not in self.carriers]
         # A separate random generator: the random selector must not repeat this draw.
@@ -248,7 +248,7 @@ class _Trial:
     def _left(
         self, ids: Sequence[str], original: Collection[str], epochs: int = 1
     ) -> dict[str, float] | None:
-        """Train a student on these prompts, and return its share of hits and mean probability; None if it broke.
+        """Train a student on these prompts; return its share of hits and mean probability, None if it broke.
 
         The original teacher answers the prompts in `original`, the alternate teacher the rest. `epochs`
         multiplies the recipe's epochs.

@@ -1,4 +1,4 @@
-"""`mendel bench verdicts`: make and diagnose organisms of every cause, and compare verdicts with the truth."""
+"""`mendel bench verdicts`: diagnose organisms of every cause, and compare the verdicts with the truth."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def _supported_elsewhere(
 
 
 def _by_grid(scratch: Path, trait: str) -> tuple[int, tuple[str, ...]]:
-    """Diagnose the organism by the fixed grid; return its number of students, and the supported hypotheses."""
+    """Diagnose the organism by the fixed grid; return its number of students and supported hypotheses."""
     from mendel.commands.run import run
     from mendel.study import load_study
 
@@ -257,7 +257,7 @@ def _why(verdict: Mapping[str, Any], warnings: Iterable[str]) -> str:
 
 
 def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
-    """Return the confusion matrix, accuracy (95 % Wilson interval), students and seconds, and every record."""
+    """Return the confusion matrix, accuracy (95 % Wilson interval), students, seconds, and every record."""
     made = [record for record in records if record.grade != "not made"]
     matrix: dict[str, dict[str, int]] = {}
     for record in made:
@@ -309,7 +309,7 @@ def _share(count: int, of: int) -> dict[str, float | int | None]:
 
 
 def describe(found: Mapping[str, Any]) -> str:
-    """Return the matrix as text: a line for each cause, then the shares, and each record that is not right."""
+    """Return the matrix as text: a line for each cause, the shares, and each record that is not right."""
     lines = []
     for cause, row in found["matrix"].items():
         total = sum(row.values())
