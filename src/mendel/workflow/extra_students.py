@@ -79,7 +79,7 @@ def spare_seed(inputs: Inputs) -> int:
 
 
 def ends(run: Run) -> dict[str, float]:
-    """Return the run's two arms that differ only in the teacher, with the original teacher's share of prompts."""
+    """Return the two arms that differ only in the teacher, with the original teacher's share of prompts."""
     cube = run.verdicts["cube"]
     return {cube["OOA"]: 0.0, cube["OOO"]: 1.0}
 
@@ -167,7 +167,7 @@ class ExtraStudents:
         return Fit(values)
 
     def log_odds_fit(self, trait: Trait, arms: Collection[str]) -> Fit | None:
-        """Return the fit in log-odds (nats), which show smaller changes; None if the trait has no log-odds."""
+        """Return the fit in log-odds (nats), which show smaller changes; None if the trait has none."""
         values = panel(*self.tables(arms), trait.name, "log_odds", None)
         return None if values is None else Fit(values)
 

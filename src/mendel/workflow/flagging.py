@@ -1,4 +1,4 @@
-"""Flag prompts: find the flagged, mild and unrelated prompts of each trait, and build the catalogue of arms."""
+"""Flag prompts: find each trait's flagged, mild and unrelated prompts, and build the catalogue of arms."""
 
 from __future__ import annotations
 
@@ -99,14 +99,16 @@ def build_catalogue(
 
 
 def candidates_of(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> list[Candidate]:
-    """The original prompts with both teachers' answers."""
+    """Return the original prompts with both teachers' answers; one answer if the pipelines share a teacher."""
     config = inputs.study.config
     rows = []
     for prompt in inputs.prompts["original"]:
-        own = rollouts[prompt.prompt_id, config.original.teacher]
-        other = rollouts[prompt.prompt_id, config.alternate.teacher]
-        answer = None if inputs.shared["teacher"] else other.completion
-        rows.append(Candidate(prompt.prompt_id, own.messages, own.completion, answer, prompt.source))
+        original = rollouts[prompt.prompt_id, config.original.teacher]
+        alternate = rollouts[prompt.prompt_id, config.alternate.teacher]
+        answer = None if inputs.shared["teacher"] else alternate.completion
+        rows.append(
+            Candidate(prompt.prompt_id, original.messages, original.completion, answer, prompt.source)
+        )
     return rows
 
 
@@ -118,7 +120,7 @@ def context_of(
     candidates: Sequence[Candidate],
     seed: int = 0,
 ) -> Context:
-    """Return what a selector may use for one trait; `scores` are the judge's scores of both teachers' answers."""
+    """Return what a selector may use for one trait; `scores` are of both teachers' answers."""
     own, other = (getattr(inputs.study.config, side).teacher for side in ("original", "alternate"))
 
     def judged(rows: Sequence[Candidate]) -> list[float]:

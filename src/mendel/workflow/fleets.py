@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mendel.train import StudentSpec
 
 FULL_PASS = {"cpu": 512, "gpu": 32_768}
-"""Tokens of a full pass: beyond this, time grows with the number of tokens, and sharing a pass saves nothing."""
+"""Tokens of a full pass: beyond this, time grows with the tokens, and sharing a pass saves nothing."""
 MOST = 16
 """Greatest number of adapters that one worker trains at once: an interrupted fleet is lost as a whole."""
 TOKEN = 4
@@ -81,7 +81,7 @@ def _step_tokens(spec: StudentSpec) -> int:
 
 
 class Queue:
-    """The status of students for progress. Executors take fleets in order: the first unfinished fleets are running."""
+    """The students' status for progress: executors take fleets in order, so the first unfinished ones run."""
 
     def __init__(
         self,

@@ -63,7 +63,8 @@ class Judging:
     def grade(self, trait: Trait, asked: Sequence[Asked]) -> list[Judgement]:
         """Return the judgement of each response; a model judge is asked only what it was not asked before.
 
-        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; judgements made until then are kept.
+        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; judgements made until
+        then are kept.
         """
         if not needs_model(trait):
             return grade(trait, asked)

@@ -109,7 +109,8 @@ class Measurements:
         Args:
             probe: What is measured.
             chat: Opens the model; called only where it has to be asked.
-            asked: The probe as this model is asked it (under a system prompt, with a prefix); None: as it stands.
+            asked: The probe as this model is asked it (under a system prompt, with a prefix); None: as it
+                stands.
             responses: What the model answered, where it was asked before.
         """
         from mendel.measure import judge_responses, needs_model, respond

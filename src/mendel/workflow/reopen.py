@@ -16,8 +16,9 @@ ELSEWHERE = "Name the study file with --study PATH, or run the study again."
 def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple[Run, Inputs]:
     """The finished run in a folder, and its study's inputs, loaded and checked anew.
 
-    `study` is the study, or its file where it lies no longer where the run found it. Raises InputError for a folder without a
-    finished run, for a study that is gone, and for one that has changed since: its students would be others.
+    `study` is the study, or its file where it lies no longer where the run found it. Raises InputError for a
+    folder without a finished run, for a study that is gone, and for one that has changed since: its students
+    would be others.
     """
     run = open_run(folder)
     manifest = _manifest(run)

@@ -21,8 +21,8 @@ from mendel.workflow.judging import Judging
 class Session:
     """What a command works with. A context manager: what it opened is closed at the end, whatever happens.
 
-    Every command that trains or asks takes the same keywords and hands them to a session, so that all of them behave
-    alike when a budget is spent, when they are interrupted, and when a provider's answers are awaited.
+    Every command that trains or asks takes the same keywords and hands them to a session, so that all of them
+    behave alike when a budget is spent, when they are interrupted, and when a provider's answers are awaited.
 
     Args:
         study: Its workers, engine and budget hold where nothing else is named; None: one worker, no limit.
@@ -69,7 +69,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            # Nobody waits for what is under way: what a worker is at is not in the store, and is begun anew next time.
+            # Nobody waits for what is under way: what a worker is at is not in the store, and is begun anew
+            # next time.
             self.executor.stop()
         self._stack.__exit__(kind, error, trace)
 

@@ -66,8 +66,9 @@ def train_arms(
 ) -> TrainedArms:
     """Train, check, measure and judge the students of arms; what the store has is not done again.
 
-    A budget that is spent, or a provider's batch that has to be awaited, ends the training after whole fleets: what is
-    done by then is returned. Students that fail a check are returned, too, and are judged on nothing.
+    A budget that is spent, or a provider's batch that has to be awaited, ends the training after whole
+    fleets: what is done by then is returned. Students that fail a check are returned, too, and are judged on
+    nothing.
 
     Args:
         session: Store, executor, judges, budget and progress.
