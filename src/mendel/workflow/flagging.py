@@ -99,7 +99,7 @@ def build_catalogue(
 
 
 def candidates_of(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> list[Candidate]:
-    """Return the original prompts with both teachers' answers; one answer if the pipelines share a teacher."""
+    """Return the original prompts with both teachers' answers, or with the one of a shared teacher."""
     config = inputs.study.config
     rows = []
     for prompt in inputs.prompts["original"]:

@@ -92,7 +92,7 @@ class Inputs:
 
     @property
     def probes(self) -> tuple[Trait, ...]:
-        """The traits with their controls and, if the study asks for ladders, with the rungs of their ladders."""
+        """The traits with their controls and, if the study asks for them, the rungs of their ladders."""
         ladder = self.study.config.ladder
         return tuple(
             probe
@@ -220,7 +220,8 @@ def _assistant(study: Study) -> Trait:
     )
     if needs_model(assistant):
         raise InputError(
-            "the assistant's probe cannot be judged by a model: its answers have to be plainly right or wrong",
+            "the assistant's probe cannot be judged by a model: "
+            "its answers have to be plainly right or wrong",
             where=study.lines.where("assistant"),
             fix="Judge it by rules, such as a 'right' pattern for every scenario.",
         )
@@ -241,14 +242,16 @@ def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
     served = {base.served for base in bases.values()}
     if len(served) > 1:
         raise InputError(
-            "vLLM answers for some of the bases alone: what engines differ in would be taken for the bases'",
+            "vLLM answers for some of the bases alone: "
+            "a difference between engines would look like an effect of the bases",
             where=study.lines.where("original", "base"),
             value=[base.ref for base in bases.values()],
             fix="Write vllm: for all bases, or hf: for all.",
         )
     if True in served and study.config.recipe.method != "lora":
         raise InputError(
-            "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own",
+            "vLLM answers for adapters alone: "
+            "a student with weights of its own would need an engine of its own",
             where=study.lines.where("recipe", "method"),
             value=study.config.recipe.method,
             allowed="lora",

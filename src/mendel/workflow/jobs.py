@@ -129,7 +129,7 @@ def roll_out(job: RolloutJob, chat: ChatModel | None = None) -> bool:
 
 
 def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
-    """Measure an untrained model on the probes that the store does not have; return its health as an assistant.
+    """Measure an untrained model on the probes that the store lacks; return its health as an assistant.
 
     A trait that a model judges is only answered here: the main process scores it later.
 
@@ -193,7 +193,7 @@ def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
 
 
 def _unmeasured(job: StudentJob, store: Store) -> bool:
-    """Return whether a student that trained well, and is not known to be broken, has probes left to answer."""
+    """Return whether a student has probes left to answer; False if it is known to be broken."""
     from mendel.measure import assistant_fault
 
     if _trained(store, job.spec.digest).status != "ok":
@@ -271,7 +271,7 @@ class _OpenStudent:
         """By probe; not in the store yet."""
 
     def ask(self, probes: Sequence[Trait]) -> None:
-        """Answer all probes in one batch; the responses are stored when the student is measured on a probe."""
+        """Answer all probes in one batch; `measure` stores the responses."""
         from mendel.measure import respond_all
 
         left = [
