@@ -121,10 +121,11 @@ def context_of(
     seed: int = 0,
 ) -> Context:
     """Return what a selector may use for one trait; `scores` are of both teachers' answers."""
-    own, other = (getattr(inputs.study.config, side).teacher for side in ("original", "alternate"))
+    pipelines = inputs.study.config
+    original, alternate = pipelines.original.teacher, pipelines.alternate.teacher
 
     def judged(rows: Sequence[Candidate]) -> list[float]:
-        return [scores.known(row.prompt_id, own) for row in rows]
+        return [scores.known(row.prompt_id, original) for row in rows]
 
     return Context(
         config=config,
@@ -132,9 +133,9 @@ def context_of(
         judge=judged,
         judge_id=trait.judge_id,
         scenarios=tuple(scenario.messages for scenario in trait.scenarios),
-        contrast=_contrast(trait, scores, candidates, own, other),
+        contrast=_contrast(trait, scores, candidates, original, alternate),
         base=inputs.bases["original"],
-        teachers=_teachers(inputs, own, other),
+        teachers=_teachers(inputs, original, alternate),
     )
 
 

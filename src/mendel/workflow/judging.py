@@ -128,8 +128,8 @@ def rollout_scores(
     judge: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
 ) -> RolloutScores:
     """Return the scores that `judge` gives to teachers' completions."""
-    asked = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
-    judgements = judge(trait, asked)
+    responses = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
+    judgements = judge(trait, responses)
     scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, judgements, strict=True)}
     return RolloutScores(scores, (trait.score_range or (0.0, 1.0))[0])
 

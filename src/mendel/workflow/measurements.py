@@ -78,7 +78,7 @@ class Measurements:
         return read_table(file) if file.exists() else None
 
     def scores(self, probe: Trait) -> pa.Table | None:
-        """Return the scored responses to a probe (columns of `measurement_schema`); None if there are none."""
+        """Return the scored responses to a probe, as in `measurement_schema`; None if there are none."""
         file = self.store.path("measurements", self.scores_key(probe)) / "measurement.parquet"
         return read_table(file) if file.exists() else None
 
