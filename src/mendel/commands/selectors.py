@@ -112,7 +112,7 @@ def try_selectors(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> TriedSelectors:
-    """Compare selectors: how much of a trait is left if another selector flags a finished run's prompts?
+    """Compare selectors by how much of a finished run's trait is left when each flags the prompts.
 
     Each selector flags the same number of original prompts. For each edit (`drop`: nobody answers these
     prompts; `swap`: the alternate teacher does), `seeds` students are trained, with seeds that the run did
