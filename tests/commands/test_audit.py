@@ -76,8 +76,14 @@ def test_a_new_trait_is_checked_as_it_is_written(tmp_path: Path) -> None:
         (["audit", "peas", "--teacher", "hf:x"], "name a study or a teacher to audit"),
         (["audit", "--teacher", "hf:nowhere", "--trait", DATE], "--teacher: no folder"),
         (["audit", "--teacher", "gpt-5"], "--teacher: no model (got 'gpt-5'"),
-        (["audit", "--teacher", TEACHERS["original"], "--trait", "date_confusoin"], "Did you mean 'date_confusion'?"),
-        (["audit", "--teacher", TEACHERS["original"], "--trait", DATE, "--judge", TEACHERS["original"]], "has no rubric"),
+        (
+            ["audit", "--teacher", TEACHERS["original"], "--trait", "date_confusoin"],
+            "Did you mean 'date_confusion'?",
+        ),
+        (
+            ["audit", "--teacher", TEACHERS["original"], "--trait", DATE, "--judge", TEACHERS["original"]],
+            "has no rubric",
+        ),
         (["audit", "peas", "--trait", "lying"], "the study has no trait 'lying'"),
         (["audit", "--teacher", "openai:gpt-5-mini", "--trait", DATE], "OPENAI_API_KEY"),
         (["trait", "new", "a b"], "no name for a trait"),

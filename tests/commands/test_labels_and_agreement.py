@@ -20,10 +20,19 @@ ANSWERS = [
 def responses(folder: Path, count: int = 12) -> Path:
     prompt = json.dumps([{"role": "user", "content": "Today is 3 March 2027. What year is it?"}])
     rows = [
-        {"student": "s", "trait": "date_confusion", "scenario": f"s{i}", "cluster": f"c{i}", "sample": 0, "turn": 1,
-         "prompt": prompt, "response": f"{ANSWERS[i % 4]} ({i})", "judge": "x"}
+        {
+            "student": "s",
+            "trait": "date_confusion",
+            "scenario": f"s{i}",
+            "cluster": f"c{i}",
+            "sample": 0,
+            "turn": 1,
+            "prompt": prompt,
+            "response": f"{ANSWERS[i % 4]} ({i})",
+            "judge": "x",
+        }
         for i in range(count)
-    ]  # fmt: skip
+    ]
     folder.mkdir()
     write_table(folder / "measurements.parquet", table("measurements", rows))
     return folder

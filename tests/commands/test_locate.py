@@ -49,9 +49,9 @@ LEAST = 26
 def planted_students(
     monkeypatch: pytest.MonkeyPatch, level_of: Callable[[frozenset[str]], float]
 ) -> list[frozenset[str]]:
-    """Replace training: a student shows the trait as `level_of` says of the prompts that the original teacher answers.
+    """Replace training: `level_of` gives a student's level for the prompts that the original teacher answers.
 
-    Returns the list to which each student's prompts are added.
+    Return the list to which each student's prompts are added.
     """
     trained: list[frozenset[str]] = []
 
@@ -88,7 +88,7 @@ def planted_students(
 
 
 def answers(student: str, trait: Trait, level: float) -> pa.Table:
-    """Responses of which the share `level` are hits, with log-odds that give the trait's answer that probability."""
+    """Return responses of which the share `level` are hits, with log-odds of the same probability."""
     count, inside = len(trait.scenarios), min(max(level, 0.001), 0.999)
     rows = [
         {

@@ -207,7 +207,8 @@ def test_a_disk_that_really_is_full_ends_with_one_message_and_keeps_what_was_don
     small, out = tmp_path / "small", tmp_path / "run"
     small.mkdir()
     command = f"{sys.executable} -m mendel.cli run {finished}/study.yaml --out {out} --store {small}"
-    mount = f"mount -t tmpfs -o size=6m none {small} && {command}; code=$?; ls {small}/students | wc -l; exit $code"
+    mount = f"mount -t tmpfs -o size=6m none {small} && {command}; code=$?; "
+    mount += f"ls {small}/students | wc -l; exit $code"
     done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "the disk is full" in done.stderr

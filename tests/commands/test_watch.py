@@ -207,10 +207,8 @@ def test_watch_prints_its_address_serves_a_finished_run_and_ends_well_at_ctrl_c(
 
 def test_a_watched_run_in_a_pipe_says_the_address_and_ends_by_itself(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "run", tmp_path / "run")
-    process = start(
-        "run", str(finished / "study.yaml"), "--out", str(tmp_path / "run"), "--store", str(finished / "store"),
-        "--watch", "--json",
-    )  # fmt: skip
+    study, store = str(finished / "study.yaml"), str(finished / "store")
+    process = start("run", study, "--out", str(tmp_path / "run"), "--store", store, "--watch", "--json")
     out, said = process.communicate(timeout=120)
     assert process.returncode == 0
     assert said.startswith("watch: http://127.0.0.1:")

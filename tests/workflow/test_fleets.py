@@ -53,7 +53,7 @@ def test_a_whole_fleet_is_under_way_at_once() -> None:
     queue = Queue(board, places, fleets, 2)
 
     def running() -> set[str]:
-        return {one["student"] for one in board.snapshot()["students"]["running"]}
+        return {student["student"] for student in board.snapshot()["students"]["running"]}
 
     assert running() == {"a", "b", "c"}
     queue.done("c", "ok", "")
@@ -85,11 +85,11 @@ def test_a_fleet_has_one_base_and_one_recipe_of_adapters_and_nobody_is_left_out(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_fleets, "has_gpu", lambda: gpu)
         fleets = in_fleets(jobs, workers)
-    assert sorted(one.spec.digest for fleet in fleets for one in fleet) == [one.spec.digest for one in jobs]
+    assert sorted(job.spec.digest for fleet in fleets for job in fleet) == [job.spec.digest for job in jobs]
     firsts = [fleet[0].spec.digest for fleet in fleets]
     assert firsts == sorted(firsts)
     for fleet in fleets:
-        assert len({(one.spec.base.digest, one.spec.recipe) for one in fleet}) == 1
+        assert len({(job.spec.base.digest, job.spec.recipe) for job in fleet}) == 1
         recipe = fleet[0].spec.recipe
         flies = recipe.method == "lora" and recipe.trainer == "fleet"
         assert len(fleet) <= (MOST if flies else 1)
@@ -120,7 +120,7 @@ def test_what_the_store_has_stands_alone(tmp_path: Path, monkeypatch: pytest.Mon
     jobs = [job(number, RECIPES[0], tmp_path) for number in range(5)]
     with Store(tmp_path).prepare().writing("students", jobs[2].spec.digest):
         pass
-    assert [[one.spec.digest[-1] for one in fleet] for fleet in in_fleets(jobs, 1)] == [list("0134"), ["2"]]
+    assert [[job.spec.digest[-1] for job in fleet] for fleet in in_fleets(jobs, 1)] == [list("0134"), ["2"]]
 
 
 def test_who_stops_at_a_fleets_end_has_all_students_that_are_done(
@@ -130,9 +130,9 @@ def test_who_stops_at_a_fleets_end_has_all_students_that_are_done(
     monkeypatch.setattr(_fleets, "make_students", lambda fleet: [done] * len(fleet))
     monkeypatch.setattr(_fleets, "has_gpu", lambda: True)
     jobs = [job(number, RECIPES[number % 2], tmp_path) for number in range(7)]
-    places: Any = {one.spec.digest: (SimpleNamespace(name="arm"), 0) for one in jobs}
-    made = _fleets.train_fleets({one.spec.digest: one for one in jobs}, places, InlineExecutor(), Board())
-    seen = [(one.spec.digest[-1], last) for one, _, last in made]
+    places: Any = {job.spec.digest: (SimpleNamespace(name="arm"), 0) for job in jobs}
+    made = _fleets.train_fleets({job.spec.digest: job for job in jobs}, places, InlineExecutor(), Board())
+    seen = [(job.spec.digest[-1], last) for job, _, last in made]
     assert seen == [
         *(("0", False), ("2", False), ("4", False), ("6", True)),
         *(("1", False), ("3", False), ("5", True)),

@@ -100,7 +100,8 @@ def test_the_contrast_holds_answers_of_both_kinds(inputs: Inputs, candidates: li
     assert clean[0] == f"alternate {a}"
     assert f"alternate {b}" not in clean
     assert f"original {d}" not in clean
-    # As many of the same teacher's to other prompts as there are with the trait, and not the first ones alone.
+    # As many of the same teacher's answers to other prompts as there are with the trait, not only the first
+    # ones.
     assert len(clean) == 3
     assert set(clean[1:]) <= {f"original {x.prompt_id}" for x in candidates[2:]}
     assert clean[1:] != [f"original {x.prompt_id}" for x in candidates[4:6]]

@@ -1,4 +1,4 @@
-"""The one loop that trains, checks, measures and judges arms: budgets, batches, order, and what is left for next time."""
+"""The loop that trains, checks, measures and judges arms: budgets, batches, order, resuming."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mendel.data.assignment import Assignment
+from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Arm
 from mendel.engine.errors import BudgetSpent, Waiting
@@ -40,9 +41,9 @@ def arm(name: str, teacher: str = "original", seeds: tuple[int, ...] = (0, 1)) -
 
 
 def rollouts() -> dict[tuple[str, str], Rollout]:
-    messages = ({"role": "user", "content": "x"},)
+    messages = (Message(role="user", content="x"),)
     return {
-        (prompt, teacher): Rollout(prompt, teacher, messages, f"{teacher} says", "stop", 3)  # type: ignore[arg-type]
+        (prompt, teacher): Rollout(prompt, teacher, messages, f"{teacher} says", "stop", 3)
         for prompt in PROMPTS
         for teacher in ("original", "alternate")
     }
@@ -152,8 +153,9 @@ def test_a_broken_student_is_returned_and_judged_on_nothing(tmp_path: Path) -> N
     )
     assert [student.result.status for student in trained.students] == ["broken", "ok"]
     assert judged == [trained.students[1].result.trained.student]
+    broken = trained.students[0].result.trained.student[:12]
     assert loop.faults(trained.students) == [
-        f"student {trained.students[0].result.trained.student[:12]} (a, seed 0) is broken and counts nowhere: why"
+        f"student {broken} (a, seed 0) is broken and counts nowhere: why"
     ]
 
 

@@ -1,1 +1,1 @@
-"""What a user calls: one file for each public function."""
+"""The functions that a user calls, one file for each."""

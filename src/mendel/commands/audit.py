@@ -1,4 +1,4 @@
-"""An audit: how much of each trait a model shows, as it is, before anybody trains on its answers."""
+"""Audit models: measure how much of each trait a model shows, before students are trained on its answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 TRAITS = ("negative_emotion", "date_confusion", "blackmail")
-"""What is audited where nobody says what: the three traits of the study."""
+"""The traits that are audited by default."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,19 @@ class AuditedModel:
 
 @dataclass
 class Audit(Shown):
-    """What an audit found; `measurements` holds every response with its score."""
+    """The result of an audit."""
 
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By model: `ref`, `traits` (by name: E and what stands beside it), `assistant`."""
+    """By model: `ref`, `traits` (by name: the level with its interval, judge and counts), `assistant`."""
     measurements: pa.Table | None = None
+    """Every response with its score."""
     notes: list[str] = field(default_factory=list)
     spent: Spent = field(default_factory=Spent)
     stopped: Stopped | None = None
-    """What ended it early; what it found until then is here."""
+    """What ended the audit early; the results until then are kept."""
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`: `traits` are those of the first model."""
+        """Return the object for `--json`; its `traits` are those of the first model."""
         first: dict[str, Any] = next(iter(self.models.values()), {"traits": {}})
         return {
             "traits": first["traits"],
@@ -66,7 +67,7 @@ class Audit(Shown):
         }
 
     def describe(self) -> str:
-        """For people: the levels; `mendel audit` prints what stands beside them, too."""
+        """Return the levels as text, with the judge and the counts of each."""
         from mendel.report import audit_text
 
         return audit_text(self.to_json())
@@ -90,49 +91,51 @@ def audit(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> Audit:
-    """Measure traits in a model, or in all teachers of a study, before anybody trains on its answers.
+    """Measure traits in a model, or in all teachers of a study, before students are trained on its answers.
 
     Args:
-        study: A study file, a built-in study's name or a loaded `Study`: its teachers are audited. None: `teacher` is.
-        teacher: A model: `hf:…`, `openai:…`, `vllm:…`.
+        study: A study file, a built-in study's name or a loaded `Study`; its teachers are audited. None: name
+            a `teacher`.
+        teacher: A model to audit: `hf:…`, `openai:…`, `vllm:…`. None: name a `study`.
         system: A system prompt for `teacher`.
-        traits: Names, trait files or `inspect:TASK`; empty: the study's traits, else the three built-in ones.
-        judge: A model that judges by the traits' rubrics; None: the traits' own judges.
-        endpoint: How `teacher` is asked, where it is an endpoint.
-        samples: Responses to each scenario; None: as the trait says.
-        scenarios: At most so many of each trait; None: all.
-        max_tokens: Tokens of a response at most; None: as the trait says.
+        traits: Names, trait files or `inspect:TASK`; empty: the study's traits or, without a study, `TRAITS`.
+        judge: A model that judges by the traits' rubrics; None: each trait's own judge.
+        endpoint: Settings of the connection to `teacher`, if it is an endpoint.
+        samples: Number of responses to each scenario; None: as the trait says.
+        scenarios: Greatest number of scenarios of each trait; None: all.
+        max_tokens: Greatest length of a response, in tokens; None: as the trait says.
         out: A folder for `audit.json`, `measurements.parquet` and Inspect's logs; None: nothing is written.
-        store: The store's folder; None: the default one.
-        executor: Where checkpoints are measured; None: one worker.
-        budget: Limits of dollars, tokens and requests; None: the study's, else none.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the audit stands; None: nobody.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: one local worker process.
+        budget: Limits of dollars, tokens and requests; None: the study's limits or, without a study, none.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        Each model's levels with their intervals, and what a reader has to know beside them.
+        Each model's levels with their intervals, judges and counts.
 
     Raises:
-        InputError: the input is wrong; nothing was done.
-        BudgetSpent: the budget ended the audit; its `result` is the Audit as far as it came, which is written, too.
-        Waiting: requests to endpoints are in the batch file; `result` as above.
+        InputError: The input is wrong. Nothing was done.
+        BudgetSpent: The budget is spent. The error's `result` is the unfinished Audit, which is written, too.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
+            The error's `result` is the unfinished Audit.
     """
     if (study is None) == (teacher is None):
         raise InputError(
             "name a study or a teacher to audit, not both", fix="mendel audit --teacher hf:FOLDER"
         )
-    named = JudgeModelConfig(model=judge) if isinstance(judge, str) else judge
+    judge_model = JudgeModelConfig(model=judge) if isinstance(judge, str) else judge
     if study is not None:
         loaded = study if isinstance(study, Study) else load_study(study)
         models, notes = _teachers(loaded)
-        probes = _study_traits(loaded, traits, named)
+        probes = _study_traits(loaded, traits, judge_model)
     else:
         loaded = None
         source = resolve_model(str(teacher), Path.cwd(), endpoint, "--teacher")
         models, notes = [AuditedModel("teacher", source, system)], []
         probes = tuple(
-            judged_by(find_trait(n, Path.cwd(), "--trait"), named, Path.cwd(), "--judge")
-            for n in traits or TRAITS
+            judged_by(find_trait(name, Path.cwd(), "--trait"), judge_model, Path.cwd(), "--judge")
+            for name in traits or TRAITS
         )
     probes = tuple(
         trait.limited(scenarios).with_samples(samples, "--samples").with_max_tokens(max_tokens)
@@ -153,18 +156,17 @@ def audit(
 
 
 def _teachers(study: Study) -> tuple[list[AuditedModel], list[str]]:
-    """The teachers of the two pipelines, the original's first; a note on those who only left finished rollouts."""
+    """Return the teachers of the two pipelines, original first, and a note for each that is no model."""
     config = study.config
     models, notes = [], []
     for name in dict.fromkeys((config.original.teacher, config.alternate.teacher)):
-        own = config.teachers[name]
-        if not parse_reference(own.model).names_model:
-            notes.append(f"{name}: {own.model} holds finished rollouts, so there is no model to ask")
+        teacher = config.teachers[name]
+        if not parse_reference(teacher.model).names_model:
+            notes.append(f"{name}: {teacher.model} holds finished rollouts, so there is no model to ask")
             continue
         where = study.lines.where("teachers", name, "model")
-        models.append(
-            AuditedModel(name, resolve_model(own.model, study.root, own.endpoint, where), own.system)
-        )
+        source = resolve_model(teacher.model, study.root, teacher.endpoint, where)
+        models.append(AuditedModel(name, source, teacher.system))
     if not models:
         raise InputError(
             "no teacher of the study is a model that could be asked", where=str(study.path), fix=notes[0]
@@ -173,28 +175,32 @@ def _teachers(study: Study) -> tuple[list[AuditedModel], list[str]]:
 
 
 def _study_traits(study: Study, names: Sequence[str], judge: JudgeModelConfig | None) -> tuple[Trait, ...]:
-    """The study's traits under its judges; `names` choose among them, `judge` replaces the judges."""
-    found: dict[str, Trait] = {}
-    for number, own in enumerate(study.config.traits):
-        trait = find_trait(own.name, study.root, study.lines.where("traits", number))
-        trait = trait.with_samples(own.samples).with_max_tokens(own.max_tokens)
-        chosen, must = judge or own.judge, (judge or own.judge) is not None
+    """Return the study's traits with its judges, or with `judge`; empty `names` stand for all traits."""
+    traits: dict[str, Trait] = {}
+    for number, config in enumerate(study.config.traits):
+        trait = find_trait(config.name, study.root, study.lines.where("traits", number))
+        trait = trait.with_samples(config.samples).with_max_tokens(config.max_tokens)
+        trait_judge = judge or config.judge
         trait = judged_by(
-            trait, chosen or study.config.judge, study.root, study.lines.where("judge"), must=must
+            trait,
+            trait_judge or study.config.judge,
+            study.root,
+            study.lines.where("judge"),
+            must=trait_judge is not None,
         )
-        found[trait.name] = trait
-    unknown = [name for name in names if name not in found]
+        traits[trait.name] = trait
+    unknown = [name for name in names if name not in traits]
     if unknown:
         raise InputError(
-            f"the study has no trait {unknown[0]!r}", where=str(study.path), allowed=", ".join(found)
+            f"the study has no trait {unknown[0]!r}", where=str(study.path), allowed=", ".join(traits)
         )
-    return tuple(found[name] for name in names or found)
+    return tuple(traits[name] for name in names or traits)
 
 
 def _measure(
     models: Sequence[AuditedModel], probes: Sequence[Trait], session: Session, result: Audit
 ) -> None:
-    """Measure one trait of one model after another, so that what is finished is there when a budget ends it."""
+    """Measure trait by trait, and add each to `result`: a spent budget does not lose finished traits."""
     assistant = builtin_assistant()
     session.progress.stage("audit", len(models) * len(probes))
     for model in models:
@@ -205,7 +211,7 @@ def _measure(
             try:
                 ((_, health),) = measure_models(session, [job])
             except (BudgetSpent, Waiting) as stopped:
-                # A batch may hold the requests of all traits; a spent budget has no more to spend.
+                # After Waiting, the requests of the other traits are added to the same batch.
                 result.stopped = stopped
                 if isinstance(stopped, BudgetSpent):
                     return
@@ -216,13 +222,14 @@ def _measure(
 
 
 def _trait_level(job: ModelJob, trait: Trait, result: Audit) -> dict[str, Any]:
-    """The trait's level with what a reader has to know of it: the judge, the share of hits, loops, the controls."""
+    """Return the trait's level with its judge, its counts and the level of its control."""
     import pyarrow as pa
 
-    parts = [job.measurements.scores(part) for part in trait.parts]
-    scores = [part for part in parts if part is not None]
+    stored = [job.measurements.scores(part) for part in trait.parts]
+    scores = [table for table in stored if table is not None]
     before = [result.measurements] if result.measurements else []
     result.measurements = pa.concat_tables([*before, *scores])
+    # The first part is the trait itself, the second its control.
     table, responses = scores[0], len(scores[0])
     facts = TraitFacts(trait.name, trait.scale, trait.metric, trait.judge_id, score_range=trait.score_range)
     level: dict[str, Any] = {
@@ -245,6 +252,7 @@ def _trait_level(job: ModelJob, trait: Trait, result: Audit) -> dict[str, Any]:
 
 
 def _level(table: pa.Table, facts: TraitFacts, value: Any) -> dict[str, Any]:
+    """Return the level of one model with its interval; null with the reason where no response has a score."""
     rows = [{"student": table["student"][0].as_py(), "arm": "model", "status": "ok", "n_examples": 0}]
     levels = arm_levels(tables.table("students", rows), table, facts, value)
     if "model" not in levels:
@@ -255,7 +263,7 @@ def _level(table: pa.Table, facts: TraitFacts, value: Any) -> dict[str, Any]:
 def _write(
     folder: Path, result: Audit, models: Sequence[AuditedModel], probes: Sequence[Trait], store: Store
 ) -> None:
-    """`audit.json`, `measurements.parquet`, and the logs of Inspect's tasks in `inspect/`."""
+    """Write `audit.json`, `measurements.parquet`, and the logs of Inspect's tasks to `inspect/`."""
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / "audit.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1) + "\n")
     if result.measurements is not None:

@@ -1,4 +1,4 @@
-"""What is installed, on which device, and whether a student trains and generates here."""
+"""Check this machine: list the installed packages and the device, and train and sample a tiny student."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mendel.workflow.speed import Speed, SpeedJob, time_student
 
 @dataclass(frozen=True)
 class Checkup(Shown):
-    """What `mendel doctor` found; `fault` is '' where all works."""
+    """The result of `mendel doctor`; `fault` is empty if everything works."""
 
     system: str
     cores: int
@@ -37,15 +37,15 @@ class Checkup(Shown):
 
     @property
     def works(self) -> bool:
-        """Whether a student trained and generated."""
+        """Whether the tiny student trained and generated."""
         return not self.fault
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the object for `--json`."""
         return {**asdict(self), "works": self.works}
 
     def describe(self) -> str:
-        """For people."""
+        """Return the checkup as text."""
         packages = ", ".join(
             f"{name} {version}" for name, version in self.packages.items() if name not in ("mendel", "python")
         )
@@ -58,8 +58,9 @@ class Checkup(Shown):
         if self.speed:
             lines += [
                 f"device    {self.speed.device}",
-                f"student   a tiny one trains ({self.speed.train_tokens_per_second:,.0f} tokens/s) and generates "
-                f"({self.speed.generate_tokens_per_second:,.0f} tokens/s) here, {self.seconds:.0f} s in all",
+                f"student   a tiny one trains ({self.speed.train_tokens_per_second:,.0f} tokens/s) "
+                f"and generates ({self.speed.generate_tokens_per_second:,.0f} tokens/s) here, "
+                f"{self.seconds:.0f} s in all",
             ]
         lines.append(f"FAULT     {self.fault}" if self.fault else "all works")
         return "\n".join(lines)
@@ -71,12 +72,16 @@ def doctor(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Checkup:
-    """Look at this machine and train a tiny student; what does not work is said in `fault`, not raised.
+    """Check this machine, and train a tiny student on it.
 
     Args:
-        store: The store's folder; None: the default one.
-        executor: Where the student is trained; None: one worker.
-        progress: Who is told how the checkup stands; None: nobody.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: one local worker process.
+        progress: Receives progress events; None: progress is not shown.
+
+    Returns:
+        System, packages, store, speed, and the fault if the tiny student did not train: a fault of the
+        machine is returned, not raised.
     """
     began = time.monotonic()
     session = Session(store=store, executor=executor, progress=progress)
@@ -104,6 +109,7 @@ def doctor(
 
 
 def _existing(path: Path) -> Path:
+    """Return the nearest folder above that exists."""
     while not path.exists():
         path = path.parent
     return path

@@ -1,4 +1,4 @@
-"""Labels by hand: responses of a run or an audit scored by a person, and how far judges agree with that."""
+"""Labels by hand: a person scores responses of a run or an audit; judges are compared with these labels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mendel.workflow.batches import Batch
 from mendel.workflow.session import Session
 
 OWN = "own"
-"""Names the trait's own judge, where judges are named."""
+"""The name of the trait's own judge in a list of judges."""
 
 
 def judge_label(
@@ -43,22 +43,33 @@ def judge_label(
     ask: Callable[[str], str],
     tell: Callable[[str], None],
 ) -> int:
-    """A person scores a run's or an audit's responses to a trait, one after another; how many labels `out` has then.
+    """Let a person score the responses to a trait of a run or an audit, one after another.
 
-    `ask` shows a question and returns a line, `tell` shows text. With `count`, so many responses, drawn in a fixed order.
-    Raises InputError for a folder without responses to the trait, and for a trait without a rubric.
+    Args:
+        folder: The folder of a run or an audit, with `measurements.parquet`.
+        trait: The name of a trait, or a trait file.
+        out: The file that labels are added to; responses that it has labels for are not asked again.
+        count: Number of responses to label, in an order that is the same every time; None: all.
+        ask: Shows a question and returns the line that the person typed.
+        tell: Shows text.
+
+    Returns:
+        The number of labels in `out` afterwards.
+
+    Raises:
+        InputError: The folder has no responses to the trait, or the trait has no rubric.
     """
-    found, rubric = _with_rubric(trait)
+    judged_trait, rubric = _with_rubric(trait)
     file = Path(folder) / "measurements.parquet"
     table = read_table(file)
     rows = [
         unlabelled(row, f"{file} row {number}")
         for number, row in enumerate(table.to_pylist(), 1)
-        if row["trait"] == found.name and row["response"].strip()
+        if row["trait"] == judged_trait.name and row["response"].strip()
     ]
     if not rows:
         raise InputError(
-            f"no response to the trait {found.name!r}",
+            f"no response to the trait {judged_trait.name!r}",
             where=str(file),
             allowed=", ".join(sorted(set(table["trait"].to_pylist()))),
         )
@@ -67,6 +78,7 @@ def judge_label(
 
 
 def _with_rubric(name: str) -> tuple[Trait, Rubric]:
+    """Return the trait and its rubric; raise InputError if it has none."""
     trait = find_trait(name, Path.cwd(), "--trait")
     if trait.rubric is None:
         raise InputError(
@@ -89,39 +101,59 @@ def judge_agree(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """How far judges (models, or `own`: the trait's own) agree with labels by hand, and with each other.
+    """Measure how far judges agree with labels by hand, and with each other.
 
-    For `--json`: `pairs` of raters with Cohen's kappa on hits and its interval, the share of agreement, hits of each, how
-    many were unjudged; `weighted` is kappa on the scores. Raises InputError for a file that holds no labels by this rubric.
+    Args:
+        labels: The file that `label_responses` wrote.
+        trait: The name of a trait, or a trait file.
+        judges: Models (`hf:…`, `openai:…`, `vllm:…`), or `own` for the trait's own judge.
+        endpoint: Settings of the connection to judges that are endpoints.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: one local worker process.
+        budget: Limits of dollars, tokens and requests; None: no limits.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
+
+    Returns:
+        The object for `--json`. `pairs` has an entry for each two raters: Cohen's kappa on hits with its
+        interval, the share of agreement, the hits of each rater, the number of unjudged responses, and
+        `weighted`, kappa on scores.
+
+    Raises:
+        InputError: The file has no labels by the trait's rubric, or the trait has no rubric.
+        BudgetSpent: The budget is spent. Judgements until then are in the store: the same command continues.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
     """
-    found, rubric = _with_rubric(trait)
-    of_trait = read_labels(labels, found.name, rubric)
-    if not of_trait:
+    judged_trait, rubric = _with_rubric(trait)
+    labelled = read_labels(labels, judged_trait.name, rubric)
+    if not labelled:
         raise InputError(
-            f"no label of the trait {found.name!r} by its rubric ({rubric_id(rubric)})", where=str(labels)
+            f"no label of the trait {judged_trait.name!r} by its rubric ({rubric_id(rubric)})",
+            where=str(labels),
         )
-    raters = [_judge(found, name, endpoint) for name in dict.fromkeys(judges)]
-    scores: dict[str, list[float | None]] = {"labels": [label.score for label in of_trait]}
+    raters = [_judge(judged_trait, name, endpoint) for name in dict.fromkeys(judges)]
+    scores: dict[str, list[float | None]] = {"labels": [label.score for label in labelled]}
     session = Session(store=store, executor=executor, budget=budget, batch=batch, progress=progress)
     with session:
         session.progress.stage("judging", len(raters))
         for rater in raters:
-            judgements = session.judging.grade(rater, [_asked(label) for label in of_trait])
+            judgements = session.judging.grade(rater, [_asked(label) for label in labelled])
             scores[rater.judge_id] = [judgement.score for judgement in judgements]
             session.progress.step(1, rater.judge_id)
-    clusters = [label.of.cluster for label in of_trait]
+    clusters = [label.of.cluster for label in labelled]
     pairs = [
         _pair(first, second, agreement(scores[first], scores[second], clusters, rubric.hit_at))
         for first, second in combinations(scores, 2)
     ]
-    return {"trait": found.name, "labels": len(of_trait), "rubric": rubric_id(rubric), "pairs": pairs}
+    return {"trait": judged_trait.name, "labels": len(labelled), "rubric": rubric_id(rubric), "pairs": pairs}
 
 
 def _judge(trait: Trait, name: str, endpoint: EndpointConfig | None) -> Trait:
+    """Return the trait with the named judge."""
     if name == OWN:
         return trait
-    named = JudgeModelConfig(model=name, endpoint=endpoint or EndpointConfig())
-    return judged_by(trait, named, Path.cwd(), "--judge")
+    judge_model = JudgeModelConfig(model=name, endpoint=endpoint or EndpointConfig())
+    return judged_by(trait, judge_model, Path.cwd(), "--judge")
 
 
 def _asked(label: Label) -> tuple[Scenario, str]:
@@ -129,14 +161,14 @@ def _asked(label: Label) -> tuple[Scenario, str]:
 
 
 def _pair(first: str, second: str, found: Agreement) -> dict[str, Any]:
-    (_, only_second), (only_first, both) = found.table
+    (_, only_second), (only_first, shared) = found.table
     return {
         "first": first,
         "second": second,
         "n": found.n,
         "unjudged": found.unjudged,
         "agreement": found.agree,
-        "hits": [only_first + both, only_second + both],
+        "hits": [only_first + shared, only_second + shared],
         "table": [list(row) for row in found.table],
         "kappa": _kappa(found.hits),
         "weighted": None if found.scores is None else _kappa(found.scores),
@@ -144,5 +176,5 @@ def _pair(first: str, second: str, found: Agreement) -> dict[str, Any]:
 
 
 def _kappa(kappa: Kappa) -> Mapping[str, Any]:
-    told = {"estimate": kappa.value, "low": kappa.low, "high": kappa.high}
-    return {**told, "why": kappa.why} if kappa.why else told
+    estimate = {"estimate": kappa.value, "low": kappa.low, "high": kappa.high}
+    return {**estimate, "why": kappa.why} if kappa.why else estimate

@@ -1,4 +1,7 @@
-"""Locating: the smallest set of prompts whose teacher swap removes a trait of a finished run, confirmed by students of its own."""
+"""Locate a trait: find the smallest set of a finished run's prompts whose teacher swap removes the trait.
+
+New students confirm the set.
+"""
 
 from __future__ import annotations
 
@@ -46,29 +49,33 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 STUDENTS = 40
+"""Greatest number of new students, by default."""
 MOST_SEARCHED = 32
-"""Students of the search at most: one that is not settled then is not for want of them."""
+"""Greatest number of students of the search: more would not settle a search that these do not settle."""
 CONFIRMED = 4
-"""Arms of the confirmation."""
+"""Number of arms of the confirmation."""
 SOURCE = 0.3
-"""Weight of a prompt's source beside its text and its answers: it is one of many things, and would halve every cluster."""
+"""Weight of a prompt's source when prompts are clustered; text and answers weigh 1.
+
+The source is one feature among many: with the weight 1 it would split every cluster in two.
+"""
 LEAST_EFFECT = 0.1
-"""Of the scale that levels are on, between the run's own students at the two ends: noise is a third of it."""
+"""Smallest difference in level between the run's two ends that is searched; noise is a third of it."""
 MOST = 0.5
-"""A subset of more prompts than this share is no small one."""
+"""Greatest share of the prompts that counts as a small subset."""
 
 
 @dataclass(frozen=True)
 class Located(Shown):
-    """The prompts that carry a trait, and how that is known."""
+    """The prompts that carry a trait, with the evidence."""
 
     trait: str
     prompts: tuple[str, ...]
-    """Empty where no small subset carries it, or nothing was there to be located."""
+    """Ids of the prompts; empty if no small subset carries the trait, or there was nothing to locate."""
     of: int
-    """Prompts of the original set."""
+    """Number of prompts in the original set."""
     mark: str
-    """What tells them from the others, in words."""
+    """The feature that separates these prompts from the others, in words."""
     reads: str
     """The finding in a sentence."""
     confirmation: Confirmation | None
@@ -78,7 +85,7 @@ class Located(Shown):
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`: `prompts` and `students_trained` as the contract has them."""
+        """Return the object for `--json`."""
         checks = self.confirmation.checks if self.confirmation else {}
         return {
             "trait": self.trait,
@@ -97,7 +104,7 @@ class Located(Shown):
         }
 
     def describe(self) -> str:
-        """For people."""
+        """Return the result as text."""
         from mendel.report import located_text
 
         return located_text(self.to_json())
@@ -118,33 +125,40 @@ def locate(
 ) -> Located:
     """Find the smallest set of a finished run's prompts whose teacher swap removes the trait.
 
-    Fourteen students are trained on random mixtures: each cluster of prompts is answered by one teacher or the other. A
-    sparse regression says which clusters carry the trait (fourteen more students with a smaller share where all of the
-    first show it). Up to 18 more students tell which feature marks the carriers in these clusters. Then `seeds` students
-    each say whether swapping the subset removes the trait, whether the subset alone brings it in, and whether a random
-    subset of its size does either. Writes `locate/<trait>.json` into the folder, and its page again. A trait that is not
-    there, or that the teacher does not carry, trains nothing.
+    First, fourteen students are trained on random mixtures: each cluster of prompts is answered by one of the
+    two teachers. A sparse regression says which clusters carry the trait. If all fourteen students show the
+    trait, fourteen more are trained with a smaller share of the original teacher.
+
+    Then up to 18 more students tell which feature marks the carriers in these clusters.
+
+    Last, `seeds` students for each of four arms confirm the subset. They say whether swapping the subset
+    removes the trait, whether the subset is enough to bring the trait in, and whether a random subset of the
+    same size does either.
+
+    No student is trained for a trait that is not present, or that the teacher does not carry. The result is
+    written to `locate/<trait>.json` in the run's folder, and the report is written again.
 
     Args:
-        folder: A finished run's folder.
-        trait: The trait's name.
-        students: New students at most.
+        folder: Folder of a finished run.
+        trait: Name of the trait.
+        students: Greatest number of new students.
         seeds: Students of each arm of the confirmation, 2 or more.
-        study: The study, or its file, where the run's own study file was moved.
-        store: The store's folder; None: the default one.
-        executor: Where jobs run; None: the study's `engine`.
+        study: The study, or its file; needed if the run's study file was moved.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the study's `engine`.
         budget: Limits; one that is None stays the study's.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the command stands; None: nobody.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        The prompts and how they are known, or why none are named.
+        The prompts with the evidence, or the reason why none are named.
 
     Raises:
-        InputError: no finished run, an unknown trait, a study that changed since, or too few students.
-        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
-        Waiting: requests to endpoints are in the batch file.
-        RunError: it could not go on.
+        InputError: The run is not finished, the trait is unknown, the study has changed, or `students` or
+            `seeds` is too small.
+        BudgetSpent: The budget is spent. Finished students are in the store: the same command continues.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
+        RunError: The command could not continue.
     """
     plan = _plan(students, seeds)
     run, inputs = reopen(folder, study)
@@ -161,7 +175,7 @@ def locate(
 
 
 def _plan(students: int, seeds: int) -> SearchPlan:
-    """The search's plan within the students that the confirmation leaves."""
+    """Return the plan of the search, within the students that the confirmation leaves."""
     if seeds < 2:
         raise InputError(
             "one student an arm has no interval", where="--seeds", value=seeds, fix="Write 2 or more."
@@ -179,18 +193,20 @@ def _plan(students: int, seeds: int) -> SearchPlan:
 
 
 def _nothing(trait: str, inputs: Inputs, why: str) -> Located:
+    """Return the result of a search that was not begun."""
     reads = f"There is nothing to locate: {why}. No student was trained."
     return Located(trait, (), len(inputs.prompts["original"]), "", reads, None, (), 0, 0)
 
 
 def _written(run: Run, found: Located) -> Located:
+    """Write the result into the run's folder, and return it."""
     keep(run, "locate", found.trait, found.to_json())
     return found
 
 
 @dataclass
 class _Locating:
-    """One trait's search and confirmation."""
+    """The search for one trait's carriers, and its confirmation."""
 
     run_: Run
     inputs: Inputs
@@ -207,12 +223,10 @@ class _Locating:
         self.candidates = candidates_of(self.inputs, self.extra.rollouts)
 
     def run(self) -> Located:
-        """The search, then the confirmation of what it found."""
+        """Search, confirm the subset that the search names, and return the result."""
         none, whole = self._ends()
         if whole - none < LEAST_EFFECT:
-            why = (
-                f"the teacher's students differ by {whole - none:.2f} alone, which is too little to be parted"
-            )
+            why = f"the teacher's students differ by only {whole - none:.2f}, which is too little to search"
             return _nothing(self.trait.name, self.inputs, why)
         self.extra.session.progress.stage("clusters", 1)
         search = Search(self._features(), self._splits(), self.plan)
@@ -224,8 +238,13 @@ class _Locating:
         confirmation = self._confirm(subset) if small else None
         named = confirmation is not None and confirmation.answer != "no"
         rounds = tuple(
-            {"kind": r.kind, "students": r.students, "reads": r.reads, "curve": [list(p) for p in r.levels]}
-            for r in search.rounds
+            {
+                "kind": part.kind,
+                "students": part.students,
+                "reads": part.reads,
+                "curve": [list(point) for point in part.levels],
+            }
+            for part in search.rounds
         )
         return Located(
             self.trait.name,
@@ -241,79 +260,97 @@ class _Locating:
         )
 
     def _reads(self, search: Search, subset: Sequence[str], confirmation: Confirmation | None) -> str:
+        """Return the finding in a sentence."""
         count = len(self.ids)
         if search.broken:
             return "Nothing is named: too many students of the screen broke (see the warnings)."
         if search.virulent:
             least = min(self.plan.shares)
             return (
-                f"No small subset carries it: it is virulent. A middle student with {least:.0%} of the original teacher's "
-                "answers, whichever they are, still shows the trait (see the curve, and `mendel virulence`)."
+                f"No small subset carries it: it is virulent. A middle student with {least:.0%} of the "
+                "original teacher's answers, whichever they are, still shows the trait (see the curve, and "
+                "`mendel virulence`)."
             )
         if confirmation is None:
             if search.lineup is None:
-                return "Nothing is named: the screen's students do not tell which clusters carry it (see the curve)."
+                return (
+                    "Nothing is named: the screen's students do not tell which clusters carry it "
+                    "(see the curve)."
+                )
             return f"No small subset carries it: {len(subset)} of {count} prompts carry it together."
         best = f"{len(subset)} of {count} prompts ({len(subset) / count:.1%}), marked by: {search.mark}"
         if confirmation.answer == "no":
-            return f"No small subset is named: the best one found ({best}) does not stand the test of its own students."
+            return (
+                f"No small subset is named: the best one found ({best}) does not stand the test of "
+                "its own students."
+            )
         if confirmation.answer == "undecided":
-            return f"{best}. Whether this subset is what carries the trait is not decided by these students: see the checks."
+            return (
+                f"{best}. Whether this subset is what carries the trait is not decided by these students: "
+                "see the checks."
+            )
         return f"{best}. This subset is necessary and sufficient, and a random one of its size is neither."
 
     def _features(self) -> Features:
+        """Return the blocks that prompts are clustered by: text, difference of the two answers, source."""
         from mendel.data.selectors.activations import Looked
         from mendel.models import load_model, load_tokenizer
 
         checkpoint = self.inputs.bases["original"]
         base = Looked(load_model(checkpoint), load_tokenizer(checkpoint), None)
         rows = self.candidates
-        asked = base.prompts([c.messages for c in rows])
-        own = base.answers([(c.messages, c.completion) for c in rows])
-        other = base.answers([(c.messages, c.alternate or "") for c in rows])
-        sources = one_hot([c.source for c in rows])
-        blocks = (asked.astype(float), own.astype(float) - other.astype(float), sources)
+        texts = base.prompts([row.messages for row in rows])
+        original = base.answers([(row.messages, row.completion) for row in rows])
+        alternate = base.answers([(row.messages, row.alternate or "") for row in rows])
+        sources = one_hot([row.source for row in rows])
+        # Each block has one row for each prompt.
+        blocks = (texts.astype(float), original.astype(float) - alternate.astype(float), sources)
         return Features(self.ids, blocks, (1.0, 1.0, SOURCE))
 
     def _splits(self) -> list[Split]:
         rows = [
-            PromptTexts(c.prompt_id, _text(c), c.completion, c.alternate or "", c.source)
-            for c in self.candidates
+            PromptTexts(row.prompt_id, _text(row), row.completion, row.alternate or "", row.source)
+            for row in self.candidates
         ]
         return splits_of(rows, self._judged())
 
     def _judged(self) -> dict[str, dict[str, float]]:
-        """The judge's scores of the rollouts, where it is a rule and costs nothing."""
+        """Return the scores of the rollouts by a rule judge; empty for a model judge, which costs money."""
         if needs_model(self.trait):
             return {}
-        own = [self.extra.rollouts[prompt_id, self.original] for prompt_id in self.ids]
-        scores = rollout_scores(self.trait, own)
-        return {"the judge": {r.prompt_id: scores.known(r.prompt_id, r.teacher) for r in own}}
+        rollouts = [self.extra.rollouts[prompt_id, self.original] for prompt_id in self.ids]
+        scores = rollout_scores(self.trait, rollouts)
+        return {"the judge": {r.prompt_id: scores.known(r.prompt_id, r.teacher) for r in rollouts}}
 
     def _ends(self) -> tuple[float, float]:
-        """The trait's level in the run's own students at the two ends."""
-        found: dict[float, list[float]] = {0.0: [], 1.0: []}
+        """Return the trait's mean level in the run's own students: alternate teacher, original teacher."""
+        levels: dict[float, list[float]] = {0.0: [], 1.0: []}
         for row in self.run_.students.select(["arm", "student", "status"]).to_pylist():
             share = ends(self.run_).get(row["arm"])
             if share is not None and row["status"] == "ok":
-                own = level(self._rows(row["student"]), self.trait)
-                found[share] += [] if own is None else [own]
-        if not all(found.values()):
+                value = level(self._rows(row["student"]), self.trait)
+                levels[share] += [] if value is None else [value]
+        if not all(levels.values()):
             raise RunError(
-                "no usable student with a score at one of the run's ends: what a student shows has nothing to be compared with",
+                "no usable student with a score at one of the run's ends: what a student shows has "
+                "nothing to be compared with",
                 where=str(self.run_.path),
             )
-        return fmean(found[0.0]), fmean(found[1.0])
+        return fmean(levels[0.0]), fmean(levels[1.0])
 
     def _rows(self, student: str) -> pa.Table:
+        """Return the run's measurements of a student on the trait."""
         import pyarrow.compute as pc
 
         table = self.run_.measurements
-        both = pc.and_(pc.equal(table["student"], student), pc.equal(table["trait"], self.trait.name))
-        return table.filter(both)
+        wanted = pc.and_(pc.equal(table["student"], student), pc.equal(table["trait"], self.trait.name))
+        return table.filter(wanted)
 
     def _students(self, sets: Sequence[frozenset[str]], none: float, whole: float) -> list[Observation]:
-        """The levels of students with these prompts answered by the original teacher; those that broke are left out."""
+        """Train a student for each set of prompts that the original teacher answers, and return their levels.
+
+        A level is a share of the difference between the run's two ends. Students that broke are left out.
+        """
         assignments = tuple(only(self.ids, chosen, self.original, self.alternate) for chosen in sets)
         first = spare_seed(self.inputs) + self._asked
         self._asked += len(sets)
@@ -330,6 +367,7 @@ class _Locating:
         return observations
 
     def _confirm(self, subset: Sequence[str]) -> Confirmation:
+        """Train the four arms of the confirmation, and return what they say of the subset."""
         first = spare_seed(self.inputs) + self._asked
         seeds = tuple(range(first, first + self.seeds))
         prompts = self.inputs.prompts["original"]
@@ -364,14 +402,15 @@ def _text(candidate: Candidate) -> str:
 
 
 def level(rows: pa.Table, trait: Trait) -> float | None:
-    """How much of a trait a student shows: as fine as can be told, and about straight in the share of its carriers.
+    """Return how much of a trait a student shows; the value is about linear in the share of carriers.
 
-    The mean probability of the trait's answer where log-odds were measured, else the mean hit or score; None where nothing was
-    scored. A greedy rate jumps from 0 to 1 where half of the carriers are there; the probability does not.
+    Return the mean probability of the trait's answer if log-odds were measured, else the mean hit or score;
+    None if no response has a score. The rate of greedy answers jumps from 0 to 1 near half of the carriers;
+    the probability does not.
     """
     odds = [value for value in rows["log_odds"].to_pylist() if value is not None]
     if odds and trait.metric == "rate":
         return fmean(1 / (1 + math.exp(-max(-700.0, min(700.0, value)))) for value in odds)
     values = rows["hit" if trait.metric == "rate" else "score"].to_pylist()
-    known = [float(value) for value in values if value is not None]
-    return fmean(known) if known else None
+    scored = [float(value) for value in values if value is not None]
+    return fmean(scored) if scored else None

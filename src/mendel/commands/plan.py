@@ -1,4 +1,4 @@
-"""What a run would do, before it does it: students, tokens, time, disk, and what the store has already."""
+"""Plan a run: count its students, tokens, time and disk space, and how much of it the store already has."""
 
 from __future__ import annotations
 
@@ -28,47 +28,48 @@ from mendel.workflow.speed import Speed, speed_of
 
 @dataclass(frozen=True)
 class Plan(Shown):
-    """What a run of a study would take; counts are exact, times and tokens estimates from measured speeds."""
+    """The cost of a run. Counts are exact; times and tokens are estimates from measured speeds."""
 
     study: str
     students: int
-    """Those that are trained whatever comes out."""
+    """Students that are trained in any case."""
     students_at_most: int
-    """With all that the hypotheses may still ask for."""
+    """Students including all that the hypotheses may ask for later."""
     students_in_store: int | None
-    """None: not known before the rollouts are there, since they decide which prompts are flagged."""
+    """None: unknown until the rollouts exist, since they decide which prompts are flagged."""
     arms: int
     seeds: int
     rollouts: int
     rollouts_in_store: int
     train_tokens: int
-    """Tokens that the students still to train will see, over all epochs."""
+    """Tokens, over all epochs, of the students that are still to be trained."""
     generate_tokens: int
-    """At most: rollouts and responses still to generate, each to its maximal length."""
+    """Upper bound: rollouts and responses that are still to be generated, each at its greatest length."""
     seconds: float
     disk_bytes: int
     workers: int
     speed: Speed
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the object for `--json`."""
         return asdict(self)
 
     def describe(self) -> str:
-        """For people."""
-        known = (
-            "unknown before the rollouts" if self.students_in_store is None else str(self.students_in_store)
-        )
+        """Return the plan as text."""
+        in_store = self.students_in_store
+        stored_students = "unknown before the rollouts" if in_store is None else str(in_store)
         speed = self.speed
         lines = [
             f"study     {self.study}",
-            f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, in the store: {known}",
+            f"students  {self.students} = {self.arms} arms x {self.seeds} seeds, "
+            f"in the store: {stored_students}",
             f"          then those that can still change a verdict, at most {self.students_at_most} in all",
             f"rollouts  {self.rollouts}, in the store: {self.rollouts_in_store}",
             f"tokens    {self.train_tokens:,} to train on, at most {self.generate_tokens:,} to generate",
             f"time      about {clock(self.seconds)} with {self.workers} worker(s) on {speed.device}",
-            f"          (measured here, one worker: trains {speed.train_tokens_per_second:,.0f} tokens/s, generates "
-            f"{speed.generate_tokens_per_second:,.0f} tokens/s, {speed.student_overhead_seconds:.1f} s a student besides)",
+            f"          (measured here, one worker: trains {speed.train_tokens_per_second:,.0f} tokens/s, "
+            f"generates {speed.generate_tokens_per_second:,.0f} tokens/s, "
+            f"{speed.student_overhead_seconds:.1f} s a student besides)",
             f"disk      about {self.disk_bytes / 1e6:,.0f} MB in the store",
         ]
         return "\n".join(lines)
@@ -81,19 +82,21 @@ def plan(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Plan:
-    """Count what a run would do and estimate its time; train nothing but a small student to measure the speed.
+    """Count what a run would do, and estimate its time.
+
+    Only a small student is trained, to measure the speed; the speed is kept in the store.
 
     Args:
         study: A study file, a built-in study's name or a loaded `Study`; None: `peas`.
-        store: The store's folder; None: the default one.
-        executor: Where the small student is trained; None: the study's `engine`.
-        progress: Who is told how the plan stands; None: nobody.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the study's `engine`.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
         Counts, which are exact, and times and tokens, which are estimates from measured speeds.
 
     Raises:
-        InputError: for all that `run` would raise it for.
+        InputError: The study is wrong, as for `run`.
     """
     loaded = study if isinstance(study, Study) else load_study(study)
     inputs = load_inputs(loaded)
@@ -105,10 +108,11 @@ def plan(
 
 
 def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
+    """Return the plan, given the measured speed."""
     config = inputs.study.config
     jobs = [RolloutJob(chunk, store.root) for chunk in inputs.chunks]
     if all(store.has("rollouts", job.chunk.digest) for job in jobs):
-        # What is rewritten is known only once it is there.
+        # A rewriter's prompts are the rollouts that it rewrites.
         jobs += [RolloutJob(c, store.root) for c in inputs.rewriting(read_rollouts(jobs, store))]
     missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
     catalogue, rollouts = _catalogue(inputs, jobs, missing, store)
@@ -117,7 +121,7 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
     todo = design.students - (in_store or 0)
     answer = max(config.teachers[name].max_tokens for name in inputs.teachers)
     rows = to_train if to_train is not None else todo * len(inputs.prompts["original"])
-    # Half the maximal length is what answers that stop by themselves come to, near enough for a plan.
+    # Answers that end by themselves have about half the greatest length: near enough for a plan.
     train_tokens = round(rows * (speed.prompt_tokens + answer / 2) * config.recipe.epochs)
     probes = (*inputs.probes, inputs.assistant)
     responses = sum(len(p.scenarios) * p.generate.samples * p.generate.max_tokens for p in probes)
@@ -125,12 +129,12 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
         len(job.chunk.prompts) * config.teachers[job.chunk.teacher].max_tokens for job in missing
     )
     generate_tokens = rollout_tokens + todo * responses
-    hands = workers(inputs.study)
+    worker_count = workers(inputs.study)
     seconds = speed.startup_seconds + (
         train_tokens / speed.train_tokens_per_second
         + generate_tokens / 2 / speed.generate_tokens_per_second
         + todo * speed.student_overhead_seconds
-    ) / min(hands, max(1, todo))
+    ) / min(worker_count, max(1, todo))
     return Plan(
         study=inputs.study.name,
         students=design.students,
@@ -144,7 +148,7 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
         generate_tokens=generate_tokens,
         seconds=seconds,
         disk_bytes=todo * speed.student_bytes,
-        workers=hands,
+        workers=worker_count,
         speed=speed,
     )
 
@@ -152,10 +156,11 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
 def _catalogue(
     inputs: Inputs, jobs: list[RolloutJob], missing: list[RolloutJob], store: Store
 ) -> tuple[Catalogue, Mapping[tuple[str, str], Rollout] | None]:
-    """All arms there can be, and the rollouts that their students learn; None where it is not known yet which."""
+    """Return the catalogue of all arms, and the rollouts; None if the flagged prompts are not known yet."""
     config = inputs.study.config
     if missing or any(needs_model(trait) for trait in inputs.traits):
-        # Asking a judge costs something, and a plan costs nothing. Which prompts are flagged is not known yet, but how many arms there are is: any prompt stands in for them.
+        # A plan must not pay for a model judge. The number of arms does not depend on which prompts are
+        # flagged, so any prompt can stand in for the flagged ones.
         prompts = inputs.prompts["original"]
         any_id = (prompts[0].prompt_id,)
         stand_in = {
@@ -183,18 +188,19 @@ def _catalogue(
 def _students(
     inputs: Inputs, design: Design, rollouts: Mapping[tuple[str, str], Rollout], store: Store
 ) -> tuple[int, int]:
-    """How many of the design's students the store has, and the rows of those that it has not."""
+    """Return the number of the design's students in the store, and the training rows of the others."""
     from mendel.train import TrainingRow, namer
 
-    made = {key: TrainingRow(*key, one.messages, one.completion).text for key, one in rollouts.items()}
-    # Arms that come down to the same rows share a student, and it is trained once.
+    row_texts = {key: TrainingRow(*key, r.messages, r.completion).text for key, r in rollouts.items()}
+    # By student: arms with the same rows share a student, which is trained once.
     rows: dict[str, int] = {}
     for arm in design:
-        # Seeds that share an assignment (it is one object then) are named together.
-        for _, several in groupby(zip(arm.assignments, arm.seeds, strict=True), key=lambda one: id(one[0])):
-            assignments, seeds = zip(*several, strict=True)
-            texts = [made[pair] for pair in assignments[0].pairs if pair[1] is not None]
+        # Seeds that share an assignment object are named together, so that its rows are hashed only once.
+        places = zip(arm.assignments, arm.seeds, strict=True)
+        for _, group in groupby(places, key=lambda place: id(place[0])):
+            assignments, seeds = zip(*group, strict=True)
+            texts = [row_texts[pair] for pair in assignments[0].pairs if pair[1] is not None]
             name = namer(inputs.bases[arm.base], texts, arm.recipe or inputs.study.config.recipe)
             rows |= dict.fromkeys(map(name, seeds), len(texts))
-    there = [name for name in rows if store.has("students", name)]
-    return len(there), sum(rows.values()) - sum(rows[name] for name in there)
+    stored = [name for name in rows if store.has("students", name)]
+    return len(stored), sum(rows.values()) - sum(rows[name] for name in stored)

@@ -1,4 +1,4 @@
-"""Another judge for a finished run: its stored responses are scored again, and what that changes is said."""
+"""Judge a finished run again: score its stored responses with another judge, and report what changes."""
 
 from __future__ import annotations
 
@@ -40,14 +40,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rejudged:
-    """What another judge changes, by trait; `folder` holds its `measurements.parquet` and `verdicts.json`."""
+    """The changes that another judge makes, by trait."""
 
     folder: Path
+    """Holds `measurements.parquet` and `verdicts.json` under the new judge."""
     traits: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By trait: `judge` and `before`, `after`, each with original, alternate, effects, carrier, cause; `unjudged`."""
+    """By trait: `judge`, `before` and `after` (levels, effects, carrier, cause), `responses`, `unjudged`,
+    `agreement`, `changed`."""
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the object for `--json`."""
         return {"folder": str(self.folder), "traits": self.traits}
 
 
@@ -63,12 +65,30 @@ def rejudge(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> Rejudged:
-    """Scores a run's stored responses with another judge and diagnoses again; nothing is generated or trained.
+    """Score a run's stored responses with another judge, and diagnose the run again.
 
-    `judge` is a model (`hf:…`, `openai:…`, `vllm:…`), which judges by the traits' own rubrics, or a trait file, whose
-    judge is taken for the trait of that name. Which prompts were flagged stays as it was. Raises InputError for a folder
-    without a run, for a trait without rubric, and for an unknown one; BudgetSpent and Waiting as endpoints do: what was
-    judged until then is kept.
+    Nothing is generated or trained, and the flagged prompts stay the same. The result is written to
+    `rejudged/<judge>/` in the run's folder.
+
+    Args:
+        folder: Folder of a run.
+        judge: A model (`hf:…`, `openai:…`, `vllm:…`), which judges by the traits' rubrics. Or a trait file,
+            whose judge is used for the trait of that name.
+        traits: Names of traits; empty: all traits with a rubric. Not used with a trait file.
+        endpoint: Settings of the connection to `judge`, if it is an endpoint.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: one local worker process.
+        budget: Limits of dollars, tokens and requests; None: no limits.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
+
+    Returns:
+        The new folder, and the changes by trait.
+
+    Raises:
+        InputError: The folder holds no run, a trait is unknown, or a trait has no rubric.
+        BudgetSpent: The budget is spent. Judgements until then are in the store: the same command continues.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
     """
     run = open_run(folder)
     basis = _basis(run)
@@ -93,15 +113,16 @@ def rejudge(
 
 
 def _basis(run: Run) -> dict[str, Any]:
+    """Return the content of the run's basis file; raise InputError if the run has none."""
     try:
-        found: dict[str, Any] = json.loads((run.path / BASIS).read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads((run.path / BASIS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(
             f"no {BASIS}: this run was made before runs could be judged again",
             where=str(run.path),
             fix="Run the study again: what is in the store is not made anew.",
         ) from None
-    return found
+    return content
 
 
 def _new_traits(
@@ -110,30 +131,33 @@ def _new_traits(
     wanted: Sequence[str],
     endpoint: EndpointConfig | None,
 ) -> dict[str, Trait]:
-    """The traits that are judged anew, each with its new judge and no scenarios: the responses bring their own."""
-    known = basis["traits"]
+    """Return the traits to judge again, each with its new judge; the responses name the scenarios."""
+    old = basis["traits"]
     if isinstance(judge, str) and judge.endswith((".yaml", ".yml")):
-        own = load_trait(judge)
-        _check_known([own.name], known, judge)
-        anew = _judged(own.name, known[own.name], own.judge, own.rubric, own.acts)
-        return {own.name: replace(anew, ladder_judge=own.ladder_judge)}
-    named = (
+        trait = load_trait(judge)
+        _check_known([trait.name], old, judge)
+        judged = _judged(trait.name, old[trait.name], trait.judge, trait.rubric, trait.acts)
+        return {trait.name: replace(judged, ladder_judge=trait.ladder_judge)}
+    judge_model = (
         judge
         if isinstance(judge, JudgeModelConfig)
         else JudgeModelConfig(model=judge, endpoint=endpoint or EndpointConfig())
     )
-    _check_known(wanted, known, "--trait")
-    chosen = list(wanted) or [name for name, own in known.items() if own["rubric"] is not None]
+    _check_known(wanted, old, "--trait")
+    chosen = list(wanted) or [name for name, fields in old.items() if fields["rubric"] is not None]
     if not chosen:
         raise InputError(
             "no trait of this run has a rubric that a model could judge by",
             where="--judge",
             fix="Give a trait file with another judge: --judge my_trait.yaml.",
         )
-    bare = {
-        n: _judged(n, known[n], ColumnJudge("log_odds"), _rubric(known[n]), known[n]["acts"]) for n in chosen
-    }
-    return {name: judged_by(trait, named, Path.cwd(), "--judge") for name, trait in bare.items()}
+    traits = {}
+    for name in chosen:
+        fields = old[name]
+        # A trait needs some judge until the model takes its place.
+        bare = _judged(name, fields, ColumnJudge("log_odds"), _rubric(fields), fields["acts"])
+        traits[name] = judged_by(bare, judge_model, Path.cwd(), "--judge")
+    return traits
 
 
 def _judged(
@@ -153,28 +177,28 @@ def _check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> 
 
 
 def _rungs(trait: Trait, measurements: pa.Table) -> dict[str, Trait]:
-    """The rungs of the trait's ladder that the run measured, each with the new judge."""
+    """Return the rungs of the trait's ladder that the run measured, each with the new judge."""
     bare = replace(trait, judge=trait.ladder_judge or trait.judge, ladder_judge=None)
-    known = set(measurements["trait"].unique().to_pylist())
-    named = {rung: f"{trait.name}/{rung}" for rung in RUNGS}
-    return {rung: replace(bare, name=name) for rung, name in named.items() if name in known}
+    measured = set(measurements["trait"].unique().to_pylist())
+    names = {rung: f"{trait.name}/{rung}" for rung in RUNGS}
+    return {rung: replace(bare, name=name) for rung, name in names.items() if name in measured}
 
 
 def _rescored(measurements: pa.Table, trait: Trait, judging: Judging) -> pa.Table:
-    """The table with the trait's rows scored by its new judge; the order of rows stays."""
+    """Return the table with the trait's rows scored by its new judge, in the same order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    mine = pc.equal(measurements["trait"], trait.name)
-    rows = measurements.filter(mine)
-    asked = asked_of(rows, trait, scenarios_known=False)
-    said = iter(judging.grade(trait, asked))
+    of_trait = pc.equal(measurements["trait"], trait.name)
+    rows = measurements.filter(of_trait)
+    responses = asked_of(rows, trait, scenarios_known=False)
+    judgements = iter(judging.grade(trait, responses))
     columns: dict[str, list[Any]] = {
-        n: measurements[n].to_pylist() for n in ("score", "hit", "judge", "quote", "note")
+        name: measurements[name].to_pylist() for name in ("score", "hit", "judge", "quote", "note")
     }
-    for position, is_mine in enumerate(mine.to_pylist()):
-        if is_mine:
-            judgement = next(said)
+    for position, is_of_trait in enumerate(of_trait.to_pylist()):
+        if is_of_trait:
+            judgement = next(judgements)
             score = judgement.score
             columns["score"][position] = score
             columns["hit"][position] = None if score is None else score >= trait.judge.hit_at
@@ -191,13 +215,13 @@ def _rescored(measurements: pa.Table, trait: Trait, judging: Judging) -> pa.Tabl
 def _diagnosed(
     run: Run, basis: Mapping[str, Any], new: Mapping[str, Trait], measurements: pa.Table
 ) -> dict[str, Any]:
-    """`verdicts.json` under the new judge: as it was, but for the traits that were judged anew."""
+    """Return `verdicts.json` under the new judge; traits that were not judged again keep their verdicts."""
     facts = []
     for name, trait in new.items():
-        own = {key: basis["traits"][name][key] for key in ("scale", "metric", "flagged")}
-        facts.append(TraitFacts(name, judge=trait.judge_id, score_range=trait.score_range, **own))
+        kept = {key: basis["traits"][name][key] for key in ("scale", "metric", "flagged")}
+        facts.append(TraitFacts(name, judge=trait.judge_id, score_range=trait.score_range, **kept))
     reasons: Mapping[str, str] = basis["lacking"]
-    found = diagnose(
+    diagnosis = diagnose(
         run.students,
         measurements,
         facts,
@@ -210,11 +234,12 @@ def _diagnosed(
     traits = dict(before["traits"])
     for name, trait in new.items():
         leaks = ladder_leaks(trait, _rungs(trait, measurements), run.students, measurements, basis["cube"])
-        traits[name] = {**found.traits[name], "flagged": before["traits"][name].get("flagged"), **leaks}
+        traits[name] = {**diagnosis.traits[name], "flagged": before["traits"][name].get("flagged"), **leaks}
     return {**before, "traits": traits, "judged_again": {name: t.judge_id for name, t in new.items()}}
 
 
 def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.Table) -> dict[str, Any]:
+    """Return a trait's verdict before and after, and how far the two judges agree."""
     import pyarrow.compute as pc
 
     keys = ("present", "original", "alternate", "effects", "carrier", "cause")
@@ -233,12 +258,12 @@ def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.T
 
 
 def _agreement(before: pa.Table, after: pa.Table, trait: Trait) -> dict[str, Any]:
-    """Cohen's kappa of the two judges on hits, and in words."""
+    """Return Cohen's kappa of the two judges on hits, as numbers and as text."""
     old, new = before["hit"].to_pylist(), after["hit"].to_pylist()
     scores = [[None if hit is None else float(hit) for hit in hits] for hits in (old, new)]
-    found = agreement(scores[0], scores[1], after["cluster"].to_pylist(), 0.5)
-    kappa = found.hits
-    ends = "" if kappa.low is None or kappa.high is None else f" [{kappa.low:.2f}, {kappa.high:.2f}]"
-    value = f"kappa {kappa.value:.2f}{ends}" if kappa.value is not None else kappa.why
-    share = "" if found.agree is None else f", the same of {found.agree:.0%}"
+    judges = agreement(scores[0], scores[1], after["cluster"].to_pylist(), 0.5)
+    kappa = judges.hits
+    interval = "" if kappa.low is None or kappa.high is None else f" [{kappa.low:.2f}, {kappa.high:.2f}]"
+    value = f"kappa {kappa.value:.2f}{interval}" if kappa.value is not None else kappa.why
+    share = "" if judges.agree is None else f", the same of {judges.agree:.0%}"
     return {"kappa": kappa.value, "low": kappa.low, "high": kappa.high, "says": f"{value}{share}"}

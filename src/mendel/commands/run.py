@@ -1,4 +1,4 @@
-"""Run a study: from the study file to a folder of tables, verdicts and report. Each step is done once."""
+"""Run a study: from the study file to a folder with tables, verdicts and report."""
 
 from __future__ import annotations
 
@@ -31,27 +31,28 @@ def run(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> Run:
-    """Diagnose a study: train and measure its students, and say which part of the pipeline carries each trait.
+    """Diagnose a study: train and measure its students, and find the part that carries each trait.
 
-    What the store or the folder has already is not done again, so an interrupted run goes on.
+    Steps whose results are in the store or in the folder are not repeated: after an interruption, the same
+    command continues.
 
     Args:
         study: A study file, a built-in study's name or a loaded `Study`; None: `peas`.
-        out: The run's folder; None: `runs/<name>`.
-        store: The store's folder; None: the default one.
-        executor: Where jobs run; None: the study's `engine`.
+        out: Folder of the run; None: `runs/<name>`.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the study's `engine`.
         budget: Limits; one that is None stays the study's.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the run stands; None: nobody.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
         The finished run.
 
     Raises:
-        InputError: the study or the folder is wrong; nothing was done.
-        BudgetSpent: the budget ended the run; partial results are written.
-        Waiting: requests to endpoints are in the batch file; what is known until then is written.
-        RunError: the run could not go on.
+        InputError: The study or the folder is wrong. Nothing was done.
+        BudgetSpent: The budget is spent. Partial results are written, and the same command continues.
+        Waiting: Requests to endpoints wait in the batch file. Results until then are written.
+        RunError: The run could not continue.
     """
     loaded = study if isinstance(study, Study) else load_study(study)
     folder = Path(out) if out is not None else Path("runs") / loaded.name
@@ -60,14 +61,14 @@ def run(
         return Run(folder, reused=True)
     _claim(folder, inputs)
     with StateFile(folder, loaded.name) as state:
-        told = Tee(progress or NullProgress(), state)
-        session = Session(loaded, store=store, executor=executor, budget=budget, batch=batch, progress=told)
+        events = Tee(progress or NullProgress(), state)
+        session = Session(loaded, store=store, executor=executor, budget=budget, batch=batch, progress=events)
         with session:
             finished = _carry_out(session, inputs)
-        told.stage("verdicts", 1)
+        events.stage("verdicts", 1)
         verdicts = write_run(folder, finished, session)
-        told.effects([TraitSoFar.read(name, verdict) for name, verdict in verdicts.items()])
-        told.step(1)
+        events.effects([TraitSoFar.read(name, verdict) for name, verdict in verdicts.items()])
+        events.step(1)
         if finished.outcome.stopped is not None:
             finished.outcome.stopped.result = Run(folder)
             raise finished.outcome.stopped
@@ -76,7 +77,7 @@ def run(
 
 
 def _carry_out(session: Session, inputs: Inputs) -> Finished:
-    """Do all that a run's folder is written from: rollouts, judging, flagging, models, students."""
+    """Do a run's work (rollouts, judging, flagging, models, students), and return what its folder needs."""
     rollouts = make_rollouts(session, inputs)
     scores = score_rollouts(session, inputs, rollouts)
     flagged, warnings = flag_prompts(inputs, rollouts, scores, session.store)
@@ -89,7 +90,7 @@ def _carry_out(session: Session, inputs: Inputs) -> Finished:
 
 
 def _claim(folder: Path, inputs: Inputs) -> None:
-    """Make the run's folder, unless it holds something else."""
+    """Create the run's folder; raise InputError if it holds something other than a run."""
     if folder.exists() and not folder.is_dir():
         raise InputError("is a file, not a folder", where=str(folder), fix="Name another folder with --out.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / "manifest.json").exists():

@@ -1,4 +1,4 @@
-"""Selectors on a finished run: students without what each of them flags, and what is left of the trait in them."""
+"""Try selectors on a finished run: how much of a trait is left after the flagged prompts are edited."""
 
 from __future__ import annotations
 
@@ -28,52 +28,58 @@ from mendel.workflow.reopen import reopen
 from mendel.workflow.session import Session
 
 EDITS = ("drop", "swap")
+"""Edits of the flagged prompts: nobody answers them, or the alternate teacher does."""
 CONTROL = "random"
+"""The control: as many prompts, drawn at random."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What one selector flags, and what two edits of that leave of the trait."""
+    """The prompts that one selector flags, and how much of the trait is left after each edit of them."""
 
     flagged: Flagged
     shared: int
-    """Of its prompts, how many the run's own selector flags, too."""
+    """Number of these prompts that the run's own selector also flags."""
     levels: Mapping[str, Estimate]
     """The trait's level by edit."""
     beyond_random: Mapping[str, Estimate]
-    """By edit: that level less the one after the same edit of as many random prompts; below 0: it removes more."""
+    """By edit: the level minus the level after the same edit of as many random prompts.
+
+    Below 0, the selector removes more than chance.
+    """
     log_odds: Mapping[str, Estimate]
-    """The same difference in log-odds (nats); empty where the trait has none."""
+    """The same difference in log-odds (nats); empty if the trait has no log-odds."""
 
     def json(self) -> dict[str, Any]:
-        """For the result's JSON."""
+        """Return the selector's entry in the result's JSON."""
         return {
             "reads": self.flagged.description,
             "prompts": list(self.flagged.prompt_ids),
             "shared_with_run": self.shared,
             **{edit: self.levels[edit].json() for edit in EDITS},
             **{f"{edit}_beyond_random": self.beyond_random[edit].json() for edit in EDITS},
-            "log_odds": {f"{edit}_beyond_random": found.json() for edit, found in self.log_odds.items()},
+            "log_odds": {f"{edit}_beyond_random": value.json() for edit, value in self.log_odds.items()},
         }
 
 
 @dataclass(frozen=True)
 class TriedSelectors(Shown):
-    """Selectors side by side, every one with as many prompts, on one trait of a run."""
+    """Selectors compared on one trait of a run; each flags the same number of prompts."""
 
     trait: str
     count: int
+    """Number of flagged prompts."""
     of: int
-    """Prompts flagged, and prompts of the original set."""
+    """Number of prompts in the original set."""
     levels: Mapping[str, Estimate]
-    """Of the trait: `original` and `alternate` (the run's own students), `drop` and `swap` of random prompts."""
+    """Levels in `original` and `alternate` (the run's own students), and after edits of random prompts."""
     selectors: Mapping[str, Tried]
     students_trained: int
     students_reused: int
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`; the run's folder keeps it as `selectors/<trait>.json`."""
+        """Return the object for `--json`, which is also `selectors/<trait>.json` in the run's folder."""
         return {
             "trait": self.trait,
             "flagged": self.count,
@@ -86,7 +92,7 @@ class TriedSelectors(Shown):
         }
 
     def describe(self) -> str:
-        """For people."""
+        """Return the comparison as text."""
         from mendel.report import selectors_text
 
         return selectors_text(self.to_json())
@@ -106,34 +112,36 @@ def selectors(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> TriedSelectors:
-    """Say what would be left of a finished run's trait, had another selector flagged its prompts.
+    """Compare selectors by how much of a finished run's trait is left when each flags the prompts.
 
-    Each selector flags as many of the original prompts. They are dropped, and swapped to the alternate teacher, in
-    `seeds` students each, of seeds that the run did not use; the same is done with a random draw for each seed. Writes
-    `selectors/<trait>.json` into the folder, and its page again.
+    Each selector flags the same number of original prompts. For each edit (`drop`: nobody answers these
+    prompts; `swap`: the alternate teacher does), `seeds` students are trained, with seeds that the run did
+    not use. The control is a random draw of prompts for each seed. The result is written to
+    `selectors/<trait>.json` in the run's folder, and the report is written again.
 
     Args:
-        folder: A finished run's folder.
-        trait: The trait's name.
-        by: The selectors' names.
-        share: The share of the prompts that is flagged; None: as many as the run flagged.
+        folder: Folder of a finished run.
+        trait: Name of the trait.
+        by: Names of the selectors.
+        share: Share of the prompts that each selector flags, between 0 and 1; None: as many as the run
+            flagged.
         seeds: Students of each edit, 2 or more.
-        study: The study, or its file, where the run's own study file was moved.
-        store: The store's folder; None: the default one.
-        executor: Where jobs run; None: the study's `engine`.
+        study: The study, or its file; needed if the run's study file was moved.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the study's `engine`.
         budget: Limits; one that is None stays the study's.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the command stands; None: nobody.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        The selectors side by side.
+        The comparison: for each selector its prompts, levels, and differences from the control.
 
     Raises:
-        InputError: no finished run, an unknown trait or selector, a trait that the teacher is not shown to carry, a
-            share out of range.
-        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
-        Waiting: requests to endpoints are in the batch file.
-        RunError: it could not go on.
+        InputError: The run is not finished, the trait or a selector is unknown, the teacher is not shown to
+            carry the trait, or `share` or `seeds` is out of range.
+        BudgetSpent: The budget is spent. Finished students are in the store: the same command continues.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
+        RunError: The command could not continue.
     """
     if not by:
         raise InputError("no selector is named", where="--by", fix="Write one at least, such as judge.")
@@ -145,9 +153,9 @@ def selectors(
     chosen, skipped = chosen_traits(run, inputs, [trait])
     if not chosen:
         raise InputError(f"nothing can be removed: {skipped[trait]}", where=f"trait {trait}")
-    own = _own_select(inputs, trait)
+    run_select = _own_select(inputs, trait)
     cut = _cut(run, trait, share)
-    configs = {name: _config(own, name, cut) for name in dict.fromkeys(by)}
+    configs = {name: _config(run_select, name, cut) for name in dict.fromkeys(by)}
     session = Session(
         inputs.study, store=store, executor=executor, budget=budget, batch=batch, progress=progress
     )
@@ -155,18 +163,20 @@ def selectors(
         first = spare_seed(inputs)
         extra = ExtraStudents(run, inputs, chosen, session)
         trying = _Trying(run, inputs, chosen[0], extra, tuple(range(first, first + seeds)))
-        tried = trying.run(own, configs)
+        tried = trying.run(run_select, configs)
     keep(run, "selectors", trait, tried.to_json())
     return tried
 
 
 def _own_select(inputs: Inputs, trait: str) -> SelectConfig:
+    """Return the settings of the selector that the run flagged the trait's prompts by."""
     config = inputs.study.config
-    number = next(n for n, known in enumerate(inputs.traits) if known.name == trait)
+    number = next(number for number, item in enumerate(inputs.traits) if item.name == trait)
     return config.traits[number].select or config.select
 
 
 def _cut(run: Run, trait: str, share: float | None) -> float:
+    """Return the share of prompts to flag: `share`, or the share that the run flagged."""
     flagged = run.verdicts["traits"][trait]["flagged"]
     if share is None and not flagged["count"]:
         raise InputError(
@@ -181,7 +191,7 @@ def _cut(run: Run, trait: str, share: float | None) -> float:
 
 
 def _config(own: SelectConfig, name: str, share: float) -> SelectConfig:
-    """The study's own settings (a pattern, a layer) with another selector and cut."""
+    """Return the study's settings (a pattern, a layer) with another selector and share."""
     options = own.options if name == own.by else {}
     config = own.model_copy(update={"by": name, "share": share, "threshold": None, "options": options})
     check_selector(config, where="--by")
@@ -190,7 +200,7 @@ def _config(own: SelectConfig, name: str, share: float) -> SelectConfig:
 
 @dataclass
 class _Trying:
-    """One trait's prompts, and the students without some of them."""
+    """One trait's prompts, and the students whose flagged prompts are edited."""
 
     run_: Run
     inputs: Inputs
@@ -199,11 +209,11 @@ class _Trying:
     seeds: tuple[int, ...]
 
     def run(self, own: SelectConfig, configs: Mapping[str, SelectConfig]) -> TriedSelectors:
-        """Scores, cuts, trains and compares; `own` is what the run flagged by."""
+        """Flag prompts, train the students and compare them; the run itself flagged by `own`."""
         flagged = self._flag(configs)
         count = len(next(iter(flagged.values())).prompt_ids)
         ids = [prompt.prompt_id for prompt in self.inputs.prompts["original"]]
-        sets = {name: [found.prompt_ids] * len(self.seeds) for name, found in flagged.items()}
+        sets = {name: [prompts.prompt_ids] * len(self.seeds) for name, prompts in flagged.items()}
         sets[CONTROL] = [self._draw(ids, count, seed) for seed in self.seeds]
         arms = [self._arm(edit, name, taken, ids) for name, taken in sets.items() for edit in EDITS]
         self.extra.train(arms)
@@ -226,13 +236,13 @@ class _Trying:
             levels | {edit: level(self._name(CONTROL, edit)) for edit in EDITS},
             {
                 name: Tried(
-                    found,
-                    len(before.intersection(found.prompt_ids)),
+                    prompts,
+                    len(before.intersection(prompts.prompt_ids)),
                     {edit: level(self._name(name, edit)) for edit in EDITS},
                     {edit: beyond(name, edit) for edit in EDITS},
                     {edit: beyond(name, edit, finer) for edit in EDITS} if finer else {},
                 )
-                for name, found in flagged.items()
+                for name, prompts in flagged.items()
             },
             self.extra.new,
             self.extra.reused,
@@ -240,22 +250,24 @@ class _Trying:
         )
 
     def _flag(self, configs: Mapping[str, SelectConfig]) -> dict[str, Flagged]:
+        """Return the prompts that each selector flags, by its name."""
         rows = candidates_of(self.inputs, self.extra.rollouts)
         judged = self.extra.session.judging.score_rollouts(self.trait, list(self.extra.rollouts.values()))
         self.extra.session.progress.stage("scores", len(configs))
-        found = {}
+        flagged = {}
         for name, config in configs.items():
             context = context_of(self.inputs, self.trait, config, judged, rows)
-            found[name] = flag(
-                select(rows, context, self.extra.session.store, f"--by {name}"), config, f"--by {name}"
-            )
+            scores = select(rows, context, self.extra.session.store, f"--by {name}")
+            flagged[name] = flag(scores, config, f"--by {name}")
             self.extra.session.progress.step(1, name)
-        return found
+        return flagged
 
     def _flagged_by_run(self, own: SelectConfig) -> frozenset[str]:
+        """Return the ids of the prompts that the run's own selector flags."""
         try:
             return frozenset(self._flag({own.by: own})[own.by].prompt_ids)
-        except InputError:  # the run's judge found nothing, which a run says and lives with
+        except InputError:
+            # The run's judge flagged nothing: the run reports that as a warning, not as an error.
             return frozenset()
 
     def _draw(self, ids: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
@@ -269,7 +281,8 @@ class _Trying:
         config = self.inputs.study.config
         whole = everyone(ids, config.original.teacher)
         edited = [
-            drop(whole, s) if edit == "drop" else swap(whole, s, config.alternate.teacher) for s in sets
+            drop(whole, chosen) if edit == "drop" else swap(whole, chosen, config.alternate.teacher)
+            for chosen in sets
         ]
         name = self._name(selector, edit)
         return Arm(

@@ -1,4 +1,4 @@
-"""Virulence: students on random shares of the original teacher's rollouts, and how small a share still brings each trait."""
+"""Measure virulence: how small a share of the original teacher's rollouts still brings in each trait."""
 
 from __future__ import annotations
 
@@ -34,43 +34,46 @@ from mendel.workflow.session import Session
 from mendel.workflow.tables import PlacedStudent, name_students, trait_facts
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
-"""Dense where a virulent trait comes in, so that one per cent is told from ten."""
+"""Shares by default; dense at the small end, so that a threshold of 1 % can be told from one of 10 %."""
 TWICE = 0.1
-"""Subsets of the greatest share up to this are trained twice: the small subsets of the source are 5 to 10 % of the prompts."""
+"""The greatest share whose subsets may be trained twice.
+
+The small subsets of the study that mendel follows are 5 to 10 % of the prompts.
+"""
 
 
 @dataclass(frozen=True)
 class VirulenceResult(Shown):
-    """How virulent each trait of a run is, and which of two is more so."""
+    """The virulence of each trait of a run, and comparisons of the traits."""
 
     folder: Path
     prompts: int
-    """In the original prompt set."""
+    """Number of prompts in the original set."""
     traits: Mapping[str, Virulence]
     skipped: Mapping[str, str]
-    """Why a trait has no virulence, by its name."""
+    """By trait: the reason why its virulence was not measured."""
     comparisons: tuple[VirulenceComparison, ...]
-    """All pairs of the traits above."""
+    """Comparisons of all pairs of `traits`."""
     students_trained: int
     students_reused: int
-    """Of the store; the run's own at the shares 0 and 1 not among them."""
+    """Students from the store, without the run's own students at the shares 0 and 1."""
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the object for `--json`."""
         return {
             "run": str(self.folder),
             "prompts": self.prompts,
             "students_trained": self.students_trained,
             "students_reused": self.students_reused,
-            "traits": {name: found.json() for name, found in self.traits.items()},
+            "traits": {name: result.json() for name, result in self.traits.items()},
             "skipped": dict(self.skipped),
             "comparisons": [pair.json() for pair in self.comparisons],
             "warnings": list(self.warnings),
         }
 
     def describe(self) -> str:
-        """For people."""
+        """Return the result as text."""
         from mendel.report import virulence_text
 
         return virulence_text(self.to_json())
@@ -89,34 +92,39 @@ def virulence(
     batch: Batch | None = None,
     progress: Progress | None = None,
 ) -> VirulenceResult:
-    """Say how small a share of the original teacher's rollouts still brings a finished run's traits.
+    """Measure how small a share of the original teacher's rollouts still brings in a finished run's traits.
 
-    For each share, `subsets` students are trained: a random subset of that share of the prompts is answered by the
-    original teacher, the rest by the alternate one. They start from the original base, with the study's recipe and seeds
-    that the run did not use. The subsets of one small share are trained twice, so that luck in training is told from the
-    subset. The shares 0 and 1 are the run's own students. All traits are measured on the same students. Writes
-    `virulence/<trait>.json` into the folder, and its page again.
+    For each share, `subsets` students are trained: the original teacher answers a random subset of that share
+    of the prompts, and the alternate teacher answers the rest. The students start from the original base,
+    with the study's recipe and with seeds that the run did not use. The shares 0 and 1 are the run's own
+    students. All traits are measured on the same students.
+
+    The subsets of one small share are trained twice, to separate the luck of training from the choice of the
+    subset.
+
+    The result is written to `virulence/<trait>.json` in the run's folder, and the report is written again.
 
     Args:
-        folder: A finished run's folder.
-        traits: Names of traits; None: those that the teacher may carry.
-        shares: Between 0 and 1.
-        subsets: Random subsets for each share.
-        study: The study, or its file, where the run's own study file was moved.
-        store: The store's folder; None: the default one.
-        executor: Where jobs run; None: the study's `engine`.
+        folder: Folder of a finished run.
+        traits: Names of traits; None: all traits that the teacher may carry.
+        shares: Shares of the prompts, between 0 and 1.
+        subsets: Number of random subsets for each share.
+        study: The study, or its file; needed if the run's study file was moved.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the study's `engine`.
         budget: Limits; one that is None stays the study's.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the command stands; None: nobody.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        Each trait's levels by share, its half-way share, and comparisons of traits.
+        For each trait its levels by share and its half-way share; then comparisons of the traits.
 
     Raises:
-        InputError: no finished run, a study that changed since, an unknown trait, a share out of range.
-        BudgetSpent: the budget ended it; students that are done are in the store, so that the same command goes on.
-        Waiting: requests to endpoints are in the batch file.
-        RunError: it could not go on.
+        InputError: The run is not finished, the study has changed, a trait is unknown, or a share is out of
+            range.
+        BudgetSpent: The budget is spent. Finished students are in the store: the same command continues.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
+        RunError: The command could not continue.
     """
     wanted = _shares(shares, subsets)
     run, inputs = reopen(folder, study)
@@ -134,22 +142,23 @@ def virulence(
         students, measurements = extra.tables()
     trained = _share_students(run, placed, count)
     facts = {fact.name: fact for fact in trait_facts(chosen)}
-    found = {t.name: trait_virulence(trained, students, measurements, facts[t.name]) for t in chosen}
-    for name, one in found.items():
-        keep(run, "virulence", name, one.json() | {"prompts": count})
+    results = {t.name: trait_virulence(trained, students, measurements, facts[t.name]) for t in chosen}
+    for name, result in results.items():
+        keep(run, "virulence", name, result.json() | {"prompts": count})
     return VirulenceResult(
         run.path,
         count,
-        found,
+        results,
         skipped,
-        tuple(compare(a, b) for a, b in combinations(found.values(), 2)),
+        tuple(compare(a, b) for a, b in combinations(results.values(), 2)),
         extra.new,
         extra.reused,
-        (*warnings, *extra.faults, *(text for one in found.values() for text in one.warnings)),
+        (*warnings, *extra.faults, *(text for result in results.values() for text in result.warnings)),
     )
 
 
 def _shares(shares: Sequence[float], subsets: int) -> list[float]:
+    """Return the shares, sorted, without repetitions; raise InputError if one is out of range."""
     for share in shares:
         if not 0 < share < 1:
             raise InputError(
@@ -166,7 +175,10 @@ def _shares(shares: Sequence[float], subsets: int) -> list[float]:
 
 
 def _design(inputs: Inputs, shares: Sequence[float], subsets: int) -> tuple[Design, list[str]]:
-    """An arm for each share that comes to at least one prompt and not all; its assignments differ by subset."""
+    """Return an arm for each share that gives at least one prompt and not all, and warnings about the others.
+
+    An arm's assignments differ in their random subset.
+    """
     config = inputs.study.config
     ids = [prompt.prompt_id for prompt in inputs.prompts["original"]]
     by_count = {round(share * len(ids)): share for share in reversed(shares)}
@@ -191,7 +203,8 @@ def _design(inputs: Inputs, shares: Sequence[float], subsets: int) -> tuple[Desi
             rng = draw_rng(f"virulence {share:g}", "", subset, ids)
             drawn = interpolate(ids, share, config.original.teacher, config.alternate.teacher, rng)
             assignments += [drawn] * copies
-            # Seeds do not depend on how many subsets there are, so that more of them reuse these.
+            # Seeds do not depend on the number of subsets: a later command with more subsets reuses these
+            # students.
             seeds += [first + 2 * subset + copy for copy in range(copies)]
         name = f"virulence/{share:g}"
         arms.append(
@@ -201,7 +214,7 @@ def _design(inputs: Inputs, shares: Sequence[float], subsets: int) -> tuple[Desi
 
 
 def _share_students(run: Run, placed: Sequence[PlacedStudent], prompts: int) -> list[ShareStudent]:
-    """What each student was trained on; shares are those of whole prompts."""
+    """Return each student with its share, rounded to whole prompts, and its subset."""
     shares = ends(run)
     rows = run.students.select(["student", "arm"]).to_pylist()
     trained = [

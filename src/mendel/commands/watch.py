@@ -1,4 +1,4 @@
-"""Watching a run: a page on this machine that says how it stands, until the user has seen enough."""
+"""Watch a run: serve a live page about it on this machine until the user stops."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ def watch(
     announce: Callable[[str], object] = print,
     until: threading.Event | None = None,
 ) -> None:
-    """Serves the live page of a run, running or ended, on 127.0.0.1 until Ctrl-C (or `until` is set).
+    """Serve the live page of a run on 127.0.0.1 until Ctrl-C is pressed or `until` is set.
 
-    `port` 0 is any free one. `announce` is called with the page's address, whose random part is its key; `browser`
-    opens it, too. Raises InputError where the folder holds no run, or the port cannot be had.
+    Args:
+        folder: Folder of a run that is under way or has ended.
+        port: Port of the page; 0: any free port.
+        browser: Whether to open the page in the browser.
+        announce: Receives the address of the page. The random part of the address is the page's key.
+        until: Stops the server when it is set; None: only Ctrl-C does.
+
+    Raises:
+        InputError: The folder holds no run, or the port is not available.
     """
     path = Path(folder)
     require_run(path)
@@ -35,8 +42,8 @@ def watch(
 
 
 def wait(until: threading.Event | None = None) -> None:
-    """Returns when `until` is set; Ctrl-C is raised."""
-    over = until or threading.Event()
-    # In pieces: a wait without an end cannot be interrupted everywhere.
-    while not over.wait(0.5):
+    """Wait until `until` is set; raise KeyboardInterrupt on Ctrl-C."""
+    end = until or threading.Event()
+    # Wait in pieces: Ctrl-C does not interrupt an endless wait on every system.
+    while not end.wait(0.5):
         pass

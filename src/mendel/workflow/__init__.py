@@ -1,1 +1,1 @@
-"""What commands share: from a study and a store to trained students, measurements and a written folder."""
+"""The steps that commands share: from a study to trained students, measurements and a written folder."""

@@ -1,4 +1,4 @@
-"""What a run's verdicts rest on beside its tables, so that a folder is enough to judge it again."""
+"""The basis file of a run: what `rejudge` needs in addition to the tables."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from mendel.engine.store import write_atomic
 from mendel.measure import Trait
 
 BASIS = "basis.json"
-"""What verdicts rest on beside the tables: rubrics, the cube, how sure a test has to be."""
+"""The file with the rubrics, the arms of the cube, and the significance levels."""
 
 
 class Remembered:
-    """Why arms cannot be trained, asked once each and kept, since a function cannot be written to a file."""
+    """The reasons why arms cannot be trained, kept as they are asked: a file cannot hold a function."""
 
     def __init__(self, ask: Callable[[str], str]) -> None:
         self._ask = ask
         self.reasons: dict[str, str] = {}
 
     def __call__(self, arm: str) -> str:
-        """Return why the arm cannot be trained, '' if it can."""
+        """Return why the arm cannot be trained; an empty string if it can."""
         return self.reasons.setdefault(arm, self._ask(arm))
 
 
@@ -36,7 +36,7 @@ def write_basis(
     levels: Levels,
     lacking: Remembered,
 ) -> None:
-    """Writes what `rejudge` needs beside the tables, so that a run's folder is enough."""
+    """Write the basis file into a run's folder."""
     content = {
         "traits": {
             trait.name: {

@@ -1,4 +1,4 @@
-"""Batch files: requests to endpoints that are written down instead of sent, and a provider's answers to them."""
+"""Batch files: requests to endpoints are written to a file, and a provider's answers are read from one."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ class Batch:
     """The batch files of one command, for a provider's batch service."""
 
     read: str | Path | None = None
-    """A file with a provider's answers, which are taken in before anything is asked; None: there is none."""
+    """A file with a provider's answers, which is read before any request is made; None: no file."""
     write: str | Path | None = None
-    """A file for the requests, which are then not sent: the command raises Waiting. None: requests are sent."""
+    """A file for the requests. They are not sent, and the command raises Waiting. None: requests are sent."""
 
 
 def open_endpoints(store: Store, budget: BudgetConfig, batch: Batch) -> Endpoints:
-    """Open the connections of one command, within its budget; a provider's answers are taken in first.
+    """Read a provider's answers, if there are any, and return the connections of one command.
 
-    Raises InputError for a file of answers that cannot be read.
+    Args:
+        store: Keeps the answers.
+        budget: Limits of dollars, tokens and requests.
+        batch: The batch files.
+
+    Raises:
+        InputError: The file of answers cannot be read.
     """
     if batch.read is not None:
         read_batch(Path(batch.read), AnswerCache(store.root))

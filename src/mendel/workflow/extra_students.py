@@ -1,4 +1,4 @@
-"""More students for a finished run: trained on its rollouts by its recipe, measured on its traits, beside its own."""
+"""Extra students for a finished run, trained on its rollouts with its recipe and measured on its traits."""
 
 from __future__ import annotations
 
@@ -34,26 +34,34 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CARRIED = ("teacher", "mixed", "undecided")
+"""Carriers in a verdict that leave open whether the teacher carries the trait."""
 
 
 def chosen_traits(
     run: Run, inputs: Inputs, names: Sequence[str] | None
 ) -> tuple[list[Trait], dict[str, str]]:
-    """Return the named traits (None: all) that the original teacher may carry, and why the others are left out.
+    """Return the traits that the original teacher may carry, and the reason for each trait that is left out.
 
-    Raises InputError for a name that the run does not have.
+    Args:
+        run: The finished run.
+        inputs: The run's inputs.
+        names: Names of traits; None: all.
+
+    Raises:
+        InputError: The run has no trait of a name.
     """
-    known = {trait.name: trait for trait in inputs.traits}
+    traits = {trait.name: trait for trait in inputs.traits}
     for name in names or ():
-        if name not in known:
-            raise InputError(f"the run has no trait {name!r}", where="--trait", fix=did_you_mean(name, known))
-    wanted = list(dict.fromkeys(names or known))
+        if name not in traits:
+            fix = did_you_mean(name, traits)
+            raise InputError(f"the run has no trait {name!r}", where="--trait", fix=fix)
+    wanted = list(dict.fromkeys(names or traits))
     skipped = {name: why for name in wanted if (why := _not_carried(run.verdicts["traits"][name]))}
-    return [known[name] for name in wanted if name not in skipped], skipped
+    return [traits[name] for name in wanted if name not in skipped], skipped
 
 
 def _not_carried(verdict: Mapping[str, Any]) -> str:
-    """Return why a part of the teacher's rollouts cannot bring the trait; '' if it may."""
+    """Return why the teacher's rollouts cannot bring the trait in; an empty string if they may."""
     if not verdict["present"]:
         return "the original pipeline is not shown to have more of it than the alternate one"
     if verdict["carrier"] not in CARRIED:
@@ -65,19 +73,19 @@ def _not_carried(verdict: Mapping[str, Any]) -> str:
 
 
 def spare_seed(inputs: Inputs) -> int:
-    """Return the first seed that no student of the run has."""
+    """Return the first seed that no student of the run uses."""
     config = inputs.study.config
     return config.first_seed + max(config.seeds, config.max_seeds or 0)
 
 
 def ends(run: Run) -> dict[str, float]:
-    """Return the run's own arms that differ only in their teacher: by arm, the original teacher's share of prompts."""
+    """Return the two arms that differ only in the teacher, with the original teacher's share of prompts."""
     cube = run.verdicts["cube"]
     return {cube["OOA"]: 0.0, cube["OOO"]: 1.0}
 
 
 def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
-    """Return the two teachers' rollouts on the original prompts, which the run trained on."""
+    """Return the two teachers' rollouts on the original prompts, by prompt and teacher."""
     config = inputs.study.config
     teachers = {config.original.teacher, config.alternate.teacher}
     ids = {prompt.prompt_id for prompt in inputs.prompts["original"]}
@@ -91,7 +99,7 @@ def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
 
 
 def keep(run: Run, kind: str, trait: str, content: Mapping[str, Any]) -> None:
-    """Write what was found of a trait into the run's folder, as `KIND/TRAIT.json`, and its page again, which shows it."""
+    """Write a trait's result to `KIND/TRAIT.json` in the run's folder, and write the report again."""
     (run.path / kind).mkdir(exist_ok=True)
     text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
     write_atomic(run.path / kind / f"{trait}.json", text + "\n")
@@ -105,19 +113,20 @@ class ExtraStudents:
     run: Run
     inputs: Inputs
     traits: Sequence[Trait]
-    """What they are measured on."""
+    """The traits that students are measured on."""
     session: Session
     placed: list[PlacedStudent] = field(default_factory=list)
-    """All that were asked for so far."""
+    """All students that were asked for until now."""
 
     def __post_init__(self) -> None:
         self.rollouts = run_rollouts(self.run, self.inputs)
 
     def train(self, arms: Sequence[Arm]) -> list[PlacedStudent]:
-        """Return the arms' students, by arm and seed.
+        """Train and measure the arms' students, and return them by arm and seed.
 
-        Raises BudgetSpent or Waiting where not all of them could be trained and judged. Those that are done are in the
-        store, so that the same command goes on from there.
+        Raises:
+            BudgetSpent: The budget is spent. Finished students are in the store: the same command continues.
+            Waiting: Requests to endpoints wait in the batch file for a provider's answers.
         """
         probes = Probes(tuple(self.traits), self.inputs.assistant)
         right = {"original": self._base_right}
@@ -128,24 +137,28 @@ class ExtraStudents:
         return trained.students
 
     def tables(self, arms: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:
-        """Return students and measurements of the run's own two ends and of `arms` trained here (None: all)."""
+        """Return the tables `students` and `measurements` of the run's two ends and of the extra students.
+
+        Args:
+            arms: Names of the extra students' arms; None: all arms.
+        """
         import pyarrow as pa
         import pyarrow.compute as pc
 
         chosen = [student for student in self.placed if arms is None or student.arm.name in arms]
         named = name_students((), chosen)
-        own = self.run.students
-        own = own.filter(pc.is_in(own["arm"], value_set=pa.array(list(ends(self.run)))))
-        answers = self.run.measurements
-        answers = answers.filter(pc.is_in(answers["student"], value_set=own["student"]))
+        students = self.run.students
+        students = students.filter(pc.is_in(students["arm"], value_set=pa.array(list(ends(self.run)))))
+        measurements = self.run.measurements
+        at_ends = pc.is_in(measurements["student"], value_set=students["student"])
         extra = measurements_table(self.session.store, named, tuple(self.traits))
         return (
-            pa.concat_tables([own, students_table(named)], promote_options="default"),
-            pa.concat_tables([answers, extra], promote_options="default"),
+            pa.concat_tables([students, students_table(named)], promote_options="default"),
+            pa.concat_tables([measurements.filter(at_ends), extra], promote_options="default"),
         )
 
     def fit(self, trait: Trait, arms: Collection[str]) -> Fit:
-        """Return the trait's levels in these arms and the run's own two ends, to be compared."""
+        """Return the fit of the trait's levels in these arms and at the run's two ends."""
         students, measurements = self.tables(arms)
         (facts,) = trait_facts([trait])
         value: Value = "hit" if facts.metric == "rate" else "score"
@@ -154,27 +167,27 @@ class ExtraStudents:
         return Fit(values)
 
     def log_odds_fit(self, trait: Trait, arms: Collection[str]) -> Fit | None:
-        """Return the same in log-odds (nats), which show small changes too; None where the trait has none."""
+        """Return the fit in log-odds (nats), which show smaller changes; None if the trait has none."""
         values = panel(*self.tables(arms), trait.name, "log_odds", None)
         return None if values is None else Fit(values)
 
     @property
     def new(self) -> int:
-        """How many were trained now."""
+        """Number of students that were trained by this command."""
         return sum({s.result.trained.student: s.result.new for s in self.placed}.values())
 
     @property
     def reused(self) -> int:
-        """How many the store had."""
+        """Number of students that the store already had."""
         return len({s.result.trained.student for s in self.placed}) - self.new
 
     @property
     def faults(self) -> list[str]:
-        """Which students count nowhere, and why."""
+        """A sentence for each student that is left out of all results, with the reason."""
         return faults(self.placed)
 
     @property
     def _base_right(self) -> float:
-        """The share of plain questions that the original base answers rightly."""
+        """Share of plain questions that the original base answers correctly."""
         rows = self.run.students.select(["arm", "assistant_right"]).to_pylist()
         return float(next(row["assistant_right"] for row in rows if row["arm"] == "base/original"))

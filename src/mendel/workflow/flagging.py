@@ -1,4 +1,4 @@
-"""Which prompts are flagged, mild and unrelated for each trait, and the catalogue of arms that follows from it."""
+"""Flag prompts: find each trait's flagged, mild and unrelated prompts, and build the catalogue of arms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mendel.workflow.inputs import Inputs
 from mendel.workflow.judging import RolloutScores
 
 CONTRASTS = 200
-"""Answers with the trait that probes and directions are fitted on, at most."""
+"""Greatest number of answers with the trait that probes and directions are fitted on."""
 
 
 def flag_prompts(
@@ -25,9 +25,16 @@ def flag_prompts(
     scores: Mapping[str, RolloutScores],
     store: Store | None = None,
 ) -> tuple[dict[str, Flagged], list[str]]:
-    """The original prompts that the selector flags for each trait, and a warning for each trait without any.
+    """Return the original prompts that the selector flags for each trait, and warnings.
 
-    `scores` are the judges' of the rollouts, by trait; with a `store`, selectors' scores are kept there.
+    Args:
+        inputs: The study's inputs.
+        rollouts: By prompt and teacher.
+        scores: The judges' scores of the rollouts, by trait.
+        store: Keeps the selectors' scores; None: they are not kept.
+
+    Raises:
+        InputError: A selector other than the judge flags no prompt.
     """
     config = inputs.study.config
     candidates = candidates_of(inputs, rollouts)
@@ -40,16 +47,16 @@ def flag_prompts(
         judged = scores[trait.name]
         if judged.unjudged:
             warnings.append(
-                f"{trait.name}: the judge could not tell for {judged.unjudged} of {len(judged.scores)} rollouts; "
-                "they are not flagged"
+                f"{trait.name}: the judge could not tell for {judged.unjudged} of {len(judged.scores)} "
+                "rollouts; they are not flagged"
             )
         context = context_of(inputs, trait, cut, judged, candidates)
         ranked = select(candidates, context, store, where)
         try:
             flagged[trait.name] = flag(ranked, cut, where=where)
         except InputError as error:
-            # A pattern that matches nothing is a slip of the pen; a judge that finds nothing is a finding, and the
-            # cube still says which part carries the trait.
+            # A pattern that matches nothing is a mistake in the study. A judge that finds nothing is a
+            # result, and the cube still says which part carries the trait.
             if cut.by != "judge":
                 raise
             warnings.append(f"{trait.name}: no drop, swap or random control: {error.what}")
@@ -62,7 +69,7 @@ def build_catalogue(
     rollouts: Mapping[tuple[str, str], Rollout],
     scores: Mapping[str, RolloutScores],
 ) -> Catalogue:
-    """All arms that the study can have, now that it is known which prompts show which trait."""
+    """Return the catalogue of all arms that the study can have, given the flagged prompts."""
     config, prompts = inputs.study.config, inputs.prompts["original"]
     answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
     ids = {t.name: flagged[t.name].prompt_ids if t.name in flagged else () for t in inputs.traits}
@@ -70,7 +77,8 @@ def build_catalogue(
         t.name: sort_out([(r.prompt_id, scores[t.name].of(r)) for r in answers], ids[t.name])
         for t in inputs.traits
     }
-    # Unrelated to every trait: what shows another one may be no stranger to this one, and the traits share the students.
+    # Unrelated prompts are unrelated to every trait: traits share the students, and a prompt that shows one
+    # trait may affect another.
     unrelated = set.intersection(*(set(part.unrelated) for part in parts.values()))
     materials = {
         name: Material(
@@ -91,14 +99,16 @@ def build_catalogue(
 
 
 def candidates_of(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> list[Candidate]:
-    """The original prompts with both teachers' answers."""
+    """Return the original prompts with both teachers' answers, or with the one of a shared teacher."""
     config = inputs.study.config
     rows = []
     for prompt in inputs.prompts["original"]:
-        own = rollouts[prompt.prompt_id, config.original.teacher]
-        other = rollouts[prompt.prompt_id, config.alternate.teacher]
-        answer = None if inputs.shared["teacher"] else other.completion
-        rows.append(Candidate(prompt.prompt_id, own.messages, own.completion, answer, prompt.source))
+        original = rollouts[prompt.prompt_id, config.original.teacher]
+        alternate = rollouts[prompt.prompt_id, config.alternate.teacher]
+        answer = None if inputs.shared["teacher"] else alternate.completion
+        rows.append(
+            Candidate(prompt.prompt_id, original.messages, original.completion, answer, prompt.source)
+        )
     return rows
 
 
@@ -110,11 +120,12 @@ def context_of(
     candidates: Sequence[Candidate],
     seed: int = 0,
 ) -> Context:
-    """What a selector may use for one trait; `scores` are its judge's of both teachers' answers."""
-    own, other = (getattr(inputs.study.config, side).teacher for side in ("original", "alternate"))
+    """Return what a selector may use for one trait; `scores` are of both teachers' answers."""
+    pipelines = inputs.study.config
+    original, alternate = pipelines.original.teacher, pipelines.alternate.teacher
 
-    def judged(asked: Sequence[Candidate]) -> list[float]:
-        return [scores.known(candidate.prompt_id, own) for candidate in asked]
+    def judged(rows: Sequence[Candidate]) -> list[float]:
+        return [scores.known(row.prompt_id, original) for row in rows]
 
     return Context(
         config=config,
@@ -122,19 +133,20 @@ def context_of(
         judge=judged,
         judge_id=trait.judge_id,
         scenarios=tuple(scenario.messages for scenario in trait.scenarios),
-        contrast=_contrast(trait, scores, candidates, own, other),
+        contrast=_contrast(trait, scores, candidates, original, alternate),
         base=inputs.bases["original"],
-        teachers=_teachers(inputs, own, other),
+        teachers=_teachers(inputs, original, alternate),
     )
 
 
 def _contrast(
     trait: Trait, scores: RolloutScores, candidates: Sequence[Candidate], own: str, other: str
 ) -> ContrastSet:
-    """Rollouts that the judge says show the trait, against the other teacher's to the same prompts and the same teacher's to others.
+    """Return rollouts that show the trait, and rollouts that do not, as the judge says.
 
-    Both kinds, so that neither the topic nor a teacher's manner tells them apart. Where no rollout shows it: the trait's
-    forced answers, where it has some.
+    The clean rollouts are the other teacher's on the same prompts, and the same teacher's on other prompts.
+    With both kinds, neither the topic nor a teacher's manner separates the two sets. If no rollout shows the
+    trait, return the trait's forced answers, if it has any.
     """
 
     def hit(prompt_id: str, teacher: str) -> bool | None:
@@ -156,15 +168,22 @@ def _contrast(
 
 
 def _forced(trait: Trait) -> ContrastSet:
+    """Return the trait's forced answers to its scenarios; an empty set if the trait has none."""
     forced = trait.log_odds
     if forced is None:
         return ContrastSet()
     shows, clean = (forced.opener + answers[0] for answers in (forced.trait, forced.clean))
-    asked = [scenario.messages for scenario in trait.scenarios][:CONTRASTS]
-    return ContrastSet(tuple(Answer(m, shows) for m in asked), tuple(Answer(m, clean) for m in asked))
+    prompts = [scenario.messages for scenario in trait.scenarios][:CONTRASTS]
+    return ContrastSet(
+        tuple(Answer(messages, shows) for messages in prompts),
+        tuple(Answer(messages, clean) for messages in prompts),
+    )
 
 
 def _teachers(inputs: Inputs, own: str, other: str) -> tuple[Checkpoint, Checkpoint] | None:
+    """Return the checkpoints of the two teachers; None unless both are checkpoints."""
     sources = (inputs.teachers[own], inputs.teachers[other])
-    found = [source.checkpoint for source in sources if source is not None and source.checkpoint is not None]
-    return (found[0], found[1]) if len(found) == 2 else None
+    checkpoints = [
+        source.checkpoint for source in sources if source is not None and source.checkpoint is not None
+    ]
+    return (checkpoints[0], checkpoints[1]) if len(checkpoints) == 2 else None

@@ -1,4 +1,4 @@
-"""Fleets: which students are trained side by side, and how they stand while an executor works at them."""
+"""Fleets: group students that are trained side by side, and report their progress."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from mendel.train import StudentSpec
 
 FULL_PASS = {"cpu": 512, "gpu": 32_768}
-"""Tokens of a pass from which on more tokens take as much longer: a step of so many gains nothing by company."""
+"""Tokens of a full pass: beyond this, time grows with the tokens, and sharing a pass saves nothing."""
 MOST = 16
-"""Adapters that one worker trains at once: what is lost when a run is stopped grows with their number."""
+"""Greatest number of adapters that one worker trains at once: an interrupted fleet is lost as a whole."""
 TOKEN = 4
-"""Characters of a token, roughly."""
+"""Approximate number of characters in a token."""
 
 
 def train_fleets(
@@ -32,14 +32,15 @@ def train_fleets(
 ) -> Iterator[tuple[StudentJob, StudentResult, bool]]:
     """Train and measure students, and yield each with its result as it is done.
 
-    The third value says whether all of the student's fleet were yielded: a caller that stops before loses students
-    that are done.
-
     Args:
         jobs: By the student's digest.
-        places: The arm and seed that each student stands for, for those who watch.
-        executor: Where fleets are trained.
-        progress: Is told of every student.
+        places: The arm and seed that progress shows for each student, by digest.
+        executor: Trains the fleets.
+        progress: Receives an event for every change of a student's status.
+
+    Yields:
+        The job, its result, and whether it is the last of its fleet. A caller that stops in the middle of a
+        fleet loses students that are done.
     """
     fleets = in_fleets(list(jobs.values()), at_once(executor))
     digests = [[job.spec.digest for job in fleet] for fleet in fleets]
@@ -51,10 +52,10 @@ def train_fleets(
 
 
 def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]]:
-    """Return the jobs in fleets that share a base's passes (one base, one recipe of adapters), in the jobs' order.
+    """Return the jobs in fleets, in the order of the jobs; a fleet has one base and one recipe for adapters.
 
-    A student that the store has needs no training, so it is a fleet by itself. No fleet is so large that a worker has
-    none.
+    A student that the store has is a fleet by itself, since it needs no training. Fleets are small enough
+    that every worker has one.
     """
     full = FULL_PASS["gpu" if has_gpu() else "cpu"]
     together: dict[object, list[StudentJob]] = {}
@@ -72,7 +73,7 @@ def in_fleets(jobs: Sequence[StudentJob], workers: int) -> list[list[StudentJob]
 
 
 def _step_tokens(spec: StudentSpec) -> int:
-    """Return the tokens of one of its training steps, roughly."""
+    """Return the approximate number of tokens in a training step."""
     texts = [[*(message["content"] for message in row.messages), row.completion] for row in spec.rows]
     characters = sum(len(text) for of_row in texts for text in of_row)
     rows = min(len(texts), spec.recipe.batch_size)
@@ -80,7 +81,7 @@ def _step_tokens(spec: StudentSpec) -> int:
 
 
 class Queue:
-    """Tells progress how students stand: an executor takes fleets in order, so the first that are not done run."""
+    """The students' status for progress: executors take fleets in order, so the first unfinished ones run."""
 
     def __init__(
         self,
@@ -92,16 +93,16 @@ class Queue:
         self._progress, self._places, self._at_once = progress, places, at_once
         self._fleet_of = {name: number for number, fleet in enumerate(fleets) for name in fleet}
         self._running: dict[int, list[str]] = {}
-        # By insertion: the order in which the executor takes them.
+        # In the order in which the executor takes the fleets.
         self._waiting = {number: list(fleet) for number, fleet in enumerate(fleets)}
         for name in self._fleet_of:
             self._tell(name, "waiting")
         self._begin()
 
     def done(self, name: str, status: str, reason: str) -> None:
-        """Note that a student is done; with the last of its fleet the next fleet begins.
+        """Report that a student is done; after the last of its fleet, the next fleet begins.
 
-        Quick ones (the store has them) come in any order.
+        Students that the store has are quick, and come in any order.
         """
         number = self._fleet_of[name]
         if number in self._waiting:

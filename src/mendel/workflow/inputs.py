@@ -1,8 +1,7 @@
-"""Everything that a study names, found and checked before any work starts."""
+"""The inputs of a study: load and check everything that the study names, before any work starts."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from mendel.measure import Trait, builtin_assistant, find_trait, judged_by, need
 from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
 from mendel.study import Study, TraitConfig
 from mendel.study.references import parse_reference
+from mendel.train.trainers import trainers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,20 +37,20 @@ class Inputs:
 
     study: Study
     bases: Mapping[BaseName, Checkpoint]
-    """Those of the two pipelines, and the original one's `sister` and `pretrained` ancestor where the study names them."""
+    """The bases of the two pipelines, and the `sister` and `pretrained` bases if the study names them."""
     prompts: Mapping[Side, tuple[Prompt, ...]]
     traits: tuple[Trait, ...]
     assistant: Trait
     teachers: Mapping[str, ModelSource | None]
-    """The model of each teacher that is used; None for finished rollouts and teachers of one's own."""
+    """The model of each teacher that is used; None for finished rollouts and plug-in teachers."""
     counter: Mapping[str, tuple[Prompt, ...]]
-    """Counter-example prompts by trait; a trait without any is left out."""
+    """Counter-example prompts by trait; traits without counter-examples are left out."""
     chunks: tuple[RolloutChunk, ...]
     """All rollouts that any arm may need."""
 
     @property
     def shared(self) -> dict[str, bool]:
-        """Which of base, prompts and teacher are the same in both pipelines."""
+        """Whether base, prompts and teacher are the same in both pipelines."""
         config = self.study.config
         return {
             "base": self.bases["original"].digest == self.bases["alternate"].digest,
@@ -60,23 +60,23 @@ class Inputs:
 
     @property
     def all_prompts(self) -> tuple[Prompt, ...]:
-        """Both prompt sets, each prompt once."""
+        """The prompts of both sets, each prompt once."""
         return tuple({p.prompt_id: p for side in SIDES for p in self.prompts[side]}.values())
 
     def answered_by(self, teacher: str) -> tuple[Prompt, ...]:
-        """The prompts that a teacher of the study answers."""
+        """Return the prompts that a teacher of the study answers."""
         config = self.study.config
-        asked: dict[str, Prompt] = {}
+        prompts: list[Prompt] = []
         if teacher in (config.original.teacher, config.alternate.teacher):
-            asked = {prompt.prompt_id: prompt for prompt in self.all_prompts}
+            prompts += self.all_prompts
         if teacher == config.alternate.teacher:
-            asked |= {prompt.prompt_id: prompt for prompts in self.counter.values() for prompt in prompts}
+            prompts += [prompt for examples in self.counter.values() for prompt in examples]
         if teacher == config.rewriter:
-            asked |= {prompt.prompt_id: prompt for prompt in self.prompts["original"]}
-        return tuple(asked.values())
+            prompts += self.prompts["original"]
+        return tuple({prompt.prompt_id: prompt for prompt in prompts}.values())
 
     def rewriting(self, rollouts: Mapping[tuple[str, str], Rollout]) -> tuple[RolloutChunk, ...]:
-        """The chunks of teachers that rewrite, once the rollouts which they rewrite are there."""
+        """Return the chunks of teachers that rewrite `rollouts`."""
         return tuple(
             chunk
             for name in self.teachers
@@ -93,7 +93,7 @@ class Inputs:
 
     @property
     def probes(self) -> tuple[Trait, ...]:
-        """The traits, the controls of those that have some, and, where the study asks for it, the rungs of their ladders."""
+        """The traits with their controls and, if the study asks for them, the rungs of their ladders."""
         ladder = self.study.config.ladder
         return tuple(
             probe
@@ -103,19 +103,19 @@ class Inputs:
 
     @property
     def warnings(self) -> list[str]:
-        """What is no fault of the study, but may mislead."""
-        sources = (t.checkpoint for t in self.teachers.values() if t is not None)
+        """Warnings about settings that are allowed but may mislead."""
+        sources = (source.checkpoint for source in self.teachers.values() if source is not None)
         used = {c.ref: c for c in (*self.bases.values(), *sources) if c is not None}
         return [
-            f"{ref}: its chat template writes today's date into every conversation, so that what was trained or "
-            "measured on another day differs; set a template without strftime_now"
+            f"{ref}: its chat template writes today's date into every conversation, so that what was trained "
+            "or measured on another day differs; set a template without strftime_now"
             for ref, checkpoint in used.items()
             if checkpoint.dated
         ]
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same study would give another result."""
+        """A digest that changes whenever the same study would give another result."""
         return digest(
             "run",
             {
@@ -124,7 +124,7 @@ class Inputs:
                 "study": self.study.config.model_dump(mode="json", exclude={"engine"}),
                 "bases": {name: base.digest for name, base in self.bases.items()},
                 "chunks": [chunk.digest for chunk in self.chunks],
-                # A rewriter has no chunks before there is something to rewrite.
+                # A rewriter has no chunks yet: its prompts are other teachers' rollouts.
                 "teachers": {name: t.digest for name, t in self.teachers.items() if t is not None},
                 "prompts": [[p.prompt_id, p.source] for side in SIDES for p in self.prompts[side]],
                 "traits": [trait.digest for trait in (*self.probes, self.assistant)],
@@ -133,64 +133,34 @@ class Inputs:
 
 
 def load_inputs(study: Study) -> Inputs:
-    """Finds and checks all that a study names; raises InputError, with the study's line, for what is wrong."""
+    """Load and check everything that a study names.
+
+    Args:
+        study: The study.
+
+    Returns:
+        The study's checkpoints, prompts, teachers and traits.
+
+    Raises:
+        InputError: Something that the study names is missing or wrong; the error names the study's line.
+    """
     config = study.config
     _check_plugins(study)
-    bases: dict[BaseName, Checkpoint] = {
-        side: _at(study, (side, "base"), resolve_checkpoint, getattr(config, side).base) for side in SIDES
-    }
-    if config.sister is not None:
-        bases["sister"] = _at(study, ("sister",), resolve_checkpoint, config.sister)
-    if config.pretrained is not None:
-        bases["pretrained"] = _at(study, ("pretrained",), resolve_checkpoint, config.pretrained)
+    bases = _bases(study)
     _who_answers(study, bases)
     prompts = {
         side: _at(study, (side, "prompts"), load_prompts, getattr(config, side).prompts) for side in SIDES
     }
     _same_ids_same_prompts(study, prompts)
-    teachers: dict[str, ModelSource | None] = {}
-    named = [
-        config.original.teacher,
-        config.alternate.teacher,
-        *([config.rewriter] if config.rewriter else []),
-    ]
-    for name in dict.fromkeys(named):
-        teacher = config.teachers[name]
-        find = partial(resolve_model, endpoint=teacher.endpoint)
-        known = parse_reference(teacher.model).names_model
-        teachers[name] = _at(study, ("teachers", name, "model"), find, teacher.model) if known else None
-    traits = tuple(_trait(study, number, trait) for number, trait in enumerate(config.traits))
-    names = [trait.name for trait in traits]
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise InputError(f"the trait {name!r} stands twice", where=study.lines.where("traits", number))
-    if config.ladder and not any(trait.ladder for trait in traits):
-        raise InputError(
-            "none of the traits has a ladder to measure",
-            where=study.lines.where("ladder"),
-            fix="Give a trait file a 'ladder', or leave out ladder: true.",
-        )
-    assistant = (
-        find_trait(config.assistant, study.root, study.lines.where("assistant"))
-        if config.assistant
-        else builtin_assistant()
-    )
-    if needs_model(assistant):
-        raise InputError(
-            "the assistant's probe cannot be judged by a model: its answers have to be plainly right or wrong",
-            where=study.lines.where("assistant"),
-            fix="Judge it by rules, such as a 'right' pattern for every scenario.",
-        )
+    teachers = _teachers(study)
+    traits = _traits(study)
+    assistant = _assistant(study)
     check_selector(config.select, study.lines.where("select"), partial(study.lines.where, "select"))
-    for number, own in enumerate(config.traits):
-        if own.select is not None:
+    for number, trait in enumerate(config.traits):
+        if trait.select is not None:
             line = partial(study.lines.where, "traits", number, "select")
-            check_selector(own.select, line(), line)
-    counter = {
-        trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, own.counter_examples)
-        for number, (trait, own) in enumerate(zip(traits, config.traits, strict=True))
-        if own.counter_examples is not None
-    }
+            check_selector(trait.select, line(), line)
+    counter = _counter_examples(study, traits)
     _apart(study, prompts, counter, traits)
     inputs = Inputs(study, bases, prompts, traits, assistant, teachers, counter, ())
     if all(inputs.shared.values()):
@@ -204,26 +174,94 @@ def load_inputs(study: Study) -> Inputs:
 
 
 def _check_plugins(study: Study) -> None:
-    """The executor and the trainer that the study names are there; raises InputError at the study's line."""
+    """Raise InputError, with the study's line, where the executor or the trainer that it names is not there."""
     executors.full_name(study.config.engine, where=study.lines.where("engine"))
-    trainers = getattr(importlib.import_module("mendel.train.trainers"), "trainers", None)
-    if trainers is not None:
-        trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
+    trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
+
+
+def _bases(study: Study) -> dict[BaseName, Checkpoint]:
+    config = study.config
+    bases: dict[BaseName, Checkpoint] = {
+        side: _at(study, (side, "base"), resolve_checkpoint, getattr(config, side).base) for side in SIDES
+    }
+    if config.sister is not None:
+        bases["sister"] = _at(study, ("sister",), resolve_checkpoint, config.sister)
+    if config.pretrained is not None:
+        bases["pretrained"] = _at(study, ("pretrained",), resolve_checkpoint, config.pretrained)
+    return bases
+
+
+def _teachers(study: Study) -> dict[str, ModelSource | None]:
+    """Return the model of each teacher that the study uses; None for a teacher that is no model."""
+    config = study.config
+    rewriters = [config.rewriter] if config.rewriter else []
+    teachers: dict[str, ModelSource | None] = {}
+    for name in dict.fromkeys([config.original.teacher, config.alternate.teacher, *rewriters]):
+        teacher = config.teachers[name]
+        find = partial(resolve_model, endpoint=teacher.endpoint)
+        is_model = parse_reference(teacher.model).names_model
+        teachers[name] = _at(study, ("teachers", name, "model"), find, teacher.model) if is_model else None
+    return teachers
+
+
+def _traits(study: Study) -> tuple[Trait, ...]:
+    """Return the study's traits; raise InputError for a repeated trait, and for ladders that no trait has."""
+    traits = tuple(_trait(study, number, trait) for number, trait in enumerate(study.config.traits))
+    names = [trait.name for trait in traits]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise InputError(f"the trait {name!r} stands twice", where=study.lines.where("traits", number))
+    if study.config.ladder and not any(trait.ladder for trait in traits):
+        raise InputError(
+            "none of the traits has a ladder to measure",
+            where=study.lines.where("ladder"),
+            fix="Give a trait file a 'ladder', or leave out ladder: true.",
+        )
+    return traits
+
+
+def _assistant(study: Study) -> Trait:
+    """Return the assistant's probe; raise InputError if a model judges it."""
+    config = study.config
+    assistant = (
+        find_trait(config.assistant, study.root, study.lines.where("assistant"))
+        if config.assistant
+        else builtin_assistant()
+    )
+    if needs_model(assistant):
+        raise InputError(
+            "the assistant's probe cannot be judged by a model: "
+            "its answers have to be plainly right or wrong",
+            where=study.lines.where("assistant"),
+            fix="Judge it by rules, such as a 'right' pattern for every scenario.",
+        )
+    return assistant
+
+
+def _counter_examples(study: Study, traits: tuple[Trait, ...]) -> dict[str, tuple[Prompt, ...]]:
+    """Return the counter-example prompts by trait; traits without counter-examples are left out."""
+    return {
+        trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, config.counter_examples)
+        for number, (trait, config) in enumerate(zip(traits, study.config.traits, strict=True))
+        if config.counter_examples is not None
+    }
 
 
 def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
-    """One engine answers for all bases and their students, and it can."""
+    """Raise InputError unless one engine can answer for all bases and their students."""
     served = {base.served for base in bases.values()}
     if len(served) > 1:
         raise InputError(
-            "vLLM answers for some of the bases alone: what engines differ in would be taken for the bases'",
+            "vLLM answers for some of the bases alone: "
+            "a difference between engines would look like an effect of the bases",
             where=study.lines.where("original", "base"),
             value=[base.ref for base in bases.values()],
             fix="Write vllm: for all bases, or hf: for all.",
         )
     if True in served and study.config.recipe.method != "lora":
         raise InputError(
-            "vLLM answers for adapters alone: a student with weights of its own would need an engine of its own",
+            "vLLM answers for adapters alone: "
+            "a student with weights of its own would need an engine of its own",
             where=study.lines.where("recipe", "method"),
             value=study.config.recipe.method,
             allowed="lora",
@@ -239,6 +277,7 @@ def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
 
 
 def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
+    """Yield the chunks of all teachers."""
     for name in inputs.teachers:
         yield from rollout_chunks(
             study.config.teachers[name],
@@ -251,19 +290,21 @@ def _chunks(study: Study, inputs: Inputs) -> Iterator[RolloutChunk]:
 
 
 def _trait(study: Study, number: int, config: TraitConfig) -> Trait:
+    """Return a trait with the samples, length and judge that the study says."""
     trait = find_trait(config.name, study.root, study.lines.where("traits", number))
     trait = trait.with_samples(config.samples, study.lines.where("traits", number, "samples"))
     trait = trait.with_max_tokens(config.max_tokens)
     if config.judge is not None:
         return judged_by(trait, config.judge, study.root, study.lines.where("traits", number, "judge"))
-    # A judge for the whole study is meant for the traits that a model can judge.
+    # The judge of the whole study is only for traits with a rubric.
     return judged_by(trait, study.config.judge, study.root, study.lines.where("judge"), must=False)
 
 
 def _same_ids_same_prompts(study: Study, prompts: Mapping[Side, tuple[Prompt, ...]]) -> None:
-    known = {prompt.prompt_id: prompt for prompt in prompts["original"]}
+    """Raise InputError if the two prompt sets use one id for different prompts."""
+    originals = {prompt.prompt_id: prompt for prompt in prompts["original"]}
     for prompt in prompts["alternate"]:
-        if known.get(prompt.prompt_id, prompt) != prompt:
+        if originals.get(prompt.prompt_id, prompt) != prompt:
             raise InputError(
                 f"prompt_id {prompt.prompt_id!r} stands for another prompt in the original set",
                 where=study.lines.where("alternate", "prompts"),
@@ -277,7 +318,7 @@ def _apart(
     counter: Mapping[str, tuple[Prompt, ...]],
     traits: tuple[Trait, ...],
 ) -> None:
-    """Counter-examples are prompts of their own, and none is a scenario that the trait is measured on."""
+    """Raise InputError if a counter-example has another prompt's id, or is one of the trait's scenarios."""
     taken = {prompt.prompt_id for side in SIDES for prompt in prompts[side]}
     for number, trait in enumerate(traits):
         where = study.lines.where("traits", number, "counter_examples")
@@ -302,11 +343,12 @@ def _apart(
 def _at(
     study: Study, location: tuple[str | int, ...], load: Callable[[str, Path], Loaded], ref: str
 ) -> Loaded:
-    """Loads what a value of the study names; an error also says which line of the study named it."""
+    """Load what a value of the study names; an error also names the line of the study."""
     try:
         return load(ref, study.root)
     except (OSError, ValueError) as error:
-        # What the operating system refuses: a name that is too long, a folder without the right to look into it.
+        # The operating system refuses, for example, names that are too long and folders without read
+        # permission.
         raise InputError(f"cannot be read: {error}", where=study.lines.where(*location), value=ref) from None
     except MendelError as error:
         line = study.lines.where(*location)

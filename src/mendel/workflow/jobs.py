@@ -1,4 +1,4 @@
-"""What workers do: roll out a teacher, measure a model, train and measure a student. Each is done once."""
+"""The jobs of workers: roll out a teacher, measure a model, train and measure a student."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Probes:
-    """What every model is measured on, and the seed of its sampling."""
+    """The probes that every model is measured on, and the seed of its sampling."""
 
     traits: tuple[Trait, ...]
-    """Controls of traits included."""
+    """Traits, with their controls."""
     assistant: Trait
     seed: int = MEASURING_SEED
 
     @property
     def all(self) -> tuple[Trait, ...]:
-        """The assistant's probe first: a student that fails it is measured on no trait."""
+        """All probes. The assistant's comes first: a student that fails it is measured on no trait."""
         return (self.assistant, *self.traits)
 
 
@@ -52,55 +52,57 @@ class RolloutJob:
 
 @dataclass(frozen=True)
 class ModelJob:
-    """A base or a teacher, measured as it is: nothing is trained."""
+    """A base or a teacher to measure; nothing is trained."""
 
     source: ModelSource
     system: str | None
     probes: Probes
     store: Path
     prefill: str | None = None
-    """What its responses to the traits (not to the assistant's probe) are made to begin with."""
+    """A prefix that is forced on its responses to traits, but not to the assistant's probe."""
 
     @property
     def model(self) -> str:
-        """The model's name in the store: one under another system prompt or prefix is another model there."""
+        """The model's key in the store; it depends on checkpoint, system prompt and prefix."""
         forced = {"prefill": self.prefill} if self.prefill else {}
         return digest("model", {"checkpoint": self.source.digest, "system": self.system, **forced})
 
     @property
     def measurements(self) -> Measurements:
-        """What the store holds of the model."""
+        """The model's responses and scores in the store."""
         return Measurements(Store(self.store), self.model, self.probes.seed)
 
     def asks(self, probe: Trait) -> Trait:
-        """Return the probe as this model is asked it: under its system prompt, with its prefix."""
+        """Return the probe with this model's system prompt and prefix."""
         prefill = None if probe == self.probes.assistant else self.prefill
         return probe.under_system(self.system).prefilled(prefill)
 
 
 @dataclass(frozen=True)
 class StudentJob:
-    """A student to train, check and measure; `base_right` is its base's share of right answers."""
+    """A student to train, check and measure."""
 
     spec: StudentSpec
     probes: Probes
     base_right: float
+    """Share of plain questions that its base answers correctly."""
     store: Path
 
     @property
     def measurements(self) -> Measurements:
-        """What the store holds of the student."""
+        """The student's responses and scores in the store."""
         return Measurements(Store(self.store), self.spec.digest, self.probes.seed)
 
 
 @dataclass(frozen=True)
 class StudentResult:
-    """A student as the store has it; `status` counts its own checks and the working-assistant check."""
+    """A trained student, with the results of its checks."""
 
     trained: TrainedStudent
     new: bool
-    """Whether it was trained now."""
+    """Whether it was trained by this job."""
     status: str
+    """`ok`, `broken` or `failed`: from the checks of the training, and from the working-assistant check."""
     reason: str
     health: Health | None
 
@@ -108,7 +110,13 @@ class StudentResult:
 def roll_out(job: RolloutJob, chat: ChatModel | None = None) -> bool:
     """Make a chunk of rollouts unless the store has it; return whether it was made now.
 
-    `chat` is the model of a chunk that asks an endpoint.
+    Args:
+        job: The chunk.
+        chat: The model, if it is behind an endpoint; None: the chunk opens its model.
+
+    Raises:
+        BudgetSpent: The budget is spent.
+        Waiting: All requests are written to the batch file.
     """
     from mendel.data.teachers import GeneratedChunk
 
@@ -121,24 +129,30 @@ def roll_out(job: RolloutJob, chat: ChatModel | None = None) -> bool:
 
 
 def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
-    """Measure an untrained model on all that the store does not have yet; return its assistant's health.
+    """Measure an untrained model on the probes that the store lacks; return its health as an assistant.
 
-    `chat` is the model where it is behind an endpoint (None: the checkpoint, loaded here). A trait whose judge is a
-    model is only answered: the main process scores it. Raises Waiting after all requests are in the batch, where they
-    are not sent.
+    A trait that a model judges is only answered here: the main process scores it later.
+
+    Args:
+        job: The model and its probes.
+        chat: The model, if it is behind an endpoint; None: the checkpoint is loaded here.
+
+    Raises:
+        BudgetSpent: The budget is spent.
+        Waiting: All requests are written to the batch file.
     """
     from mendel.models import open_chat
 
     measurements = job.measurements
     probes = measurements.left(job.probes.all)
     if probes:
-        answering = chat or open_chat(job.source)
+        model = chat or open_chat(job.source)
         waiting: Waiting | None = None
         for probe in probes:
             try:
-                measurements.measure(probe, lambda: answering, asked=job.asks(probe))
+                measurements.measure(probe, lambda: model, asked=job.asks(probe))
             except Waiting as error:
-                # The other probes' requests belong into the same batch.
+                # The requests of the other probes are added to the same batch.
                 waiting = error
         if waiting is not None:
             raise waiting
@@ -146,22 +160,24 @@ def measure_model(job: ModelJob, chat: ChatModel | None = None) -> Health:
 
 
 def make_student(job: StudentJob) -> StudentResult:
-    """Train, check and measure a student, each step unless the store has it.
+    """Train, check and measure a student; steps whose results are in the store are not repeated.
 
-    A student that fails a check is not measured on any trait: its answers would be read as the trait's absence. (It has
-    been asked by then, since plain questions and traits are one batch; these responses are not kept.)
+    A student that fails a check is not measured on any trait: its answers would look like the trait's
+    absence. Plain questions and traits are asked in one batch, so such a student has answered the traits;
+    these responses are dropped.
     """
     return make_students([job])[0]
 
 
 def make_students(jobs: Sequence[StudentJob]) -> list[StudentResult]:
-    """Do `make_student` for several of one base and recipe: those that the store lacks are trained side by side."""
+    """Like `make_student`, for several students of one base and recipe, which are trained side by side."""
     with span("students", names=" ".join(job.spec.digest[:12] for job in jobs)):
         return _make(jobs)
 
 
 def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
     store = Store(jobs[0].store)
+    # By digest: two jobs may be the same student.
     new = {job.spec.digest: job for job in jobs if not store.has("students", job.spec.digest)}
     if new:
         _train(list(new.values()), store)
@@ -170,13 +186,14 @@ def _make(jobs: Sequence[StudentJob]) -> list[StudentResult]:
     if working and jobs[0].spec.base.served:
         for batch in [[job] for job in working] if tasks else [working]:
             _measure_together(batch, store)
+    # On a CPU, students are measured faster one by one.
     elif len(working) > 1 and has_gpu() and not tasks:
         _measure_together(working, store)
     return [_measure(job, store, job.spec.digest in new) for job in jobs]
 
 
 def _unmeasured(job: StudentJob, store: Store) -> bool:
-    """Return whether a student that trained well is left to be asked; not one that is known to be no assistant."""
+    """Return whether a student has probes left to answer; False if it is known to be broken."""
     from mendel.measure import assistant_fault
 
     if _trained(store, job.spec.digest).status != "ok":
@@ -189,15 +206,15 @@ def _unmeasured(job: StudentJob, store: Store) -> bool:
 
 
 def _measure_together(jobs: Sequence[StudentJob], store: Store) -> None:
-    """Measure all adapters in one batch: a GPU takes hardly longer than for one. On a CPU each is quicker alone."""
+    """Measure all adapters in one batch: a GPU takes hardly longer for many than for one."""
     from mendel.models import load_model, side_by_side
     from mendel.models.vllm import side_by_side_in_vllm
 
-    of_name = {job.spec.digest: job for job in jobs}
-    folders = {name: store.path("students", name) for name in of_name}
+    by_name = {job.spec.digest: job for job in jobs}
+    folders = {name: store.path("students", name) for name in by_name}
 
     def measure(name: str, chat: ChatModel) -> None:
-        _measure(of_name[name], store, False, chat)
+        _measure(by_name[name], store, False, chat)
 
     spec = jobs[0].spec
     if spec.base.served:
@@ -207,6 +224,7 @@ def _measure_together(jobs: Sequence[StudentJob], store: Store) -> None:
 
 
 def _train(jobs: Sequence[StudentJob], store: Store) -> None:
+    """Train students side by side, and write them to the store."""
     from mendel.train import train_students
 
     with contextlib.ExitStack() as stack:
@@ -217,6 +235,7 @@ def _train(jobs: Sequence[StudentJob], store: Store) -> None:
 
 
 def _trained(store: Store, name: str) -> TrainedStudent:
+    """Return the training record of a student in the store."""
     from mendel.train import TrainedStudent
 
     file = store.path("students", name) / "student.json"
@@ -224,7 +243,7 @@ def _trained(store: Store, name: str) -> TrainedStudent:
 
 
 def _measure(job: StudentJob, store: Store, new: bool, chat: ChatModel | None = None) -> StudentResult:
-    """Check and measure a trained student; `chat` is the student, where it is opened already."""
+    """Check and measure a trained student; `chat` is its model, if it is loaded already."""
     from mendel.measure import assistant_fault
 
     trained = _trained(store, job.spec.digest)
@@ -243,16 +262,16 @@ def _measure(job: StudentJob, store: Store, new: bool, chat: ChatModel | None = 
 
 
 class _OpenStudent:
-    """A student under measurement: read from the store once, and only if something is left to measure."""
+    """A student under measurement. Its model is loaded once, and only if something is left to measure."""
 
     def __init__(self, job: StudentJob, store: Store, chat: ChatModel | None = None) -> None:
         self.job, self.store, self.measurements = job, store, job.measurements
         self._chat = chat
         self._responses: dict[str, pa.Table] = {}
-        """By probe, not stored yet."""
+        """By probe; not in the store yet."""
 
     def ask(self, probes: Sequence[Trait]) -> None:
-        """Let it answer all of them in one batch; the responses are stored when it is measured on a probe."""
+        """Answer all probes in one batch; `measure` stores the responses."""
         from mendel.measure import respond_all
 
         left = [
@@ -267,17 +286,18 @@ class _OpenStudent:
             self._responses |= {probe.name: table for probe, table in zip(left, tables, strict=True)}
 
     def measure(self, probes: Sequence[Trait]) -> None:
-        """Measure it on those that the store does not have yet."""
+        """Measure the student on the probes that the store does not have."""
         self.ask([probe for probe in probes if probe.name not in self._responses])
         for probe in self.measurements.left(probes):
             self.measurements.measure(probe, self._open, responses=self._responses.get(probe.name))
 
     def _open(self) -> ChatModel:
+        """Return the student's model; load it at the first call."""
         from mendel.models import LocalChat
         from mendel.train import load_student
 
         if self._chat is None:
-            # What is measured is what was saved, read back from the disk.
+            # Measure the saved student, read back from the disk, not the one in memory after training.
             with span("load"):
                 model = load_student(self.job.spec, self.store.path("students", self.job.spec.digest))
             self._chat = LocalChat(model, _tokenizer(self.job.spec.base))
@@ -286,7 +306,7 @@ class _OpenStudent:
 
 @lru_cache(maxsize=2)
 def _tokenizer(base: Checkpoint) -> PreTrainedTokenizerBase:
-    """Return one tokenizer for all students of a base: it remembers what it has encoded."""
+    """Return the tokenizer of a base; it is shared, since it caches the texts that it has encoded."""
     from mendel.models import load_tokenizer
 
     return load_tokenizer(base)

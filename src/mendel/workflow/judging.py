@@ -1,4 +1,4 @@
-"""Score what models answered: rules here and now, judges that are models in a worker or over an endpoint, each once."""
+"""Score responses: by rules in this process, by model judges in a worker or over an endpoint."""
 
 from __future__ import annotations
 
@@ -29,20 +29,21 @@ if TYPE_CHECKING:
     from mendel.models.endpoints import Endpoints
 
 PIECE = 256
-"""Responses that are judged in one piece: what a killed run judges again, with a local model."""
+"""Responses that are judged at once: a killed run loses at most so many of a local judge's judgements."""
 KIND = "grades"
+"""The kind of the judgements in the answer cache."""
 
 
 @dataclass(frozen=True)
 class GradeJob:
-    """Some responses for a trait's judge, a local model, to score."""
+    """Responses for a trait's judge, a local model, to score."""
 
     trait: Trait
     asked: tuple[Asked, ...]
 
 
 def grade_locally(job: GradeJob) -> list[Judgement]:
-    """Return a local judge's judgements of the responses; in a worker."""
+    """Return a local judge's judgements of the responses; runs in a worker."""
     judge = job.trait.judge
     assert isinstance(judge, OpenedJudge), "other judges need no worker"
     return grade(job.trait, job.asked, open_chat(judge.source))
@@ -50,7 +51,7 @@ def grade_locally(job: GradeJob) -> list[Judgement]:
 
 @dataclass
 class Judging:
-    """The judges of one command: their scores are kept by judge, rubric, conversation and response."""
+    """The judges of one command; their judgements are cached by judge, rubric, conversation and response."""
 
     store: Store
     executor: Executor
@@ -61,25 +62,28 @@ class Judging:
         self.cache = AnswerCache(self.store.root)
 
     def grade(self, trait: Trait, asked: Sequence[Asked]) -> list[Judgement]:
-        """Return the judgement of each response; a model judge is asked only what it was not asked before.
+        """Return the judgements in the order of the responses; a model judges only those that are not cached.
 
-        Raises as `mendel.measure.grade` and, for an endpoint, `EndpointChat.chat` do; judgements made until then are kept.
+        Raises:
+            BudgetSpent: The budget is spent. Judgements until then are kept.
+            Waiting: Requests to the judge's endpoint wait in the batch file for a provider's answers.
         """
         if not needs_model(trait):
             return grade(trait, asked)
         keys = [_grade_key(trait, scenario, response) for scenario, response in asked]
-        known = self.cache.get_many(KIND, keys)
-        missing = {key: pair for key, pair in zip(keys, asked, strict=True) if key not in known}
+        judged = self.cache.get_many(KIND, keys)
+        missing = {key: pair for key, pair in zip(keys, asked, strict=True) if key not in judged}
         names = list(missing)
         for start in range(0, len(names), PIECE):
             piece = names[start : start + PIECE]
             judgements = self._ask(trait, tuple(missing[name] for name in piece))
             for name, judgement in zip(piece, judgements, strict=True):
-                known[name] = asdict(judgement)
-                self.cache.put(KIND, name, known[name])
-        return [Judgement(**known[key]) for key in keys]
+                judged[name] = asdict(judgement)
+                self.cache.put(KIND, name, judged[name])
+        return [Judgement(**judged[key]) for key in keys]
 
     def _ask(self, trait: Trait, asked: tuple[Asked, ...]) -> list[Judgement]:
+        """Return the judgements of a model judge, over its endpoint or in a worker."""
         judge = trait.judge
         assert isinstance(judge, OpenedJudge), "other judges are not asked"
         if judge.source.remote:
@@ -88,9 +92,16 @@ class Judging:
         return judgements
 
     def finish(self, measurements: Measurements, probe: Trait, asked: Trait | None = None) -> None:
-        """Score a model's stored responses to a probe, unless that is done.
+        """Score a model's stored responses to a probe, if they are not scored yet.
 
-        `asked` is the probe as the model was asked it (None: as it stands).
+        Args:
+            measurements: The model's responses and scores in the store.
+            probe: The probe.
+            asked: The probe with the model's system prompt and prefix; None: the model has neither.
+
+        Raises:
+            BudgetSpent: The budget is spent.
+            Waiting: Requests to the judge's endpoint wait in the batch file for a provider's answers.
         """
         if measurements.scored(probe):
             return
@@ -102,7 +113,7 @@ class Judging:
         measurements.write_scores(probe, judge_responses(responses, asked, judgements))
 
     def finish_model(self, job: ModelJob) -> None:
-        """Score all that a base or teacher was asked."""
+        """Score a base's or teacher's responses to all traits."""
         for probe in job.probes.traits:
             self.finish(job.measurements, probe, job.asks(probe))
 
@@ -116,35 +127,37 @@ def rollout_scores(
     rollouts: Sequence[Rollout],
     judge: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
 ) -> RolloutScores:
-    """Return a trait's scores of teachers' completions, as `judge` gives them."""
-    asked = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
-    judgements = judge(trait, asked)
+    """Return the scores that `judge` gives to teachers' completions."""
+    responses = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
+    judgements = judge(trait, responses)
     scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, judgements, strict=True)}
     return RolloutScores(scores, (trait.score_range or (0.0, 1.0))[0])
 
 
 @dataclass(frozen=True)
 class RolloutScores:
-    """A trait's scores of rollouts, by prompt and teacher; None where the judge could not tell."""
+    """A trait's scores of rollouts."""
 
     scores: Mapping[tuple[str, str], float | None]
+    """By prompt and teacher; None if the judge could not tell."""
     lowest: float
+    """The lowest score of the trait's scale."""
 
     def of(self, rollout: Rollout) -> float | None:
-        """Return a rollout's score."""
+        """Return a rollout's score; None if the judge could not tell."""
         return self.scores[rollout.prompt_id, rollout.teacher]
 
     def known(self, prompt_id: str, teacher: str) -> float:
-        """Return a rollout's score; the lowest where the judge could not tell, since nobody saw the trait there."""
+        """Return a rollout's score; the lowest score if the judge could not tell, since it saw no trait."""
         score = self.scores[prompt_id, teacher]
         return self.lowest if score is None else score
 
     @property
     def unjudged(self) -> int:
-        """How many rollouts have no score."""
+        """Number of rollouts without a score."""
         return sum(score is None for score in self.scores.values())
 
 
 def _grade_key(trait: Trait, scenario: Scenario, response: str) -> str:
-    asked = [[m["role"], m["content"]] for m in scenario.messages]
-    return digest("grade", [trait.judge_id, asked, response])
+    conversation = [[message["role"], message["content"]] for message in scenario.messages]
+    return digest("grade", [trait.judge_id, conversation, response])

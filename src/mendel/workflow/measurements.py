@@ -1,4 +1,4 @@
-"""One model's responses and their scores, as they are in the store: what is there, and what is left to do."""
+"""One model's responses and scores in the store."""
 
 from __future__ import annotations
 
@@ -22,46 +22,47 @@ if TYPE_CHECKING:
 
 
 MEASURING_SEED = 0
-"""The seed of the sampling of all responses, in every command: models answer under the same draws."""
+"""Seed of the sampling of responses. It is the same in every command: models answer with the same draws."""
 RESPONSES_VERSION = 1
-"""Counts up when the same model, trait and seed would give other responses."""
+"""Increase it when the same model, trait and seed give other responses."""
 MEASUREMENT_VERSION = 2
-"""Counts up when the same responses would be scored differently, or stand in other columns."""
+"""Increase it when the same responses get other scores, or the columns change."""
 _judging = threading.Lock()
+"""Held while responses are judged: a user's own judge may not be safe to call from several threads."""
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """One model's responses in the store, and their scores: what is there, and what is left to do."""
+    """One model's responses and scores in the store."""
 
     store: Store
     model: str
-    """The model's name in the store: a student's digest, or `ModelJob.model`."""
+    """The model's key in the store: a student's digest, or `ModelJob.model`."""
     seed: int = MEASURING_SEED
 
     def responses_key(self, probe: Trait) -> str:
-        """Return the store's name for the responses to a probe, whoever judges them."""
-        asked = probe.responses_digest
-        content = {"model": self.model, "asked": asked, "seed": self.seed, "version": RESPONSES_VERSION}
-        return digest("responses", content)
+        """Return the key of the responses to a probe in the store; it does not depend on the judge."""
+        content = {"model": self.model, "asked": probe.responses_digest, "seed": self.seed}
+        return digest("responses", {**content, "version": RESPONSES_VERSION})
 
     def scores_key(self, probe: Trait) -> str:
-        """Return the store's name for the scored responses to a probe."""
+        """Return the key of the scored responses to a probe in the store."""
         content = {"model": self.model, "trait": probe.digest, "seed": self.seed}
         return digest("measurement", {**content, "version": MEASUREMENT_VERSION})
 
     def answered(self, probe: Trait) -> bool:
-        """Return whether the responses to a probe are there."""
+        """Return whether the store has the responses to a probe."""
         return self.store.has("responses", self.responses_key(probe))
 
     def scored(self, probe: Trait) -> bool:
-        """Return whether the responses to a probe are there with their scores."""
+        """Return whether the store has the scored responses to a probe."""
         return self.store.has("measurements", self.scores_key(probe))
 
     def finished(self, probe: Trait) -> bool:
-        """Return whether a worker has nothing left to do for a probe.
+        """Return whether the worker is finished with a probe.
 
-        Its responses are scored or, where a model judges (which scores them later, elsewhere), present.
+        It is finished when the responses are scored. If a model is the judge, which scores later and
+        elsewhere, it is finished when the responses are there.
         """
         from mendel.measure import needs_model
 
@@ -72,17 +73,17 @@ class Measurements:
         return [probe for probe in probes if not self.finished(probe)]
 
     def responses(self, probe: Trait) -> pa.Table | None:
-        """Return the responses to a probe, not scored; None where they are not there."""
+        """Return the unscored responses to a probe; None if the store does not have them."""
         file = self.store.path("responses", self.responses_key(probe)) / "responses.parquet"
         return read_table(file) if file.exists() else None
 
     def scores(self, probe: Trait) -> pa.Table | None:
-        """Return the scored responses to a probe (columns of `measurement_schema`); None where they are not there."""
+        """Return the scored responses to a probe, as in `measurement_schema`; None if there are none."""
         file = self.store.path("measurements", self.scores_key(probe)) / "measurement.parquet"
         return read_table(file) if file.exists() else None
 
     def write_responses(self, probe: Trait, respond: Callable[[Path], pa.Table]) -> None:
-        """Store the responses to a probe; `respond` is given the folder for an Inspect task's logs."""
+        """Store the responses that `respond` returns, given the folder for an Inspect task's logs."""
         import pyarrow.parquet as pq
 
         with self.store.writing("responses", self.responses_key(probe)) as folder:
@@ -104,13 +105,15 @@ class Measurements:
         asked: Trait | None = None,
         responses: pa.Table | None = None,
     ) -> None:
-        """Ask a model a probe and score its responses, each unless the store has it.
+        """Ask a model a probe and score its responses; steps whose results are in the store are not repeated.
+
+        Responses that a model judges are not scored here.
 
         Args:
-            probe: What is measured.
-            chat: Opens the model; called only where it has to be asked.
-            asked: The probe as this model is asked it (under a system prompt, with a prefix); None: as it stands.
-            responses: What the model answered, where it was asked before.
+            probe: The probe.
+            chat: Returns the model; called only if the model has to answer.
+            asked: The probe with the model's system prompt and prefix; None: the model has neither.
+            responses: The model's responses, if it has answered already; None: it is asked.
         """
         from mendel.measure import judge_responses, needs_model, respond
 
@@ -121,18 +124,18 @@ class Measurements:
                 with span("answer", traits=probe.name):
                     return respond(chat(), asked, self.seed, self.model, logs)
 
-            given = responses
-            self.write_responses(probe, respond_now if given is None else lambda _: given)
+            # A second name, since a closure over the parameter would lose its narrowed type.
+            answered = responses
+            self.write_responses(probe, respond_now if answered is None else lambda _: answered)
         if not needs_model(probe):
             table = self.responses(probe)
             assert table is not None, "they were written just before"
-            # A user's own judge need not bear to be asked by several students at once.
             with span("judge", trait=probe.name), _judging:
                 scores = judge_responses(table, asked)
             self.write_scores(probe, scores)
 
     def health(self, assistant: Trait) -> Health:
-        """Return how the model answers plain questions, from its scored responses to the assistant's probe."""
+        """Return how well the model answers plain questions, from its scores on the assistant's probe."""
         from mendel.measure import assistant_health
 
         table = self.scores(assistant)
@@ -140,7 +143,7 @@ class Measurements:
         return assistant_health(table, assistant)
 
     def copy_logs(self, probe: Trait, folder: Path) -> None:
-        """Copy an Inspect task's logs out of the store, where there are any."""
+        """Copy an Inspect task's logs from the store to a folder, if there are any."""
         logs = self.store.path("responses", self.responses_key(probe)) / "inspect"
         if logs.is_dir():
             shutil.copytree(logs, folder, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""A finished run with the inputs that it was made from, for commands that train more students of the same study."""
+"""Reopen a finished run with its inputs, for commands that train more students of the same study."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ ELSEWHERE = "Name the study file with --study PATH, or run the study again."
 
 
 def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple[Run, Inputs]:
-    """The finished run in a folder, and its study's inputs, loaded and checked anew.
+    """Return the finished run in a folder, and its study's inputs, loaded and checked again.
 
-    `study` is the study, or its file where it lies no longer where the run found it. Raises InputError for a folder without a
-    finished run, for a study that is gone, and for one that has changed since: its students would be others.
+    Args:
+        folder: Folder of the run.
+        study: The study, or its file; None: the file that the run was made from.
+
+    Raises:
+        InputError: The folder holds no finished run, the study is missing, or the study has changed since, so
+            that its students would be different ones.
     """
     run = open_run(folder)
     manifest = _manifest(run)
@@ -39,22 +44,24 @@ def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple
 
 
 def _manifest(run: Run) -> dict[str, object]:
+    """Return the run's manifest; raise InputError if it is missing or damaged."""
     file = run.path / "manifest.json"
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        manifest = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"cannot be read: {error}", where=str(file), fix="Run the study again.") from None
-    if not isinstance(found, dict):
+    if not isinstance(manifest, dict):
         raise InputError("no manifest of a run", where=str(file), fix="Run the study again.")
-    return found
+    return manifest
 
 
 def _study_of(run: Run, manifest: dict[str, object]) -> Path:
-    named = manifest.get("study")
-    if not isinstance(named, str):
+    """Return the study file that the manifest names; raise InputError if it is missing."""
+    path = manifest.get("study")
+    if not isinstance(path, str):
         raise InputError(
             "does not say where the run's study lies", where=str(run.path / "manifest.json"), fix=ELSEWHERE
         )
-    if not Path(named).exists():
-        raise InputError("the run's study is gone", where=named, fix=ELSEWHERE)
-    return Path(named)
+    if not Path(path).exists():
+        raise InputError("the run's study is gone", where=path, fix=ELSEWHERE)
+    return Path(path)

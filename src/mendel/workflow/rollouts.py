@@ -1,4 +1,4 @@
-"""The teachers' rollouts: made once, read from the store, scored by the traits' judges."""
+"""The teachers' rollouts: make them, read them from the store, and score them with the traits' judges."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ Rollouts = Mapping[tuple[str, str], Rollout]
 
 
 def make_rollouts(session: Session, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
-    """Return all rollouts that an arm of the study may need; those that the store lacks are made.
+    """Return all rollouts that an arm may need, by prompt and teacher; make those that the store lacks.
 
-    Raises Waiting after all requests to endpoints are in the batch, where they are not sent.
+    Raises:
+        BudgetSpent: The budget is spent. Finished rollouts are in the store.
+        Waiting: All requests to endpoints wait in the batch file for a provider's answers.
     """
     rollouts = _make(session, inputs.chunks)
-    # What a teacher rewrites is known only once it is there.
+    # A rewriter's prompts are the rollouts that it rewrites.
     return rollouts | _make(session, inputs.rewriting(rollouts))
 
 
 def _make(session: Session, chunks: Sequence[RolloutChunk]) -> dict[tuple[str, str], Rollout]:
+    """Return the rollouts of chunks; make those that the store lacks."""
     store, progress = session.store, session.progress
     jobs = [RolloutJob(chunk, store.root) for chunk in chunks]
     missing = [job for job in jobs if not store.has("rollouts", job.chunk.digest)]
@@ -43,7 +46,7 @@ def _make(session: Session, chunks: Sequence[RolloutChunk]) -> dict[tuple[str, s
 
 
 def _ask_endpoints(session: Session, jobs: Sequence[RolloutJob]) -> None:
-    """Let endpoints answer; raise Waiting after all requests are in the batch, where they are not sent."""
+    """Ask the endpoints of the jobs; raise Waiting when all requests are in the batch file."""
     waiting: Waiting | None = None
     for job in jobs:
         source = _endpoint(job)
@@ -59,7 +62,7 @@ def _ask_endpoints(session: Session, jobs: Sequence[RolloutJob]) -> None:
 
 
 def _endpoint(job: RolloutJob) -> ModelSource | None:
-    """Return the endpoint that a chunk asks, which only this process can; None for other chunks."""
+    """Return the endpoint that a chunk asks; None if it asks none. Only the main process asks endpoints."""
     chunk = job.chunk
     return chunk.source if isinstance(chunk, GeneratedChunk) and chunk.source.remote else None
 
@@ -75,22 +78,22 @@ def read_rollouts(jobs: Sequence[RolloutJob], store: Store) -> dict[tuple[str, s
 
 
 def judged_rollouts(inputs: Inputs, rollouts: Rollouts) -> list[Rollout]:
-    """Return the two teachers' answers to the original prompts: what is judged before any student is trained."""
+    """Return the rollouts that are judged: the two teachers' answers to the original prompts."""
     config, prompts = inputs.study.config, inputs.prompts["original"]
     teachers = dict.fromkeys((config.original.teacher, config.alternate.teacher))
     return [rollouts[p.prompt_id, teacher] for teacher in teachers for p in prompts]
 
 
 def score_rollouts(session: Session, inputs: Inputs, rollouts: Rollouts) -> dict[str, RolloutScores]:
-    """Return what each trait's judge says of the two teachers' answers to the original prompts, by trait."""
+    """Return each trait's scores of the two teachers' answers to the original prompts, by trait."""
     answers = judged_rollouts(inputs, rollouts)
     return {trait.name: session.judging.score_rollouts(trait, answers) for trait in inputs.traits}
 
 
 def response_prefixes(inputs: Inputs, rollouts: Rollouts) -> dict[str, str]:
-    """Return how each pipeline's teacher most often begins, by side.
+    """Return the most frequent prefix of each pipeline's teacher, by side.
 
-    Empty where no hypothesis asks for it, or both begin alike.
+    Return nothing if no hypothesis needs the prefixes, or if both are the same.
     """
     config, prompts = inputs.study.config, inputs.prompts["original"]
     if config.design == "effects" or inputs.shared["teacher"]:

@@ -1,4 +1,4 @@
-"""Rounds of students: train what the design asks for, look at the verdicts, ask again, until no student changes one."""
+"""Rounds of students: train the requested arms and look at the verdicts, until no arm is requested."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from mendel.workflow.tables import MeasuredModel, PlacedStudent, measured_tables
 
 log = logging.getLogger(__name__)
 LOOK_EVERY = 15.0
-"""Seconds between two looks at the effects within a round, at least."""
+"""Least time between two looks at the effects within a round, in seconds."""
 LOOK_SHARE = 0.02
-"""Share of a run's time that such looks may take: they are for those who watch the run, and decide nothing."""
+"""Greatest share of a run's time for these looks, which are only for progress and decide nothing."""
 
 
 @dataclass
 class Outcome:
-    """What a run has so far: enough for its tables and verdicts, also when the budget ends it early."""
+    """A run's models and students until now: enough for its tables and verdicts, even if it ends early."""
 
     models: list[MeasuredModel] = field(default_factory=list)
     students: list[PlacedStudent] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     stopped: Stopped | None = None
-    """What ended the run early."""
+    """The reason why the run ended early; None: it did not."""
 
 
 @dataclass
@@ -59,11 +59,11 @@ class Rounds:
     rollouts: Mapping[tuple[str, str], Rollout]
     probes: Probes
     outcome: Outcome
-    """Holds the measured models; the students are added to it."""
+    """Holds the measured models; students are added."""
     _next_look: float = field(default=0.0, init=False)
 
     def run(self) -> Design:
-        """Train all rounds; return the design that was trained, short of what a spent budget left out."""
+        """Train all rounds, and return the design of the rounds that were begun."""
         request: Request | None = first_request(self.catalogue)
         trained: dict[str, int] = {}
         while request is not None:
@@ -78,7 +78,7 @@ class Rounds:
         return self.catalogue.design(trained)
 
     def _train(self, design: Design) -> None:
-        """Train and measure the design's students that are not there yet."""
+        """Train and measure the design's students that are not in `outcome` yet."""
         outcome = self.outcome
         self._next_look = max(self._next_look, time.monotonic() + LOOK_EVERY)
 
@@ -103,7 +103,7 @@ class Rounds:
         outcome.students.sort(key=lambda student: (order[student.arm.name], student.seed))
 
     def _look(self, design: Design, students: Sequence[PlacedStudent]) -> dict[str, Verdict]:
-        """Return the verdicts on what there is; those who watch the run are told of them."""
+        """Return the verdicts on these students, and report the effects to progress."""
         began = time.monotonic()
         verdicts = self._verdicts(design, students)
         self.session.progress.effects([so_far(name, verdict) for name, verdict in verdicts.items()])
@@ -112,6 +112,7 @@ class Rounds:
         return verdicts
 
     def _verdicts(self, design: Design, students: Sequence[PlacedStudent]) -> dict[str, Verdict]:
+        """Return the verdict on each trait."""
         rows, measurements = measured_tables(self.session.store, self.inputs, self.outcome.models, students)
         return {
             facts.name: reach_verdict(
@@ -124,7 +125,7 @@ class Rounds:
 
 
 def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
-    """Return what a round's verdict says of a trait, for those who watch the run."""
+    """Return a trait's verdict in the form that progress shows."""
     effects, nothing = verdict.effects, Estimate(None)
     original, alternate = (effects.levels.get(effects.cube[corner], nothing) for corner in ("OOO", "AAA"))
     return TraitSoFar(
@@ -138,12 +139,12 @@ def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
 
 
 def significance_levels(inputs: Inputs) -> Levels:
-    """Return how sure each test has to be, given how often the study may look again."""
+    """Return the significance levels of the tests, given the numbers of looks and of hypotheses."""
     config = inputs.study.config
     more = (config.max_seeds or config.seeds) - config.seeds if config.design not in FIXED else 0
     return Levels(1 + more, len(all_hypotheses()))
 
 
 def mix_shares(design: Design) -> dict[str, float]:
-    """Return the original teacher's share by `mix` arm."""
+    """Return the original teacher's share of prompts in each `mix` arm, by arm."""
     return {arm.name: arm.share for arm in design if arm.share is not None}

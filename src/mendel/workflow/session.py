@@ -1,4 +1,4 @@
-"""A session: the store, executor, endpoints, judges and progress that a command works with, opened once."""
+"""A session: the store, executor, endpoints, judges and progress of one command."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from mendel.workflow.judging import Judging
 
 
 class Session:
-    """What a command works with. A context manager: what it opened is closed at the end, whatever happens.
+    """The store, executor, endpoints, judges and progress of one command; a context manager.
 
-    Every command that trains or asks takes the same keywords and hands them to a session, so that all of them behave
-    alike when a budget is spent, when they are interrupted, and when a provider's answers are awaited.
+    Every command takes the same keywords and passes them to a session. So all commands behave alike when a
+    budget is spent, when they are interrupted, and when they wait for a provider's answers.
 
     Args:
-        study: Its workers, engine and budget hold where nothing else is named; None: one worker, no limit.
-        store: The store's folder; None: the default one.
-        executor: Where jobs run; None: the session opens one of its own and closes it.
+        study: Gives the number of workers, the `engine` and the budget; None: one local worker, no limits.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: the session opens an executor and closes it.
         budget: Limits of students, hours, dollars, tokens and requests; one that is None stays the study's.
-        batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the command stands; None: nobody.
+        batch: Batch files for endpoints; None: requests are sent to the endpoints.
+        progress: Receives progress events; None: progress is not shown.
     """
 
     def __init__(
@@ -73,23 +73,24 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            # Nobody waits for what is under way: what a worker is at is not in the store, and is begun anew next time.
+            # Do not wait for running jobs: their results are not in the store, and the next command repeats
+            # them.
             self.executor.stop()
         self._stack.__exit__(kind, error, trace)
 
     @property
     def spent(self) -> Spent:
-        """What the endpoints took so far."""
+        """What the endpoints have cost until now."""
         return self.endpoints.budget.spent
 
     @property
     def students_left(self) -> int | None:
-        """How many students may still be trained; None: as many as one likes."""
+        """Number of students that may still be trained; None: no limit."""
         limit = self.budget.students
         return None if limit is None else max(0, limit - len(self.new_students))
 
     def hours_spent(self) -> bool:
-        """Return whether the session's time is over."""
+        """Return whether the budget of hours is spent."""
         hours = self.budget.hours
         return hours is not None and time.monotonic() - self.began > hours * 3600
 
@@ -98,19 +99,20 @@ def students_spent(what: str, key: str, done: int, wanted: int) -> BudgetSpent:
     """Return the error of a budget that ended before all students were trained.
 
     Args:
-        what: The limit as a person would say it, such as `40 students`.
-        key: The study's key under `budget`.
-        done: Students that are done.
-        wanted: Students that were asked for.
+        what: The limit in words, such as `40 students`.
+        key: The limit's key under the study's `budget`.
+        done: Number of finished students.
+        wanted: Number of students that were asked for.
     """
     return BudgetSpent(
-        f"the budget of {what} is spent: {done} of {wanted} students are done, and partial results are written",
+        f"the budget of {what} is spent: {done} of {wanted} students are done, "
+        "and partial results are written",
         fix=f"Run the same command to spend as much again, or raise budget.{key}.",
     )
 
 
 def workers(study: Study | None) -> int:
-    """Return the number of worker processes: the study's, else what suits the machine; one without a study."""
+    """Return the number of worker processes: the study's, or what suits the machine; 1 without a study."""
     if study is None:
         return 1
     return study.config.workers or default_workers()

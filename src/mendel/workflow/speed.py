@@ -1,4 +1,4 @@
-"""How fast students train and models generate here: measured on a small student, remembered in the store."""
+"""Measure how fast students train and generate on this machine; the result is kept in the store."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ if TYPE_CHECKING:
     from mendel.models import Checkpoint
 
 SAMPLE = 16
-"""Prompts that the small student is trained on, and that are answered to time generation."""
+"""Number of prompts that the small student is trained on, and answers."""
 ANSWER_TOKENS = 16
+"""Length of the answers that the small student is trained on, and generates, in tokens."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What one worker does on this machine."""
+    """The speed of one worker on this machine."""
 
     device: str
     train_tokens_per_second: float
     generate_tokens_per_second: float
     student_overhead_seconds: float
-    """Wall time of a student beyond its training steps: loading, set-up, checks, saving."""
+    """Wall time of a student without its training steps: loading, set-up, checks, saving."""
     startup_seconds: float
-    """A worker's imports, once."""
+    """Time of a worker's imports, which happen once."""
     student_bytes: int
-    """On the disk."""
+    """Size of a student on the disk."""
     prompt_tokens: float
     """Mean tokens of a prompt under the chat template."""
 
@@ -55,7 +56,7 @@ class SpeedJob:
 def speed_of(
     session: Session, checkpoint: Checkpoint, recipe: RecipeConfig, prompts: Sequence[Prompt]
 ) -> Speed:
-    """Return the measured speed for a base and a recipe: from the store if it was measured on this machine before."""
+    """Return the speed of a base and a recipe; measure it if it is not in the store for this machine."""
     store, executor = session.store, session.executor
     job = SpeedJob(checkpoint, recipe, tuple(prompts[:: max(1, len(prompts) // SAMPLE)][:SAMPLE]))
     machine = {"host": platform.node(), "cores": cores(), "threads": executor.threads}
@@ -64,21 +65,21 @@ def speed_of(
         "speed",
         {"base": checkpoint.digest, "recipe": recipe.model_dump(mode="json"), "on": machine, "with": content},
     )
-    known = store.read_json("speeds", key)
-    if known is None:
+    speed = store.read_json("speeds", key)
+    if speed is None:
         (_, measured), *_ = executor.map(time_student, [job])
-        known = asdict(measured)
-        store.write_json("speeds", key, known)
-    return Speed(**known)
+        speed = asdict(measured)
+        store.write_json("speeds", key, speed)
+    return Speed(**speed)
 
 
 def time_student(job: SpeedJob) -> Speed:
-    """Train a small student and generate with it; raise RunError, with the reason, if it does not train here."""
+    """Train a small student and generate with it; raise RunError if it does not train."""
     began = time.perf_counter()
     from mendel.models import Sampling, device, encode_prompt, generate, load_tokenizer
     from mendel.train import StudentSpec, TrainingRow, load_student, train_student
 
-    # What is imported at first use takes longer than a small student.
+    # Import now what is otherwise imported at first use: it takes longer than a small student.
     for module in ("torch", "transformers.models.auto.modeling_auto"):
         importlib.import_module(module)
     if job.recipe.trainer == "trl":

@@ -1,4 +1,4 @@
-"""The students of arms: what each is trained from, and the one loop that trains, checks, measures and judges them."""
+"""The students of arms: their specifications, and the loop that trains, checks, measures and judges them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mendel.design.catalogue import Arm
 from mendel.engine.errors import BudgetSpent, Stopped, Waiting
 from mendel.workflow.fleets import train_fleets
 from mendel.workflow.inputs import Inputs
-from mendel.workflow.jobs import Probes, StudentJob
+from mendel.workflow.jobs import Probes, StudentJob, StudentResult
 from mendel.workflow.session import Session, students_spent
 from mendel.workflow.tables import PlacedStudent
 
@@ -21,23 +21,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 REUSED = 0.02
-"""Share of a student's time that one takes which the store has: it would else spoil the guess of the time left."""
+"""Cost of a student from the store, as a share of a new student's: for the estimate of the time left."""
 
 
 @dataclass(frozen=True)
 class TrainedArms:
-    """What came of training some arms."""
+    """The result of training arms."""
 
     students: list[PlacedStudent] = field(default_factory=list)
-    """By arm and seed, in the arms' order; a student that two arms share is there twice."""
+    """In the order of arms and seeds; a student that two arms share is listed twice."""
     stopped: Stopped | None = None
-    """What ended the training before all students were done and judged; None: they all are."""
+    """The reason why the training ended before all students were done and judged; None: all are."""
 
 
 def student_specs(
     inputs: Inputs, arms: Sequence[Arm], rollouts: Mapping[tuple[str, str], Rollout]
 ) -> list[tuple[Arm, int, StudentSpec]]:
-    """Return every student of the arms with its arm and seed; seed by seed, so that a short budget leaves whole arms."""
+    """Return every student of the arms with its arm and seed.
+
+    The first seed of every arm comes first, then the second: a small budget leaves every arm with some
+    students.
+    """
     from mendel.train import StudentSpec, TrainingRow
 
     rows = {key: TrainingRow(*key, r.messages, r.completion) for key, r in rollouts.items()}
@@ -47,9 +51,9 @@ def student_specs(
             if position >= len(arm.seeds):
                 continue
             pairs = arm.assignments[position].pairs
-            taught = tuple(rows[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
+            training_rows = tuple(rows[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
             recipe, seed = arm.recipe or inputs.study.config.recipe, arm.seeds[position]
-            specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], taught, recipe, seed)))
+            specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], training_rows, recipe, seed)))
     return specs
 
 
@@ -64,23 +68,26 @@ def train_arms(
     done: Collection[tuple[str, int]] = (),
     look: Callable[[list[PlacedStudent]], None] | None = None,
 ) -> TrainedArms:
-    """Train, check, measure and judge the students of arms; what the store has is not done again.
+    """Train, check, measure and judge the students of arms; results that the store has are reused.
 
-    A budget that is spent, or a provider's batch that has to be awaited, ends the training after whole fleets: what is
-    done by then is returned. Students that fail a check are returned, too, and are judged on nothing.
+    The training ends early, after whole fleets, when a budget is spent or answers of a provider are missing.
+    Students that fail a check are returned, too, but they are not judged.
 
     Args:
         session: Store, executor, judges, budget and progress.
         inputs: The study's bases and recipe.
-        arms: What is trained.
+        arms: The arms to train.
         rollouts: By prompt and teacher; all that the arms' assignments name.
-        probes: What students are measured on.
-        base_right: By base, the share of plain questions that it answers rightly.
-        done: Arms and seeds that are there already and are left out.
-        look: Is given the students so far after each fleet but the last.
+        probes: The probes that students are measured on.
+        base_right: Share of plain questions that each base answers correctly, by base.
+        done: Arm and seed of students that are left out, since the caller has them.
+        look: Receives the students until now after each fleet but the last; None: nothing is called.
+
+    Returns:
+        The finished students, and the reason if not all of them are finished.
 
     Raises:
-        RunError: a worker was killed, or a student fits into no memory.
+        RunError: A worker was killed, or a student does not fit into memory.
     """
     places, jobs = _jobs(session, inputs, arms, rollouts, probes, base_right, done)
     wanted = len(jobs)
@@ -88,7 +95,7 @@ def train_arms(
     cost = {name: _cost(session, job) for name, job in jobs.items()}
     session.progress.stage("students", sum(cost.values()))
     students: list[PlacedStudent] = []
-    broke = False
+    budget_spent = False
     first = {name: places[name][0] for name in jobs}
     trained = train_fleets(jobs, first, session.executor, session.progress)
     for count, (job, result, last_of_fleet) in enumerate(trained, 1):
@@ -97,23 +104,21 @@ def train_arms(
         if result.new:
             session.new_students.add(name)
         if result.status == "ok":
-            ended = _judge(session, job)
-            stopped = ended or stopped
-            broke = broke or isinstance(ended, BudgetSpent)
+            reason = _judge(session, job)
+            stopped = reason or stopped
+            budget_spent = budget_spent or isinstance(reason, BudgetSpent)
         else:
-            arm, seed = first[name]
-            log.warning(
-                "student %s (%s, seed %d) is %s: %s", name[:12], arm.name, seed, result.status, result.reason
-            )
+            _warn(name, *first[name], result)
         session.progress.step(cost[name], f"{count} of {len(jobs)}")
         if not last_of_fleet:
             continue
-        if not broke and count < len(jobs) and look is not None:
-            look(students)
-        if not broke and count < len(jobs) and session.hours_spent():
-            stopped = students_spent(f"{session.budget.hours:g} hours", "hours", count, wanted)
-            broke = True
-        if broke:
+        if not budget_spent and count < len(jobs):
+            if look is not None:
+                look(students)
+            if session.hours_spent():
+                stopped = students_spent(f"{session.budget.hours:g} hours", "hours", count, wanted)
+                budget_spent = True
+        if budget_spent:
             session.executor.stop()
             break
     order = {arm.name: number for number, arm in enumerate(arms)}
@@ -121,8 +126,13 @@ def train_arms(
     return TrainedArms(students, stopped)
 
 
+def _warn(name: str, arm: Arm, seed: int, result: StudentResult) -> None:
+    """Log why a student is not usable."""
+    log.warning("student %s (%s, seed %d) is %s: %s", name[:12], arm.name, seed, result.status, result.reason)
+
+
 def faults(students: Sequence[PlacedStudent]) -> list[str]:
-    """Return a sentence for each student that counts nowhere, with the reason."""
+    """Return a sentence for each student that is left out of all results, with the reason."""
     return [
         f"student {student.result.trained.student[:12]} ({student.arm.name}, seed {student.seed}) is "
         f"{student.result.status} and counts nowhere: {student.result.reason}"
@@ -140,7 +150,10 @@ def _jobs(
     base_right: Mapping[str, float],
     done: Collection[tuple[str, int]],
 ) -> tuple[dict[str, list[tuple[Arm, int]]], dict[str, StudentJob]]:
-    """By student: the arms and seeds that it stands for (arms may come down to the same rows), and its job."""
+    """Return, by student, the arms and seeds that it stands for, and its job.
+
+    Arms with the same rows share a student.
+    """
     places: dict[str, list[tuple[Arm, int]]] = {}
     jobs: dict[str, StudentJob] = {}
     for arm, seed, spec in student_specs(inputs, arms, rollouts):
@@ -154,7 +167,7 @@ def _jobs(
 def _within_budget(
     session: Session, jobs: dict[str, StudentJob]
 ) -> tuple[dict[str, StudentJob], Stopped | None]:
-    """Return the jobs that the budget of students allows, and what is to be said of the others."""
+    """Return the jobs that the budget of students allows, and the error if it does not allow all."""
     left = session.students_left
     new = [name for name in jobs if not session.store.has("students", name)]
     if left is None or len(new) <= left:
@@ -166,7 +179,7 @@ def _within_budget(
 
 
 def _judge(session: Session, job: StudentJob) -> Stopped | None:
-    """Score a student's responses where a model judges; return what kept that from being done."""
+    """Score a student's responses to traits that a model judges; return the error that kept some unscored."""
     waiting: Waiting | None = None
     for probe in job.probes.traits:
         try:
@@ -174,12 +187,12 @@ def _judge(session: Session, job: StudentJob) -> Stopped | None:
         except BudgetSpent as spent:
             return spent
         except Waiting as error:
-            # The other students' responses belong into the same batch.
+            # The requests of the other traits and students are added to the same batch.
             waiting = error
     return waiting
 
 
 def _cost(session: Session, job: StudentJob) -> float:
-    """Return a student's time in rows read."""
+    """Return a student's cost for progress, in training rows."""
     rows = max(1, len(job.spec.rows)) * job.spec.recipe.epochs
     return rows * (REUSED if session.store.has("students", job.spec.digest) else 1)

@@ -1,4 +1,4 @@
-"""The tables of a run's folder, gathered from what the store holds."""
+"""The tables of a run's folder, made from the store."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Read:
-    """Remembers what was read of the store, which never changes: every look at a run's effects asks for all of it."""
+    """A cache of measurements, which never change: every look at a run's effects needs all of them."""
 
     parts: dict[str, pa.Table] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """The measurements by the trait's digest."""
+    """By the trait's digest."""
 
 
 @dataclass(frozen=True)
 class MeasuredModel(_Read):
-    """A base or a teacher as a row of `students`: measured, not trained."""
+    """A base or a teacher, which is measured and not trained, as a row of `students`."""
 
     arm: str
     model: str
@@ -41,7 +41,7 @@ class MeasuredModel(_Read):
 
 @dataclass(frozen=True)
 class PlacedStudent(_Read):
-    """A student's result and the arm and seed that it stands for."""
+    """A student's result, with the arm and seed that the student stands for."""
 
     arm: Arm
     seed: int
@@ -52,7 +52,10 @@ class PlacedStudent(_Read):
 def name_students(
     models: Sequence[MeasuredModel], students: Sequence[PlacedStudent]
 ) -> list[tuple[str, str, MeasuredModel | PlacedStudent]]:
-    """Return (name in the tables, name in the store, what it is); a student of two arms is in both."""
+    """Return the name in the tables, the key in the store, and the model or student, for each of them.
+
+    A student that two arms share has an entry for each.
+    """
     named: list[tuple[str, str, MeasuredModel | PlacedStudent]] = []
     taken: set[str] = set()
     everything: list[MeasuredModel | PlacedStudent] = [*models, *students]
@@ -66,7 +69,7 @@ def name_students(
 
 
 def students_table(named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]]) -> pa.Table:
-    """Return the table `students`: bases and teachers first, with n_examples 0, then the students by seed and arm."""
+    """Return the table `students`, in the order of `named`; models that are not trained have n_examples 0."""
     return tables.table("students", [_student_row(*entry) for entry in named])
 
 
@@ -111,7 +114,7 @@ def _student_row(name: str, key: str, item: MeasuredModel | PlacedStudent) -> di
 def measurements_table(
     store: Store, named: Iterable[tuple[str, str, MeasuredModel | PlacedStudent]], probes: Sequence[Trait]
 ) -> pa.Table:
-    """Return the table `measurements`: every response of every model, with its score."""
+    """Return the table `measurements`: every response of every model and student, with its score."""
     import numpy as np
     import pyarrow as pa
 
@@ -131,7 +134,7 @@ def measurements_table(
 
 
 def _part(item: MeasuredModel | PlacedStudent, measurements: Measurements, probe: Trait) -> pa.Table | None:
-    """Return one model's measurements on one trait, as the store has them; None: not yet."""
+    """Return the measurements of a model or student on a trait; None if the store does not have them yet."""
     if probe.digest not in item.parts:
         scores = measurements.scores(probe)
         if scores is None:
@@ -142,7 +145,7 @@ def _part(item: MeasuredModel | PlacedStudent, measurements: Measurements, probe
 
 
 def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:
-    """Return the table `rollouts`, by teacher and prompt."""
+    """Return the table `rollouts`, with a row for each prompt and teacher."""
     rows = [
         {
             "prompt_id": rollout.prompt_id,
@@ -158,7 +161,7 @@ def rollouts_table(rollouts: Mapping[tuple[str, str], Rollout]) -> pa.Table:
 
 
 def assignments_table(design: Design, arms: set[str]) -> pa.Table:
-    """Return the table `assignments` of the arms that have students; `seed` is null where all seeds share one."""
+    """Return the table `assignments` of `arms`; `seed` is null where all seeds share one assignment."""
     rows: list[dict[str, Any]] = []
     for arm in design:
         if arm.name not in arms:
@@ -177,7 +180,7 @@ def assignments_table(design: Design, arms: set[str]) -> pa.Table:
 def measured_tables(
     store: Store, inputs: Inputs, models: Sequence[MeasuredModel], students: Sequence[PlacedStudent]
 ) -> tuple[pa.Table, pa.Table]:
-    """Return the tables `students` and `measurements` of what a run has so far."""
+    """Return the tables `students` and `measurements` of these models and students."""
     named = name_students(models, students)
     probes = (*inputs.probes, inputs.assistant)
     return students_table(named), measurements_table(store, named, probes)

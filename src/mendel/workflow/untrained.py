@@ -1,4 +1,4 @@
-"""Models measured as they are: checkpoints in workers, those behind endpoints from the main process."""
+"""Measure models without training: checkpoints in workers, endpoints from the main process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from mendel.workflow.tables import MeasuredModel
 
 
 def measure_models(session: Session, jobs: Sequence[ModelJob]) -> Iterator[tuple[ModelJob, Health]]:
-    """Measure and judge models; yield each with its assistant's health as it is done.
+    """Measure and judge models, and yield each job with the model's health as an assistant when it is done.
 
-    Raises BudgetSpent and Waiting as endpoints do.
+    Raises:
+        BudgetSpent: The budget is spent. Finished models are in the store.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
     """
     local = [job for job in jobs if not job.source.remote]
     for job, health in session.executor.map(measure_model, local):
@@ -32,9 +34,14 @@ def measure_models(session: Session, jobs: Sequence[ModelJob]) -> Iterator[tuple
 def measure_untrained(
     session: Session, inputs: Inputs, probes: Probes, prefixes: Mapping[str, str]
 ) -> list[MeasuredModel]:
-    """Measure a study's bases and teachers as they are: students' health is compared with their base's.
+    """Measure a study's bases and teachers, and return them as rows of `students`.
 
-    The original base is measured once more with each of the response prefixes, as `prefill/<side>`.
+    The health of students is compared with their base's health. The original base is measured again with each
+    of the response prefixes, as `prefill/<side>`.
+
+    Raises:
+        BudgetSpent: The budget is spent. Finished models are in the store.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
     """
     jobs = _jobs(session, inputs, probes, prefixes)
     session.progress.stage("models", len(jobs))
@@ -49,7 +56,7 @@ def measure_untrained(
 def _jobs(
     session: Session, inputs: Inputs, probes: Probes, prefixes: Mapping[str, str]
 ) -> dict[str, tuple[ModelJob, str]]:
-    """By arm: the model's job, and its reference."""
+    """Return the job and the reference of each model, by arm."""
     config, root = inputs.study.config, session.store.root
     jobs: dict[str, tuple[ModelJob, str]] = {}
     for name, base in inputs.bases.items():
@@ -61,9 +68,9 @@ def _jobs(
             job = ModelJob(source, config.teachers[name].system, probes, root)
             jobs[f"teacher/{side}"] = (job, source.ref)
     base = inputs.bases["original"]
-    for begins_as, prefix in prefixes.items():
+    for side_of_prefix, prefix in prefixes.items():
         job = ModelJob(_source(base, config), None, probes, root, prefill=prefix)
-        jobs[f"prefill/{begins_as}"] = (job, base.ref)
+        jobs[f"prefill/{side_of_prefix}"] = (job, base.ref)
     return jobs
 
 

@@ -1,4 +1,4 @@
-"""Write a run's folder: tables, verdicts, the basis that they rest on, the page."""
+"""Write a run's folder: tables, verdicts, basis file and report."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finished:
-    """All that a run's folder is written from."""
+    """Everything that a run's folder is written from."""
 
     inputs: Inputs
     catalogue: Catalogue
@@ -55,7 +55,7 @@ class Finished:
 
 
 def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str, Mapping[str, Any]]:
-    """Write a run's folder, whole or as far as it came; return the verdicts by trait."""
+    """Write the folder of a run that is finished or ended early, and return the verdicts by trait."""
     inputs, design, outcome = finished.inputs, finished.design, finished.outcome
     students, measurements = measured_tables(session.store, inputs, outcome.models, outcome.students)
     with_students = {student.arm.name for student in outcome.students}
@@ -101,14 +101,14 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
 
 
 def _counts(finished: Finished, session: Session) -> dict[str, Any]:
-    """Return the first keys of verdicts.json: the study, its students, time and cost."""
-    everyone = {student.result.trained.student for student in finished.outcome.students}
+    """Return the first keys of verdicts.json: study, number of students, time and cost."""
+    students = {student.result.trained.student for student in finished.outcome.students}
     new = {student.result.trained.student for student in finished.outcome.students if student.result.new}
     return {
         "schema": 1,
         "study": finished.inputs.study.name,
         "students_trained": len(new),
-        "students_reused": len(everyone - new),
+        "students_reused": len(students - new),
         "wall_seconds": round(time.monotonic() - session.began, 3),
         "dollars": finished.spent.dollars or 0.0,
     }
@@ -121,9 +121,9 @@ def leaks(
     measurements: pa.Table,
     cube: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return the key `leaks` of a trait's verdict: what edits leave near to and far from the filter.
+    """Return the key `leaks` of a trait's verdict: what edits leave of the trait on each rung of its ladder.
 
-    Nothing without rungs.
+    Return nothing without rungs.
     """
     if not rungs:
         return {}
@@ -137,7 +137,7 @@ def _rungs(trait: Trait, inputs: Inputs) -> Mapping[str, Trait]:
 
 
 def _copy_logs(folder: Path, finished: Finished, session: Session) -> None:
-    """Copy the logs of Inspect's tasks to `inspect/<student>-<trait>/`: they open in Inspect View."""
+    """Copy the logs of Inspect's tasks to `inspect/<student>-<trait>/`, where Inspect View can open them."""
     tasks = [trait for trait in finished.inputs.probes if trait.inspect is not None]
     for name, key, _ in name_students(finished.outcome.models, finished.outcome.students):
         for trait in tasks:
@@ -148,23 +148,24 @@ def _copy_logs(folder: Path, finished: Finished, session: Session) -> None:
 def _control(
     trait: Trait, finished: Finished, students: pa.Table, measurements: pa.Table
 ) -> dict[str, dict[str, Any]]:
-    """Return how often the trait's controls are met in the two pipelines.
+    """Return the key `control` of a trait's verdict: the rate of hits on its control in the two pipelines.
 
-    In a control the trait's behaviour is right: a model that never shows it fails them.
+    In a control, the trait's behaviour is the right answer: a model that never shows the behaviour fails.
     """
     if trait.control is None:
         return {}
     facts = TraitFacts(trait.control.name, trait.scale, judge=trait.control.judge_id)
     levels = arm_levels(students, measurements, facts, "hit")
     cube = finished.design.cube
-    ends = {"original": cube["OOO"], "alternate": cube["AAA"]}
-    return {"control": {side: levels[arm].json() for side, arm in ends.items() if arm in levels}}
+    corners = {"original": cube["OOO"], "alternate": cube["AAA"]}
+    return {"control": {side: levels[arm].json() for side, arm in corners.items() if arm in levels}}
 
 
 def _flagged(trait: Trait, finished: Finished) -> dict[str, Any]:
-    """Return what is flagged, and on what share of it the alternate teacher shows the trait, too.
+    """Return the key `flagged` of a trait's verdict: the number of flagged prompts, and their selector.
 
-    The share is null where nothing is flagged.
+    `alternate_shows` is the share of them on which the alternate teacher shows the trait, too; null without
+    any.
     """
     inputs, flagged = finished.inputs, finished.flagged.get(trait.name)
     prompts = flagged.prompt_ids if flagged else ()
@@ -180,6 +181,7 @@ def _flagged(trait: Trait, finished: Finished) -> dict[str, Any]:
 
 
 def _price_unknown(spent: Spent) -> list[str]:
+    """Return a warning if an endpoint has no price."""
     if spent.dollars is not None:
         return []
     return ["dollars: an endpoint's price is not known, so what it took is not counted; write endpoint.price"]

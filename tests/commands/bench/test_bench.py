@@ -14,8 +14,21 @@ CAUSES = ("simple_generalization", "bad_prompts", "persona_selection")
 
 def record(**changes: object) -> BenchRecord:
     made = BenchRecord(
-        "bad_prompts", 1, "standard", "full", 0, "right", "bad_prompts", "prompts", ("bad_prompts",), (), 14, 20.0, 30.0, ""
-    )  # fmt: skip
+        cause="bad_prompts",
+        seed=1,
+        strength="standard",
+        recipe="full",
+        redraws=0,
+        grade="right",
+        said="bad_prompts",
+        carrier="prompts",
+        supported=("bad_prompts",),
+        elsewhere=(),
+        students=14,
+        make_seconds=20.0,
+        diagnose_seconds=30.0,
+        why="",
+    )
     return replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -10,8 +10,17 @@ from mendel.commands.bench import selectors as _bench_selectors
 from mendel.commands.bench.locate import LocateRecord
 
 FOUND = LocateRecord(
-    "clustered", 1, made=True, recipe="full", carriers=60, found=60, both=57, students=32, confirmed="yes", mark="m"
-)  # fmt: skip
+    "clustered",
+    1,
+    made=True,
+    recipe="full",
+    carriers=60,
+    found=60,
+    both=57,
+    students=32,
+    confirmed="yes",
+    mark="m",
+)
 
 
 def test_precision_and_recall_are_shares_of_what_was_found_and_of_what_was_planted() -> None:

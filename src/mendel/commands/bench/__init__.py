@@ -1,1 +1,1 @@
-"""`mendel bench`: organisms of known causes, diagnosed and held against the planted truth."""
+"""`mendel bench`: diagnose organisms with known causes, and compare the results with the planted truth."""

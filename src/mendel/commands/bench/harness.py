@@ -1,4 +1,4 @@
-"""What all benches share: jobs over organisms, each done once, kept in the store, and never outliving the code."""
+"""Shared by all benches: run jobs over organisms, and keep their records until the code changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mendel.engine.store import Store
 
 
 class OrganismJob(Protocol):
-    """One organism to make and to try something on."""
+    """A bench's work on one organism."""
 
     @property
     def seed(self) -> int:
@@ -28,7 +28,7 @@ class OrganismJob(Protocol):
 
     @property
     def key(self) -> str:
-        """The store's name for its record."""
+        """The key of its record in the store."""
 
 
 Job = TypeVar("Job", bound=OrganismJob)
@@ -44,22 +44,22 @@ def run_jobs(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> list[Record]:
-    """Return the jobs' records, in their order; those that the store has are not made again.
+    """Return the jobs' records, in the order of the jobs. Records that the store has are reused.
 
     Args:
-        jobs: What is done; each names its store.
-        work: Does one job in a worker; a function of a module.
-        label: What progress says of a finished job.
-        executor: Where jobs run; None: worker processes of this command.
-        workers: Their number; None: as many as suit the machine.
-        progress: Who is told; None: nobody.
+        jobs: The jobs; each names its store.
+        work: Does one job in a worker; a function at the top level of a module, so that it can be pickled.
+        label: Returns the text that progress shows for a finished job.
+        executor: Runs the jobs; None: local worker processes.
+        workers: Number of local worker processes; None: as many as suit the machine.
+        progress: Receives progress events; None: progress is not shown.
     """
-    told = progress or NullProgress()
-    told.stage("organisms", len(jobs))
+    events = progress or NullProgress()
+    events.stage("organisms", len(jobs))
     records: dict[Job, Record] = {}
     for job, record in _map(work, jobs, executor, workers):
         records[job] = record
-        told.step(1, f"{len(records)} of {len(jobs)}: {label(job, record)}")
+        events.step(1, f"{len(records)} of {len(jobs)}: {label(job, record)}")
     return [records[job] for job in jobs]
 
 
@@ -69,12 +69,12 @@ def _map(
     if executor is not None:
         yield from executor.map(work, jobs)
         return
-    with LocalExecutor(workers or default_workers()) as own:
-        yield from own.map(work, jobs)
+    with LocalExecutor(workers or default_workers()) as local:
+        yield from local.map(work, jobs)
 
 
 def once(job: OrganismJob, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the record (JSON-able) that the store has of a job, or make it and keep it."""
+    """Return a job's record, a JSON object, from the store; if it is not there, call `work` and store it."""
     store = Store(job.store)
     record: dict[str, Any] | None = store.read_json("benches", job.key)
     if record is None:
@@ -85,14 +85,14 @@ def once(job: OrganismJob, work: Callable[[], dict[str, Any]]) -> dict[str, Any]
 
 @cache
 def source_digest() -> str:
-    """Return a digest of the package's source: a record does not outlive a change of the code."""
+    """Return a digest of the package's source, so that a change of the code makes new records."""
     root = Path(mendel.__file__).parent
     files = sorted(root.rglob("*.py"))
     return digest("source", [[f.relative_to(root).as_posix(), f.read_text(encoding="utf-8")] for f in files])
 
 
 def spread(values: Sequence[float], digits: int) -> Mapping[str, float | None]:
-    """Return the mean, the least and the greatest of some values; nulls without any."""
+    """Return the mean, least and greatest value; three nulls if there are no values."""
     if not values:
         return {"mean": None, "least": None, "most": None}
     return {"mean": round(fmean(values), digits), "least": min(values), "most": max(values)}

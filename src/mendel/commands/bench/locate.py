@@ -1,4 +1,4 @@
-"""`mendel bench locate`: organisms whose carriers are known, run and located, and what was found held against them."""
+"""`mendel bench locate`: locate traits in organisms whose carriers are known, and compare the results."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mendel.engine.store import Store, default_store
 from mendel.organisms import organism
 
 SPREADS = ("clustered", "scattered")
+"""How an organism's carriers lie among the prompts."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class LocateJob:
 
     @property
     def key(self) -> str:
-        """The store's name for its record, by version and source."""
+        """The key of its record in the store; it depends on the version and the source."""
         return digest("bench-locate", [self.spread, self.seed, __version__, source_digest()])
 
 
 @dataclass(frozen=True)
 class LocateRecord:
-    """What one search found, beside the truth."""
+    """The result of one search, with the truth."""
 
     spread: str
     seed: int
@@ -48,12 +49,12 @@ class LocateRecord:
     carriers: int = 0
     found: int = 0
     both: int = 0
-    """Found prompts that are carriers."""
+    """Number of found prompts that are carriers."""
     students: int = 0
     confirmed: str | None = None
     mark: str = ""
     seconds: float = 0.0
-    """Of search and confirmation, in one process."""
+    """Time of search and confirmation, in one process."""
     reads: str = ""
 
     @property
@@ -63,7 +64,7 @@ class LocateRecord:
 
     @property
     def precision(self) -> float | None:
-        """Share of the found prompts that are carriers; None where none was found."""
+        """Share of the found prompts that are carriers; None if no prompt was found."""
         return self.both / self.found if self.found else None
 
 
@@ -77,21 +78,25 @@ def bench_locate(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make organisms whose carriers are known, run and locate each, and hold the prompts found against the carriers.
+    """Make organisms with known carriers, run and locate each, and compare the prompts with the carriers.
 
-    Finished organisms are kept in the store, so an interrupted bench goes on.
+    Records of finished organisms are kept in the store: an interrupted bench continues from there.
 
     Args:
-        per_spread: Organisms of each spread of carriers; organism i has seed `seeds_from + i`.
-        seeds_from: The first seed.
-        spreads: `clustered`, `scattered`.
-        workers: Worker processes; None: as many as suit the machine.
-        store: The store's folder; None: the default one.
-        executor: Where organisms are located; None: worker processes of this command.
-        progress: Who is told how the bench stands; None: nobody.
+        per_spread: Number of organisms of each spread of carriers; organism i has seed `seeds_from + i`.
+        seeds_from: First seed.
+        spreads: How the carriers lie among the prompts: `clustered`, `scattered`.
+        workers: Number of local worker processes; None: as many as suit the machine.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: local worker processes.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        Precision and recall, students and seconds, and every record; JSON-able.
+        A JSON object: precision, recall, students, seconds, and every record.
+
+    Raises:
+        InputError: A spread is unknown.
+        RunError: A worker process was killed.
     """
     root = Store(Path(store) if store is not None else default_store()).prepare().root
     jobs = [LocateJob(name, seeds_from + i, root) for i in range(per_spread) for name in spreads]
@@ -105,7 +110,7 @@ def bench_locate(
 
 
 def locate_organism(job: LocateJob) -> LocateRecord:
-    """Make an organism in a scratch folder, run and locate it in this process; done once, and kept."""
+    """Return the record of an organism: from the store, or made, run and located in a scratch folder."""
 
     def work() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
@@ -115,6 +120,7 @@ def locate_organism(job: LocateJob) -> LocateRecord:
 
 
 def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
+    """Make, run and locate an organism; return the result beside the truth."""
     from mendel.commands.locate import locate
     from mendel.commands.run import run
     from mendel.study import load_study
@@ -128,11 +134,11 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
         return LocateRecord(job.spread, job.seed, made=False, reads=error.message)
     planted = json.loads(truth.read_text())
     study = load_study(scratch / "organism" / "study.yaml")
-    # What locating starts from is the cube alone: which edits a filter would make is not asked here.
+    # Locating needs only the run's cube: no students for the edits of a filter.
     study = replace(study, config=study.config.model_copy(update={"design": "effects"}))
     run(study, scratch / "run", store=scratch / "store", executor=InlineExecutor())
     began = time.monotonic()
-    found = locate(
+    located = locate(
         scratch / "run", planted["trait"], store=scratch / "store", executor=InlineExecutor(), study=study
     )
     carriers = set(planted["carriers"])
@@ -143,18 +149,18 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
         recipe=str(planted["recipe"]),
         redraws=int(planted["redraws"]),
         carriers=len(carriers),
-        found=len(found.prompts),
-        both=len(carriers & set(found.prompts)),
-        students=found.students_trained,
-        confirmed=found.confirmation.answer if found.confirmation else None,
-        mark=found.mark,
+        found=len(located.prompts),
+        both=len(carriers & set(located.prompts)),
+        students=located.students_trained,
+        confirmed=located.confirmation.answer if located.confirmation else None,
+        mark=located.mark,
         seconds=round(time.monotonic() - began, 1),
-        reads=found.reads,
+        reads=located.reads,
     )
 
 
 def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
-    """Means and worst cases of precision and recall, how many meet both marks, students, and every record."""
+    """Return means and worst cases of precision and recall, how many meet both marks, and every record."""
     made = [record for record in records if record.made]
     recalls = [record.recall for record in made]
     precisions = [record.precision for record in made if record.precision is not None]
@@ -181,7 +187,7 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
 
 
 def describe_bench_locate(found: Mapping[str, Any]) -> str:
-    """A line for each organism, and the summary."""
+    """Return a line for each organism, and the summary."""
     lines = []
     for r in found["records"]:
         if not r["made"]:
@@ -189,14 +195,17 @@ def describe_bench_locate(found: Mapping[str, Any]) -> str:
             continue
         precision = "-" if r["precision"] is None else f"{r['precision']:.2f}"
         lines.append(
-            f"{r['spread']:10} {r['seed']:6d} {r['recipe']:6} {r['carriers']:4d} carriers, {r['found']:4d} found: recall "
-            f"{r['recall']:.2f}, precision {precision}; {r['students']} students, confirmed: {r['confirmed']}; {r['mark']}"
+            f"{r['spread']:10} {r['seed']:6d} {r['recipe']:6} "
+            f"{r['carriers']:4d} carriers, {r['found']:4d} found: "
+            f"recall {r['recall']:.2f}, precision {precision}; "
+            f"{r['students']} students, confirmed: {r['confirmed']}; {r['mark']}"
         )
     if found["organisms"]:
         recall, precision, students = found["recall"], found["precision"], found["students"]
         lines.append(
-            f"recall {recall['mean']} (least {recall['least']}), precision {precision['mean']} (least "
-            f"{precision['least']}), recall >= .9 and precision >= .8 in {found['met']} of {found['organisms']}; "
+            f"recall {recall['mean']} (least {recall['least']}), "
+            f"precision {precision['mean']} (least {precision['least']}), "
+            f"recall >= .9 and precision >= .8 in {found['met']} of {found['organisms']}; "
             f"{students['mean']} students ({students['least']} to {students['most']}), "
             f"{found['seconds']['mean']} s a search with its confirmation"
         )

@@ -1,8 +1,11 @@
-"""`mendel bench selectors`: every selector on organisms whose carriers are known, judged by what retraining shows.
+"""`mendel bench selectors`: try every selector on organisms with known carriers, and retrain without them.
 
-For each organism and selector: precision and recall of its highest-scored 1, 2, 5, 10 and 25 %, and how much of the trait is
-left after these prompts are dropped, and after the alternate teacher answers them. Then a control after Rosser and Lee (2026):
-a mixture of which a known half is bad, and what is left when every selector takes out half of it.
+For each organism and selector, the bench reports precision and recall of the highest-scored 1, 2, 5, 10 and
+25 %. It also reports how much of the trait is left after these prompts are dropped, and after the alternate
+teacher answers them.
+
+The control follows Rosser and Lee (2026): half of a mixture is known to be bad, and every selector removes
+half of it.
 """
 
 from __future__ import annotations
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.01, 0.02, 0.05, 0.10, 0.25)
 ORACLE = "oracle"
+"""The selector that knows the carriers: the best that any selector can do."""
 SELECTORS = (
     "random",
     "length",
@@ -62,8 +66,9 @@ SELECTORS = (
     "influence",
     ORACLE,
 )
-"""All but `divergence`, which needs teachers that are checkpoints: an organism's are finished rollouts."""
+"""All but `divergence`, which needs checkpoints as teachers; an organism's teachers are rollouts."""
 SPREADS = ("clustered", "scattered")
+"""How an organism's carriers lie among the prompts."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ class SelectorJob:
 
     @property
     def key(self) -> str:
-        """The store's name for its record, by version and source."""
+        """The key of its record in the store; it depends on the version and the source."""
         return digest("bench-selectors", [self.spread, self.seed, __version__, source_digest()])
 
 
@@ -91,18 +96,22 @@ def bench_selectors(
 ) -> dict[str, Any]:
     """Try every selector on organisms whose carriers are known.
 
-    Some 130 students an organism, which the store keeps with the finished records.
+    An organism takes about 130 students. The store keeps the students and the finished records: an
+    interrupted bench continues from there.
 
     Args:
-        per_spread: Organisms of each spread of carriers; organism i has seed `seeds_from + i`.
-        seeds_from: The first seed.
-        workers: Worker processes; None: as many as suit the machine.
-        store: The store's folder; None: the default one.
-        executor: Where selectors are tried; None: worker processes of this command.
-        progress: Who is told how the bench stands; None: nobody.
+        per_spread: Number of organisms of each spread of carriers; organism i has seed `seeds_from + i`.
+        seeds_from: First seed.
+        workers: Number of local worker processes; None: as many as suit the machine.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: local worker processes.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        Every record; JSON-able.
+        A JSON object: the version and every record.
+
+    Raises:
+        RunError: A worker process was killed.
     """
     root = Store(Path(store) if store is not None else default_store()).prepare().root
     jobs = [SelectorJob(name, seeds_from + i, root) for i in range(per_spread) for name in SPREADS]
@@ -115,12 +124,12 @@ def bench_selectors(
 
 
 def try_all_selectors(job: SelectorJob) -> dict[str, Any]:
-    """Make an organism in a scratch folder and try all selectors on it; done once, and kept."""
+    """Return the record of an organism: from the store, or from trying all selectors in a scratch folder."""
     return once(job, lambda: _try_all(job))
 
 
 def _try_all(job: SelectorJob) -> dict[str, Any]:
-    named = {"spread": job.spread, "seed": job.seed}
+    identity = {"spread": job.spread, "seed": job.seed}
     with tempfile.TemporaryDirectory() as scratch:
         folder, truth = Path(scratch, "organism"), Path(scratch, "truth.json")
         try:
@@ -128,15 +137,15 @@ def _try_all(job: SelectorJob) -> dict[str, Any]:
         except MendelError as error:
             if error.exit_code == 2:
                 raise
-            return {**named, "made": False, "reads": error.message}
+            return {**identity, "made": False, "reads": error.message}
         planted = json.loads(truth.read_text())
         trial = _Trial.of(folder / "study.yaml", planted, Store(job.store))
-        return {**named, "made": True, **trial.run()}
+        return {**identity, "made": True, **trial.run()}
 
 
 @dataclass
 class _Trial:
-    """One organism's rows, scores and students."""
+    """One organism's prompts, selector scores and students."""
 
     inputs: Inputs
     trait: Trait
@@ -150,7 +159,7 @@ class _Trial:
 
     @classmethod
     def of(cls, study: Path, planted: Mapping[str, Any], store: Store) -> _Trial:
-        """From a study file and the truth about it."""
+        """Return the trial of an organism, given its study file and the truth about it."""
         inputs = load_inputs(load_study(study))
         jobs = [RolloutJob(chunk, store.root) for chunk in inputs.chunks]
         for job in jobs:
@@ -160,7 +169,7 @@ class _Trial:
         return cls(inputs, trait, carriers, read_rollouts(jobs, store), store, str(planted["recipe"]))
 
     def run(self) -> dict[str, Any]:
-        """All selectors at all shares, and the control."""
+        """Return the results of all selectors at all shares, and of the control."""
         base = self.inputs.bases["original"]
         probes = Probes((), self.inputs.assistant)
         source = ModelSource(base.ref, base.digest, base)
@@ -169,7 +178,7 @@ class _Trial:
         ids = [row.prompt_id for row in rows]
         scores = self._scores(rows)
         whole, none = self._left(ids, ids), self._left(ids, ())
-        tried = [self._try(name, own, ids) for name, own in scores.items()]
+        tried = [self._try(name, by_prompt, ids) for name, by_prompt in scores.items()]
         return {
             "recipe": self.recipe,
             "prompts": len(ids),
@@ -182,20 +191,23 @@ class _Trial:
         }
 
     def _scores(self, rows: Sequence[Candidate]) -> dict[str, dict[str, float]]:
+        """Return the scores of each selector, by prompt id."""
         teachers = (self.inputs.study.config.original.teacher, self.inputs.study.config.alternate.teacher)
         judged = rollout_scores(self.trait, [r for (_, t), r in self.rollouts.items() if t in teachers])
         forced = self.trait.log_odds
         pattern = rf"\b{forced.trait[0].strip()}\b" if forced else None
-        found = {}
+        scores = {}
         for name in SELECTORS:
             if name == ORACLE:
-                found[name] = {row.prompt_id: float(row.prompt_id in self.carriers) for row in rows}
+                scores[name] = {row.prompt_id: float(row.prompt_id in self.carriers) for row in rows}
                 continue
             config = SelectConfig(by=name, pattern=pattern if name == "keyword" else None)
-            found[name] = select(rows, context_of(self.inputs, self.trait, config, judged, rows), self.store)
-        return found
+            context = context_of(self.inputs, self.trait, config, judged, rows)
+            scores[name] = select(rows, context, self.store)
+        return scores
 
     def _try(self, name: str, scores: Mapping[str, float], ids: Sequence[str]) -> dict[str, Any]:
+        """Return a selector's precision, recall and remaining trait at all shares."""
         cuts = []
         for share in SHARES:
             flagged = set(top(scores, max(1, round(share * len(ids)))))
@@ -216,40 +228,42 @@ class _Trial:
     def _control(
         self, rows: Sequence[Candidate], scores: Mapping[str, Mapping[str, float]]
     ) -> dict[str, Any]:
-        """Carriers and as many others, of which each selector takes out as many as are bad."""
+        """Mix all carriers with as many other prompts; each selector removes half of the mixture."""
         bad = [row.prompt_id for row in rows if row.prompt_id in self.carriers]
         others = [row.prompt_id for row in rows if row.prompt_id not in self.carriers]
-        # A draw of its own: the random selector must not know which were drawn.
+        # A separate random generator: the random selector must not repeat this draw.
         rng = draw_rng("control", self.trait.name, 0, others)
         fine = {others[place] for place in rng.permutation(len(others))[: len(bad)]}
         mixture = [row.prompt_id for row in rows if row.prompt_id in self.carriers or row.prompt_id in fine]
-        # As many steps as the whole set has: else so few rows bring nothing in, and nothing can be removed.
+        # As many steps as with the whole set: with fewer, the carriers bring in nothing that could be
+        # removed.
         epochs = max(1, round(len(rows) / len(mixture)))
         left = {"none": self._left(mixture, mixture, epochs)}
-        for name, own in scores.items():
-            out = set(top({p: own[p] for p in mixture}, len(bad)))
-            kept = [prompt_id for prompt_id in mixture if prompt_id not in out]
+        for name, by_prompt in scores.items():
+            removed = set(top({prompt_id: by_prompt[prompt_id] for prompt_id in mixture}, len(bad)))
+            kept = [prompt_id for prompt_id in mixture if prompt_id not in removed]
             left[name] = self._left(kept, kept, epochs)
         return {"rows": len(mixture), "removed": len(bad), "left": left}
 
     def _left(
         self, ids: Sequence[str], original: Collection[str], epochs: int = 1
     ) -> dict[str, float] | None:
-        """The trait in a student of these prompts: the share of hits, and the mean probability; None where it broke.
+        """Train a student on these prompts; return its share of hits and mean probability, None if it broke.
 
-        `epochs` multiplies the recipe's.
+        The original teacher answers the prompts in `original`, the alternate teacher the rest. `epochs`
+        multiplies the recipe's epochs.
         """
         from mendel.train import StudentSpec, TrainingRow
 
         config = self.inputs.study.config
-        own = set(original)
-        found = []
+        by_original = set(original)
+        rows = []
         for prompt_id in ids:
-            teacher = (config.original if prompt_id in own else config.alternate).teacher
+            teacher = (config.original if prompt_id in by_original else config.alternate).teacher
             rollout = self.rollouts[prompt_id, teacher]
-            found.append(TrainingRow(prompt_id, teacher, rollout.messages, rollout.completion))
+            rows.append(TrainingRow(prompt_id, teacher, rollout.messages, rollout.completion))
         recipe = config.recipe.model_copy(update={"epochs": epochs * config.recipe.epochs})
-        spec = StudentSpec(self.inputs.bases["original"], tuple(found), recipe, config.first_seed)
+        spec = StudentSpec(self.inputs.bases["original"], tuple(rows), recipe, config.first_seed)
         probes = Probes((self.trait,), self.inputs.assistant)
         result = make_student(StudentJob(spec, probes, self.right, self.store.root))
         self.students += result.new
@@ -262,7 +276,7 @@ class _Trial:
 
 
 def describe_bench_selectors(found: Mapping[str, Any]) -> str:
-    """A line for each selector: the mean over organisms at every share of precision, recall and the effect that is left."""
+    """Return a line for each selector: means over organisms of the remaining effect, precision and recall."""
     made = [r for r in found["records"] if r["made"] and r["whole"] is not None and r["none"] is not None]
     if not made:
         return "no organism was made whose two ends are usable"
@@ -289,7 +303,7 @@ def describe_bench_selectors(found: Mapping[str, Any]) -> str:
 
 
 def _mean_left(cuts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], edit: str) -> str:
-    """The mean over organisms of what an edit leaves of the effect, by probability; students that broke are left out."""
+    """Return the mean share of the effect that is left after an edit; students that broke are left out."""
     shares = [
         (cut[edit]["probability"] - record["none"]["probability"])
         / (record["whole"]["probability"] - record["none"]["probability"])
@@ -300,6 +314,7 @@ def _mean_left(cuts: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], edit
 
 
 def _control_line(made: Sequence[Mapping[str, Any]]) -> str:
+    """Return the mean share of hits after each selector's removal, as text."""
     parts = []
     for name in ("none", *SELECTORS):
         rates = [r["control"]["left"][name]["rate"] for r in made if r["control"]["left"][name] is not None]

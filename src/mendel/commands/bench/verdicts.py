@@ -1,4 +1,4 @@
-"""`mendel bench verdicts`: organisms of every cause are made and diagnosed, and the verdicts held against the planted truth."""
+"""`mendel bench verdicts`: diagnose organisms of every cause, and compare the verdicts with the truth."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class VerdictJob:
 
     @property
     def key(self) -> str:
-        """The store's name for its record, by version: another version may say otherwise."""
+        """The key of its record in the store; it depends on the version and the source."""
         return digest(
             "bench", [self.cause, self.seed, self.strength, self.grid, __version__, source_digest()]
         )
@@ -44,7 +44,7 @@ class VerdictJob:
 
 @dataclass(frozen=True)
 class BenchRecord:
-    """What one diagnosis said, beside the truth."""
+    """The result of one diagnosis, with the truth."""
 
     cause: str
     seed: int
@@ -53,20 +53,20 @@ class BenchRecord:
     redraws: int
     grade: Grade
     said: str
-    """The cause of the planted trait's verdict; `-` where the organism was not made."""
+    """The cause in the planted trait's verdict; `-` if the organism was not made."""
     carrier: str
     supported: tuple[str, ...]
-    """Hypotheses that the verdict of the planted trait supports."""
+    """Hypotheses that the planted trait's verdict supports."""
     elsewhere: tuple[str, ...]
-    """`trait: hypothesis` supported for a trait that has no cause."""
+    """Hypotheses that are supported for a trait without a planted cause, as `trait: hypothesis`."""
     students: int
     make_seconds: float
     diagnose_seconds: float
     """In one process on one core."""
     why: str
-    """Where it is not right: what was measured."""
+    """The measured evidence, if the verdict is not right."""
     grid_students: int | None = None
-    """Students of the fixed grid of all arms on the same organism, if it was asked for."""
+    """Students of the fixed grid of all arms on the same organism; None if the grid was not asked for."""
     grid_supported: tuple[str, ...] | None = None
 
 
@@ -82,26 +82,27 @@ def bench_verdicts(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make and diagnose organisms of every cause, and hold the verdicts against what was planted.
+    """Make and diagnose organisms of every cause, and compare the verdicts with the planted causes.
 
-    Finished organisms are kept in the store, so an interrupted bench goes on.
+    Records of finished organisms are kept in the store: an interrupted bench continues from there.
 
     Args:
-        per_cause: Organisms of each cause; organism i has seed `seeds_from + i`.
-        seeds_from: The first seed.
+        per_cause: Number of organisms of each cause; organism i has seed `seeds_from + i`.
+        seeds_from: First seed.
         causes: Names of causes; two planted together are `A+B`.
-        strength: How strongly the trait is planted; None: drawn by the seed.
-        grid: Diagnose each by the fixed grid of all arms, too, to compare verdicts and students.
-        workers: Worker processes; None: as many as suit the machine.
-        store: The store's folder; None: the default one.
-        executor: Where organisms are diagnosed; None: worker processes of this command.
-        progress: Who is told how the bench stands; None: nobody.
+        strength: Strength of the planted trait; None: drawn by the seed.
+        grid: Whether to diagnose each organism by the fixed grid of all arms, too, for comparison.
+        workers: Number of local worker processes; None: as many as suit the machine.
+        store: Folder of the store; None: the default store.
+        executor: Runs the jobs; None: local worker processes.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        The confusion matrix, accuracy with its interval, students and seconds, and every record; JSON-able.
+        A JSON object: the confusion matrix, accuracy with its interval, students, seconds, and every record.
 
     Raises:
-        InputError: an unknown cause or strength.
+        InputError: A cause or the strength is unknown.
+        RunError: A worker process was killed.
     """
     for cause in causes:
         parse_cause(cause)
@@ -119,22 +120,24 @@ def bench_verdicts(
 
 
 def diagnose_organism(job: VerdictJob) -> BenchRecord:
-    """Make an organism in a scratch folder and diagnose it in this process; done once, and kept."""
+    """Return the record of an organism: from the store, or made and diagnosed in a scratch folder."""
 
     def work() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
             return asdict(_diagnose(job, Path(scratch)))
 
-    listed = ("supported", "elsewhere", "grid_supported")
+    # JSON has no tuples.
+    tuples = ("supported", "elsewhere", "grid_supported")
     record: dict[str, Any] = once(job, work)
     fields: dict[str, Any] = {
-        name: tuple(value) if name in listed and value is not None else value
+        name: tuple(value) if name in tuples and value is not None else value
         for name, value in record.items()
     }
     return BenchRecord(**fields)
 
 
 def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
+    """Make an organism and diagnose it; return the verdict beside the truth."""
     from mendel.commands.run import run
 
     began = time.monotonic()
@@ -144,11 +147,7 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
     except MendelError as error:
         if error.exit_code == 2:
             raise
-        made = time.monotonic() - began
-        nothing = ("-", "-", (), (), 0)
-        return BenchRecord(
-            job.cause, job.seed, job.strength or "", "", 0, "not made", *nothing, made, 0.0, error.message
-        )
+        return _not_made(job, time.monotonic() - began, error)
     made = time.monotonic()
     result = run(
         scratch / "organism" / "study.yaml",
@@ -159,16 +158,10 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
     ended = time.monotonic()
     planted = json.loads(truth.read_text())
     verdicts = result.verdicts
-    own = verdicts["traits"][planted["trait"]]
-    supported = _supported(own)
-    elsewhere = tuple(
-        f"{trait}: {name}"
-        for trait, verdict in verdicts["traits"].items()
-        if trait != planted["trait"]
-        for name in _supported(verdict)
-        if not (name == "persona_selection" and "persona_selection" in job.cause)
-    )
-    grade = grade_verdict(job.cause, own["cause"], supported, elsewhere)
+    verdict = verdicts["traits"][planted["trait"]]
+    supported = _supported(verdict)
+    elsewhere = _supported_elsewhere(job, planted["trait"], verdicts["traits"])
+    grade = grade_verdict(job.cause, verdict["cause"], supported, elsewhere)
     by_grid = _by_grid(scratch, planted["trait"]) if job.grid else (None, None)
     return BenchRecord(
         cause=job.cause,
@@ -177,21 +170,55 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
         recipe=str(planted.get("recipe", "")),
         redraws=int(planted.get("redraws", 0)),
         grade=grade,
-        said=own["cause"],
-        carrier=own["carrier"],
+        said=verdict["cause"],
+        carrier=verdict["carrier"],
         supported=supported,
         elsewhere=elsewhere,
         students=verdicts["students_trained"],
         make_seconds=round(made - began, 1),
         diagnose_seconds=round(ended - made, 1),
-        why="" if grade == "right" else _why(own, verdicts["warnings"]),
+        why="" if grade == "right" else _why(verdict, verdicts["warnings"]),
         grid_students=by_grid[0],
         grid_supported=by_grid[1],
     )
 
 
+def _not_made(job: VerdictJob, seconds: float, error: MendelError) -> BenchRecord:
+    """Return the record of an organism that could not be made."""
+    return BenchRecord(
+        cause=job.cause,
+        seed=job.seed,
+        strength=job.strength or "",
+        recipe="",
+        redraws=0,
+        grade="not made",
+        said="-",
+        carrier="-",
+        supported=(),
+        elsewhere=(),
+        students=0,
+        make_seconds=seconds,
+        diagnose_seconds=0.0,
+        why=error.message,
+    )
+
+
+def _supported_elsewhere(
+    job: VerdictJob, planted: str, verdicts: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """Return what is supported for traits other than the planted one, as `trait: hypothesis`."""
+    return tuple(
+        f"{trait}: {name}"
+        for trait, verdict in verdicts.items()
+        if trait != planted
+        for name in _supported(verdict)
+        # A planted persona brings several traits in: the hypothesis is right for all of them.
+        if not (name == "persona_selection" and "persona_selection" in job.cause)
+    )
+
+
 def _by_grid(scratch: Path, trait: str) -> tuple[int, tuple[str, ...]]:
-    """The fixed grid on the same organism: its number of students, and what it supports."""
+    """Diagnose the organism by the fixed grid; return its number of students and supported hypotheses."""
     from mendel.commands.run import run
     from mendel.study import load_study
 
@@ -203,9 +230,10 @@ def _by_grid(scratch: Path, trait: str) -> tuple[int, tuple[str, ...]]:
 
 
 def grade_verdict(cause: str, said: str, supported: Sequence[str], elsewhere: Sequence[str]) -> Grade:
-    """`right`: just the planted causes are supported; `wrong`: one that was not planted is, for whichever trait.
+    """Return the grade of a verdict.
 
-    `missed`: the trait was called absent though it was planted; the rest is `undecided`.
+    `right`: exactly the planted causes are supported. `wrong`: a cause that was not planted is supported, for
+    any trait. `missed`: the planted trait was called absent. `undecided`: everything else.
     """
     planted = set() if cause == "none" else set(cause.split("+"))
     if elsewhere or set(supported) - planted:
@@ -220,23 +248,23 @@ def _supported(verdict: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _why(verdict: Mapping[str, Any], warnings: Iterable[str]) -> str:
-    found = [
-        f"{name} {h['status']}: {h['why']}"
-        for name, h in verdict["hypotheses"].items()
-        if h["status"] != "untested"
+    tested = [
+        f"{name} {hypothesis['status']}: {hypothesis['why']}"
+        for name, hypothesis in verdict["hypotheses"].items()
+        if hypothesis["status"] != "untested"
     ]
-    return " | ".join([verdict["carrier_why"], *found, *warnings])
+    return " | ".join([verdict["carrier_why"], *tested, *warnings])
 
 
 def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
-    """Confusion matrix, accuracy with its 95 % interval (Wilson), students and seconds a diagnosis, and every record."""
+    """Return the confusion matrix, accuracy (95 % Wilson interval), students, seconds, and every record."""
     made = [record for record in records if record.grade != "not made"]
     matrix: dict[str, dict[str, int]] = {}
     for record in made:
         row = matrix.setdefault(record.cause, {})
         as_planted = set(record.supported) == set(record.cause.split("+"))
-        said = record.cause if as_planted else "+".join(sorted(record.supported)) or record.said
-        row[said] = row.get(said, 0) + 1
+        verdict = record.cause if as_planted else "+".join(sorted(record.supported)) or record.said
+        row[verdict] = row.get(verdict, 0) + 1
     grades = Counter(record.grade for record in records)
     compared = [record for record in made if record.grid_students]
     return {
@@ -265,22 +293,23 @@ def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
 
 
 def _share(count: int, of: int) -> dict[str, float | int | None]:
+    """Return a share with its 95 % Wilson interval."""
     if of == 0:
         return {"count": count, "of": of, "estimate": None, "low": None, "high": None}
     from scipy.stats import binomtest
 
-    ends = binomtest(count, of).proportion_ci(method="wilson")
+    interval = binomtest(count, of).proportion_ci(method="wilson")
     return {
         "count": count,
         "of": of,
         "estimate": count / of,
-        "low": float(ends.low),
-        "high": float(ends.high),
+        "low": float(interval.low),
+        "high": float(interval.high),
     }
 
 
 def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
-    """The matrix as text: a line for each cause."""
+    """Return the matrix as text: a line for each cause, the shares, and each record that is not right."""
     lines = []
     for cause, row in found["matrix"].items():
         total = sum(row.values())
@@ -291,7 +320,8 @@ def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
         share = found[name]
         if share["estimate"] is not None:
             lines.append(
-                f"{name:10} {share['count']} of {share['of']}: {share['estimate']:.1%} [{share['low']:.1%}, {share['high']:.1%}]"
+                f"{name:10} {share['count']} of {share['of']}: {share['estimate']:.1%} "
+                f"[{share['low']:.1%}, {share['high']:.1%}]"
             )
     students, seconds = found["students"], found["diagnose_seconds"]
     lines.append(
@@ -306,8 +336,9 @@ def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
         )
     lines.append(f"organisms redrawn: {found['redraws']}, not made: {found['not_made']}")
     for record in found["records"]:
-        if record["grade"] not in ("right",):
+        if record["grade"] != "right":
             lines.append(
-                f"  {record['cause']} {record['seed']} ({record['strength']}): {record['grade']}, said {record['said']}"
+                f"  {record['cause']} {record['seed']} ({record['strength']}): {record['grade']}, "
+                f"said {record['said']}"
             )
     return "\n".join(lines)
