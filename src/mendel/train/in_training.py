@@ -113,7 +113,13 @@ class StudentInTraining:
 
         Raises:
             RunError: The files cannot be written.
+            TypeError: The recipe's method is `lora` and there is no adapter, or the other way round.
         """
+        if (adapter is not None) != (self.spec.recipe.method == "lora"):
+            raise TypeError(
+                f"student.finish() got adapter={adapter!r} for the method {self.spec.recipe.method!r}: "
+                "'lora' needs the adapter's name, every other method takes none"
+            )
         self.steps, self.fault, self._seen = steps, None, None
         if not steps.losses or not all(math.isfinite(loss) for loss in steps.losses):
             self.fail("loss_finite", checks.loss_finite(steps.losses or [math.nan]))

@@ -13,6 +13,7 @@ from mendel.engine.errors import InputError, RunError
 from mendel.engine.registry import Registry
 from mendel.train import StudentSpec, train_student, train_students, training
 from mendel.train.trainers import (
+    Steps,
     StudentFault,
     StudentInTraining,
     Trainer,
@@ -111,6 +112,20 @@ def test_an_error_of_a_plug_in_is_named_and_says_what_to_do(
 
     with pytest.raises(RunError, match="the trainer 'hasty' failed: KeyError: 'gpu'"):
         train_student(by(spec(), "hasty"), tmp_path)
+
+
+@pytest.mark.parametrize(("method", "adapter"), [("lora", None), ("full", "default")])
+def test_a_result_that_is_not_of_the_recipes_method_is_refused(
+    spec: Any, tmp_path: Path, own: Registry[Trainer], method: str, adapter: str | None
+) -> None:
+    @own.register("mixed")
+    def mixed(students: Sequence[StudentInTraining], tokenizer: Any) -> None:
+        for student in students:
+            with catch_faults(student):
+                student.finish(None, Steps((1.0,), 0.0), adapter)
+
+    with pytest.raises(RunError, match=f"the trainer 'mixed' failed.*for the method '{method}'"):
+        train_student(by(spec(method), "mixed"), tmp_path)
 
 
 def test_a_students_own_fault_is_its_status_and_reason(

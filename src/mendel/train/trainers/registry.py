@@ -23,7 +23,8 @@ class Trainer(Protocol):
 
     - `student.finish(model, steps, adapter=None)` when training went to its end. The call measures the model
       and saves its files, so nothing has to be written or returned. The checks of `mendel.train.checks` come
-      later.
+      later. Where the recipe's method is `lora`, `model` is a peft model and `adapter` the name of the
+      student's adapter in it.
     - `student.fail(check, reason)` when nothing usable came of it because of the student's own data or
       recipe. `catch_faults(student)` does that for the errors that torch raises.
 
