@@ -80,7 +80,12 @@ def _rebuild(
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence that names the closest known word, or lists the known ones where none is close."""
+    """Return a sentence that names the closest known word, or lists the known words where none is close.
+
+    Args:
+        word: The word that the user wrote.
+        known: The words that are allowed.
+    """
     options = sorted(known)
     close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(options)}."
