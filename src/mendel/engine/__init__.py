@@ -1,1 +1,2 @@
-"""The engine: store, executors, progress, budget, plug-in registries and errors. It knows nothing of models."""
+"""The engine: store, executors, progress, budget, plug-in registries and errors. It knows nothing of
+models."""

@@ -1,4 +1,5 @@
-"""A budget of dollars, tokens and requests that cannot be exceeded: a request's worst case is reserved before it is sent."""
+"""A budget of dollars, tokens and requests that cannot be exceeded: a request's worst case is reserved before
+it is sent."""
 
 from __future__ import annotations
 
@@ -71,9 +72,9 @@ class _Account:
 class Budget:
     """The limits of one command, shared by all its endpoints and threads. None is no limit.
 
-    A request is reserved with its worst case before it is sent. It ends in one of three ways: `settle` with its true
-    cost, `give_back` if it was certainly not charged, or `keep` if that is unknown. While no request costs more than
-    its worst case, the sum of what is spent and reserved never exceeds a limit.
+    A request is reserved with its worst case before it is sent. It ends in one of three ways: `settle` with
+    its true cost, `give_back` if it was certainly not charged, or `keep` if that is unknown. While no request
+    costs more than its worst case, the sum of what is spent and reserved never exceeds a limit.
 
     Args:
         dollars: Limit of US dollars.
@@ -99,8 +100,8 @@ class Budget:
             tokens: The most tokens that the request can take.
 
         Raises:
-            BudgetSpent: A limit could be exceeded. Nothing is reserved. While other requests are in flight, the same
-                reservation may fit later.
+            BudgetSpent: A limit could be exceeded. Nothing is reserved. While other requests are in flight,
+                the same reservation may fit later.
         """
         with self._lock:
             self._refuse_unless_it_fits(dollars, tokens)
@@ -115,11 +116,13 @@ class Budget:
         self._close(reservation, lambda: self._spent.add(dollars, tokens))
 
     def keep(self, reservation: Reservation) -> None:
-        """End a reservation of a request that may have been charged (a time-out, a cut answer): its worst case is spent."""
+        """End a reservation of a request that may have been charged (a time-out, a cut answer): its worst
+        case is spent."""
         self._close(reservation, lambda: self._spent.add(reservation.dollars, reservation.tokens))
 
     def give_back(self, reservation: Reservation) -> None:
-        """End a reservation of a request that was certainly not charged: it counts as a request, but costs nothing."""
+        """End a reservation of a request that was certainly not charged: it counts as a request, but costs
+        nothing."""
         self._close(reservation, lambda: None)
 
     def count_cached(self, answers: int = 1) -> None:
@@ -168,5 +171,6 @@ def _refusal(limit: str, allowed: str, spent: str, next_: str) -> BudgetSpent:
         f"the budget of {limit} is spent: {spent} of {allowed} spent or set aside, and the next request "
         f"could cost up to {next_}",
         where=f"budget.{limit}",
-        fix=f"Raise 'budget: {{{limit}: …}}' and run the same command: answers that are there are not bought again.",
+        fix=f"Raise 'budget: {{{limit}: …}}' and run the same command: answers that are there are not "
+        "paid for again.",
     )

@@ -32,8 +32,8 @@ def canonical(value: Any) -> str:
 def text_digest(text: str) -> str:
     """Return the SHA-256 digest (64 hex digits) of a text.
 
-    `digest(kind, value)` is the digest of the text `canonical([kind, value])`. Code that names thousands of values
-    with mostly the same text puts that text together from parts.
+    `digest(kind, value)` is the digest of the text `canonical([kind, value])`. Code that names thousands of
+    values with mostly the same text puts that text together from parts.
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -1,4 +1,5 @@
-"""The two errors that a user may meet: the input was wrong (exit 2), or the run could not be done (exit 1)."""
+"""The two errors that a user may meet: the input was wrong (exit 2), or the run could not be done (exit
+1)."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from collections.abc import Iterable
 class MendelError(Exception):
     """What went wrong and how to mend it, in one message; the command line prints it without a traceback.
 
-    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent or a batch is awaited.
+    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent or
+    a batch is awaited.
     """
 
     exit_code = 1
@@ -63,7 +65,8 @@ class BudgetSpent(MendelError):
 
 
 class Waiting(MendelError):
-    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel` exits with 3."""
+    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel`
+    exits with 3."""
 
     exit_code = 3
 

@@ -1,4 +1,5 @@
-"""Traces: the spans of every process of a run, in a file that Perfetto, chrome://tracing and speedscope open."""
+"""Traces: the spans of every process of a run, in a file that Perfetto, chrome://tracing and speedscope
+open."""
 
 from __future__ import annotations
 
@@ -90,7 +91,8 @@ def read_spans(folder: Path) -> list[dict[str, Any]]:
 
 
 def own_seconds(events: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Return the seconds of spans by name, without the seconds of the spans within them, so that no second counts twice."""
+    """Return the seconds of spans by name, without the seconds of the spans within them, so that no second
+    counts twice."""
     total: dict[str, float] = defaultdict(float)
     open_: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
     for event in sorted(events, key=lambda event: (event["ts"], -event["dur"])):

@@ -27,8 +27,8 @@ class LineNumbers:
         """Return `path:line` of a value.
 
         Args:
-            *location: The keys and list positions that lead to the value. For a value that is not in the file, the
-                closest enclosing value's line is returned.
+            *location: The keys and list positions that lead to the value. For a value that is not in the
+                file, the closest enclosing value's line is returned.
         """
         for end in range(len(location), -1, -1):
             if location[:end] in self.lines:
@@ -47,8 +47,8 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, LineNumbers]:
         The model's instance, and the lines of the file's values.
 
     Raises:
-        InputError: The file is missing, unreadable or not valid YAML, a key stands twice, or the model refuses a
-            value. The message has file and line, and for an unknown key the closest known one.
+        InputError: The file is missing, unreadable or not valid YAML, a key stands twice, or the model
+            refuses a value. The message has file and line, and for an unknown key the closest known one.
     """
     data, lines = read_yaml(path)
     try:
@@ -151,7 +151,8 @@ def _located(error: ValidationError, model: type[BaseModel], lines: LineNumbers)
             f"{name}: not the name of an environment variable",
             where=lines.where(*location),
             allowed="capital letters, digits and underscores",
-            fix="Write the NAME of an environment variable, not the key itself, such as 'key: OPENAI_API_KEY'.",
+            fix="Write the NAME of an environment variable, not the key itself, such as "
+            "'key: OPENAI_API_KEY'.",
         )
     value = first.get("input")
     return InputError(

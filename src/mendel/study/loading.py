@@ -44,8 +44,8 @@ def load_study(path: str | Path | None = None) -> Study:
         The checked study.
 
     Raises:
-        InputError: The schema refuses the file, a pipeline names an unknown teacher, a teacher has no rollouts to
-            rewrite, or the pipelines do not differ. The message has file and line.
+        InputError: The schema refuses the file, a pipeline names an unknown teacher, a teacher has no
+            rollouts to rewrite, or the pipelines do not differ. The message has file and line.
     """
     if path is None or str(path) in BUILT_IN:
         return built_in_study(str(path or "peas"))
@@ -89,7 +89,8 @@ def load_study(path: str | Path | None = None) -> Study:
 
 
 def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
-    """Check that a rewriting teacher has rollouts of another teacher to rewrite, and is not a pipeline's teacher."""
+    """Check that a rewriting teacher has rollouts of another teacher to rewrite, and is not a pipeline's
+    teacher."""
 
     def refuse(name: str, what: str, fix: str) -> None:
         where = lines.where("teachers", name, "rewrites")

@@ -40,7 +40,8 @@ class Stage:
         return min(self.done / self.cost, 1.0) if self.cost > 0 else 0.0
 
     def left(self, now: float) -> float | None:
-        """Return the seconds left at the speed so far; None before the first step, and when the estimate has run out."""
+        """Return the seconds left at the speed so far; None before the first step, and when the estimate has
+        run out."""
         if self.ended is not None:
             return 0.0
         if self.stepped is None or self.done <= 0:

@@ -1,4 +1,5 @@
-"""The live display on a terminal: stages with their time left, students done, running and failed, effects so far."""
+"""The live display on a terminal: stages with their time left, students done, running and failed, effects so
+far."""
 
 from __future__ import annotations
 

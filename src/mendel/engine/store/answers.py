@@ -22,8 +22,8 @@ AT_ONCE = 500
 class AnswerCache:
     """JSON values by kind and key. A value is on the disk when `put` returns, and survives a killed process.
 
-    Several processes and threads can use it at the same time; the first value of a key stays. Every method raises
-    InputError that names the file if it is damaged, and RunError if the disk is full.
+    Several processes and threads can use it at the same time; the first value of a key stays. Every method
+    raises InputError that names the file if it is damaged, and RunError if the disk is full.
 
     Args:
         store_root: The store's folder.
@@ -103,7 +103,8 @@ class AnswerCache:
         return InputError(
             f"the file of paid answers is damaged: {why}",
             where=str(self.path),
-            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it); its answers are then paid for again.",
+            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it). Its answers are then paid for "
+            "again.",
         )
 
 
@@ -112,8 +113,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        # In WAL mode a commit is in the file before it returns, so a killed process loses none. Only a crash of the
-        # machine can lose the last ones, and waiting for the disk after every answer would cost more than those.
+        # In WAL mode a commit is in the file before it returns, so a killed process loses none. Only a crash of
+        # the machine can lose the last ones, and waiting for the disk after every answer would cost more.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS answers (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "

@@ -1,4 +1,5 @@
-"""The store: finished work by the digest of its inputs. An entry is written to a temporary folder, renamed, never changed."""
+"""The store: finished work by the digest of its inputs. An entry is written to a temporary folder, renamed,
+never changed."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ def default_store() -> Path:
 class Store:
     """Finished work as folders `<kind>/<first two digits>/<digest>`, shared by all runs and processes.
 
-    An entry is complete or missing: its folder is written under `tmp/`, synced to the disk, and renamed. If two
-    processes make the same entry, the first one stays.
+    An entry is complete or missing: its folder is written under `tmp/`, synced to the disk, and renamed. If
+    two processes make the same entry, the first one stays.
 
     Args:
         root: The store's folder.
@@ -65,7 +66,8 @@ class Store:
         return self
 
     def path(self, kind: str, key: str) -> Path:
-        """Return the folder of an entry, whether the entry is there or not; raises ValueError for an unknown kind."""
+        """Return the folder of an entry, whether the entry is there or not; raises ValueError for an unknown
+        kind."""
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}")
         return self.root.joinpath(kind, key[:2], key)
@@ -77,7 +79,8 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self, kind: str, key: str) -> Iterator[Path]:
-        """Context manager: a folder that becomes the entry at the end of the block, and is removed if the block raises.
+        """Context manager: a folder that becomes the entry at the end of the block, and is removed if the
+        block raises.
 
         Args:
             kind: One of `KINDS`.
@@ -164,7 +167,8 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = True) -> None
 
 
 def disk_error(error: Exception, place: Path) -> MendelError:
-    """Return the user's error for a write that failed: a full disk, a folder that cannot be written, or the reason.
+    """Return the user's error for a write that failed: a full disk, a folder that cannot be written, or the
+    reason.
 
     Args:
         error: The error of the write. Libraries wrap the operating system's error, so its text is read, too.
