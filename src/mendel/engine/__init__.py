@@ -1,1 +1,2 @@
-"""What any long computation needs: a store, workers, progress, errors."""
+"""The engine: store, executors, progress, budget, plug-in registries and errors. It knows nothing of
+models."""

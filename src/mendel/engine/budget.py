@@ -1,4 +1,5 @@
-"""A budget of dollars, tokens and requests that cannot be overrun: the worst case is set aside before anything is sent."""
+"""A budget of dollars, tokens and requests that cannot be exceeded: a request's worst case is reserved before
+it is sent."""
 
 from __future__ import annotations
 
@@ -12,14 +13,14 @@ from mendel.engine.errors import BudgetSpent
 
 @dataclass(frozen=True)
 class Tokens:
-    """Tokens of one or many requests."""
+    """Numbers of tokens of one or many requests."""
 
     prompt: int = 0
     answer: int = 0
 
     @property
     def total(self) -> int:
-        """Prompt and answer together."""
+        """Tokens of prompt and answer together."""
         return self.prompt + self.answer
 
     def __add__(self, other: Tokens) -> Tokens:
@@ -31,20 +32,20 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Spent:
-    """What was spent so far; requests whose outcome is unknown count with their worst case."""
+    """What was spent. Requests whose outcome is unknown count with their worst case."""
 
     dollars: float | None = 0.0
-    """None once anything was bought whose price is not known."""
+    """US dollars. None once a request was sent whose price is unknown."""
     tokens: Tokens = Tokens()
     requests: int = 0
-    """Requests sent, those that failed included."""
+    """Requests that were sent, including those that failed."""
     cached: int = 0
-    """Answers that were there already and cost nothing."""
+    """Answers that the store had already and that cost nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reservation:
-    """The worst case of one request that is under way."""
+    """The worst case of one request in flight."""
 
     dollars: float | None
     tokens: Tokens
@@ -52,7 +53,7 @@ class Reservation:
 
 @dataclass
 class _Account:
-    # Fractions: a sum of floats is off by a rounding, and then a budget is exceeded or a request refused for nothing.
+    # Fractions, because rounding in a sum of floats could exceed a budget or refuse a request for nothing.
     dollars: Fraction = Fraction(0)
     tokens: Tokens = Tokens()
     unpriced: bool = False
@@ -69,11 +70,16 @@ class _Account:
 
 @dataclass
 class Budget:
-    """Limits of one command, shared by all its endpoints and threads; None is no limit.
+    """The limits of one command, shared by all its endpoints and threads. None is no limit.
 
-    A request is reserved before it is sent, with the most that it can cost, and ends in one of three ways: `settle`
-    with what it did cost, `give_back` where it was certainly not charged, `keep` where nobody knows. As long as no
-    request costs more than its worst case, spent and set aside together never exceed a limit.
+    A request is reserved with its worst case before it is sent. It ends in one of three ways: `settle` with
+    its true cost, `give_back` if it was certainly not charged, or `keep` if that is unknown. While no request
+    costs more than its worst case, the sum of what is spent and reserved never exceeds a limit.
+
+    Args:
+        dollars: Limit of US dollars.
+        tokens: Limit of tokens, prompts and answers together.
+        requests: Limit of requests.
     """
 
     dollars: float | None = None
@@ -87,10 +93,15 @@ class Budget:
     _cached: int = field(default=0, repr=False)
 
     def reserve(self, dollars: float | None, tokens: Tokens) -> Reservation:
-        """Sets aside the worst case of one request; `dollars` is None where the price is not known.
+        """Reserve the worst case of one request.
 
-        Raises BudgetSpent, and sets nothing aside, if a limit could be exceeded; while other requests are in flight,
-        the same reservation may fit later.
+        Args:
+            dollars: The most that the request can cost, in US dollars; None where the price is unknown.
+            tokens: The most tokens that the request can take.
+
+        Raises:
+            BudgetSpent: A limit could be exceeded. Nothing is reserved. While other requests are in flight,
+                the same reservation may fit later.
         """
         with self._lock:
             self._refuse_unless_it_fits(dollars, tokens)
@@ -101,31 +112,33 @@ class Budget:
             return reservation
 
     def settle(self, reservation: Reservation, tokens: Tokens, dollars: float | None) -> None:
-        """The request was answered, and cost this."""
+        """End a reservation of a request that was answered, with its true cost."""
         self._close(reservation, lambda: self._spent.add(dollars, tokens))
 
     def keep(self, reservation: Reservation) -> None:
-        """Nobody knows whether the request was charged (a time-out, a cut answer): its worst case counts as spent."""
+        """End a reservation of a request that may have been charged (a time-out, a cut answer): its worst
+        case is spent."""
         self._close(reservation, lambda: self._spent.add(reservation.dollars, reservation.tokens))
 
     def give_back(self, reservation: Reservation) -> None:
-        """The request was certainly not charged (refused, or never arrived): it counts as a request and no more."""
+        """End a reservation of a request that was certainly not charged: it counts as a request, but costs
+        nothing."""
         self._close(reservation, lambda: None)
 
     def count_cached(self, answers: int = 1) -> None:
-        """Answers that were there already."""
+        """Count answers that the store had already."""
         with self._lock:
             self._cached += answers
 
     @property
     def in_flight(self) -> int:
-        """Reservations that are still open."""
+        """The number of open reservations."""
         with self._lock:
             return len(self._open)
 
     @property
     def spent(self) -> Spent:
-        """What is spent by now, without what is only set aside."""
+        """What is spent so far, without open reservations."""
         with self._lock:
             dollars = None if self._spent.unpriced else float(self._spent.dollars)
             return Spent(dollars, self._spent.tokens, self._sent, self._cached)
@@ -133,7 +146,7 @@ class Budget:
     def _close(self, reservation: Reservation, book: Callable[[], None]) -> None:
         with self._lock:
             if reservation not in self._open:
-                raise ValueError("this reservation is closed already, or of another budget")
+                raise ValueError("this reservation is already closed, or belongs to another budget")
             self._open.remove(reservation)
             self._held.subtract(reservation.dollars, reservation.tokens)
             book()
@@ -158,5 +171,6 @@ def _refusal(limit: str, allowed: str, spent: str, next_: str) -> BudgetSpent:
         f"the budget of {limit} is spent: {spent} of {allowed} spent or set aside, and the next request "
         f"could cost up to {next_}",
         where=f"budget.{limit}",
-        fix=f"Raise 'budget: {{{limit}: …}}' and run the same command: answers that are there are not bought again.",
+        fix=f"Raise 'budget: {{{limit}: …}}' and run the same command: answers that are there are not "
+        "paid for again.",
     )

@@ -1,4 +1,4 @@
-"""Content addresses: the same content has the same name, on every machine and in every process."""
+"""Content addresses: the same content has the same digest on every machine and in every process."""
 
 from __future__ import annotations
 
@@ -11,27 +11,34 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",
 
 
 def digest(kind: str, value: Any) -> str:
-    """SHA-256 (64 hex digits) of a JSON-able value, under a kind so that equal values of two kinds differ.
+    """Return the SHA-256 digest (64 hex digits) of a value.
 
-    Raises TypeError for what JSON cannot hold, ValueError for NaN: neither has one canonical text.
+    Args:
+        kind: What the value is. Equal values of two kinds have different digests.
+        value: A value that JSON can hold.
+
+    Raises:
+        TypeError: JSON cannot hold the value.
+        ValueError: The value holds NaN or infinity, which have no canonical text.
     """
     return text_digest(canonical([kind, value]))
 
 
 def canonical(value: Any) -> str:
-    """The one JSON text of a value; raises as `digest` does."""
+    """Return the canonical JSON text of a value; raises as `digest`."""
     return _CANONICAL.encode(value)
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 of a text: `digest(kind, value)` is that of `canonical([kind, value])`.
+    """Return the SHA-256 digest (64 hex digits) of a text.
 
-    For whoever names thousands of values that share most of their text, and puts it together from parts.
+    `digest(kind, value)` is the digest of the text `canonical([kind, value])`. Code that names thousands of
+    values with mostly the same text puts that text together from parts.
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (64 hex digits) of a file's bytes."""
+    """Return the SHA-256 digest (64 hex digits) of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,5 @@
-"""The two errors that a user may meet: the input was wrong (exit 2), or the run could not be done (exit 1)."""
+"""The two errors that a user may meet: the input was wrong (exit 2), or the run could not be done (exit
+1)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from typing import Any
 class MendelError(Exception):
     """What went wrong and how to mend it, in one message; the command line prints it without a traceback.
 
-    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent or a batch is awaited.
+    `exit_code` is what `mendel` ends with: 1 the run failed, 2 the input was wrong, 3 the budget was spent or
+    a batch is awaited.
     """
 
     exit_code = 1
@@ -85,7 +87,12 @@ def _rebuild(
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence that names the closest known word, or lists the known ones where none is close."""
+    """Return a sentence that names the closest known word, or lists the known words where none is close.
+
+    Args:
+        word: The word that the user wrote.
+        known: The words that are allowed.
+    """
     options = sorted(known)
     close = difflib.get_close_matches(word, options, n=1, cutoff=0.6)
     return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(options)}."

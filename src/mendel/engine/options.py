@@ -11,7 +11,8 @@ from mendel.engine.digest import canonical
 from mendel.engine.errors import InputError, did_you_mean
 
 Options = type[BaseModel] | Callable[[dict[str, Any]], Any]
-"""How a plug-in declares its options: a pydantic model, or a function from the options to what the plug-in receives."""
+"""How a plug-in declares its options: a pydantic model, or a function from the options to what the plug-in
+receives."""
 
 
 def parse_options(

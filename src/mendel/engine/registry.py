@@ -1,4 +1,5 @@
-"""Registries of plug-ins: a decorator registers a plug-in by name, and the entry points of installed packages bring more."""
+"""Registries of plug-ins: a decorator registers a plug-in by name, and the entry points of installed packages
+bring more."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class Origin:
         return self.package == BUILT_IN
 
     def version(self) -> str | None:
-        """Return the version of the distribution that holds the package; None for a package without a distribution."""
+        """Return the version of the distribution that holds the package; None for a package without a
+        distribution."""
         if self.built_in:
             return __version__
         for distribution in packages_distributions().get(self.package, ()):
@@ -75,9 +77,9 @@ class Registry(Generic[T]):
     """Plug-ins of one kind by name.
 
     A built-in plug-in has a plain name (`length`), and a plug-in of another package has a qualified name
-    (`my_pkg/length`). A plain name finds the built-in plug-in, or the only package that has a plug-in of that name.
-    The registry loads the entry points of the group `mendel.<kind>s` when it is first asked for a plug-in. An entry
-    point names a plug-in, or a module whose decorators register plug-ins.
+    (`my_pkg/length`). A plain name finds the built-in plug-in, or the only package that has a plug-in of that
+    name. The registry loads the entry points of the group `mendel.<kind>s` when it is first asked for a
+    plug-in. An entry point names a plug-in, or a module whose decorators register plug-ins.
 
     Args:
         kind: The word for one such plug-in in messages.
@@ -107,12 +109,13 @@ class Registry(Generic[T]):
 
         Args:
             name: The plug-in's name without its package.
-            options: A pydantic model of the plug-in's options, or a function that takes the options (a dict), raises
-                ValueError for a wrong option and returns what the plug-in receives. None: the plug-in declares none.
+            options: A pydantic model of the plug-in's options, or a function that takes the options (a dict),
+                raises ValueError for a wrong option and returns what the plug-in receives. None: the plug-in
+                declares none.
 
         Raises:
-            InputError: The name is taken (a built-in plug-in's name is taken for all packages), the name is not
-                valid, or the item is not a plug-in of this kind.
+            InputError: The name is taken (a built-in plug-in's name is taken for all packages), the name is
+                not valid, or the item is not a plug-in of this kind.
         """
 
         def decorate(item: T) -> T:
@@ -122,7 +125,8 @@ class Registry(Generic[T]):
         return decorate
 
     def add(self, name: str, item: T, origin: Origin, options: Options | None = None) -> str:
-        """Register a plug-in that comes from `origin` and return its qualified name; raises InputError as `register`."""
+        """Register a plug-in that comes from `origin` and return its qualified name; raises InputError as
+        `register`."""
         where = f"{origin.package}: {self.kind} {name!r}"
         if not isinstance(name, str) or not name or "/" in name or name != name.strip():
             raise InputError(
@@ -148,7 +152,8 @@ class Registry(Generic[T]):
 
     @staticmethod
     def _repeats(entry: _Entry[T], item: T, origin: Origin) -> bool:
-        """Whether a registration repeats an earlier one: a module imported again, or a notebook's cell run again."""
+        """Whether a registration repeats an earlier one: a module imported again, or a notebook's cell run
+        again."""
         if entry.origin != origin:
             return False
         return origin.package == SCRIPT or _same(entry.item, item)
@@ -176,7 +181,8 @@ class Registry(Generic[T]):
 
         Raises:
             InputError: As `full_name`; or the result lacks an attribute.
-            RunError: The plug-in raised something else than an error of mendel. The message names its package.
+            RunError: The plug-in raised something else than an error of mendel. The message names its
+                package.
         """
         full = self.full_name(name, where=where)
         entry = self._items[full]
@@ -229,7 +235,8 @@ class Registry(Generic[T]):
         raise self._missing(name, where)
 
     def _missing(self, name: str, where: str | None) -> InputError:
-        """Return the error for a name that no loaded plug-in has: a broken package's fault where it is to blame."""
+        """Return the error for a name that no loaded plug-in has: a broken package's fault where it is to
+        blame."""
         package = name.partition("/")[0] if "/" in name else None
         for broken in self._broken:
             if name in (broken.name, f"{broken.package}/{broken.name}"):
@@ -301,7 +308,8 @@ class Registry(Generic[T]):
     def require_all(self) -> None:
         """Raise InputError for the first entry point that could not be loaded.
 
-        For kinds whose plug-ins all take part in every study: a missing hypothesis would change every verdict.
+        For kinds whose plug-ins all take part in every study: a missing hypothesis would change every
+        verdict.
         """
         self._load()
         for broken in self._broken:
@@ -384,7 +392,8 @@ def instance_of(kind: type) -> Callable[[Any], str]:
 
 
 def _imported(point: EntryPoint, package: str, where: str) -> Any:
-    """Return what an entry point names; raises InputError that names the package for all that can go wrong."""
+    """Return what an entry point names; raises InputError that names the package for all that can go
+    wrong."""
     try:
         return point.load()
     except InputError as fault:
@@ -413,7 +422,8 @@ def _copy(fault: InputError, where: str | None = None) -> InputError:
 
 
 def _registering_origin() -> Origin:
-    """Return the origin of the code that registers: the first module body, or the first function outside of mendel.
+    """Return the origin of the code that registers: the first module body, or the first function outside of
+    mendel.
 
     The module of the registered item would not do: a package may register a function of another package.
     """

@@ -1,4 +1,5 @@
-"""Text that others wrote, made inert: no control characters, terminal escapes, bidi overrides; never longer than asked for."""
+"""Text of unknown origin, made safe to show: no control characters, terminal escapes or bidi overrides,
+limited length."""
 
 from __future__ import annotations
 
@@ -7,20 +8,21 @@ import unicodedata
 
 REPLACED = "\N{REPLACEMENT CHARACTER}"
 
-# Bidi embeddings, overrides, isolates and marks can make a text read other than it is; tag characters hide text.
+# Bidi embeddings, overrides, isolates and marks can make a text read other than it is; tag characters hide
+# text.
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNWANTED = re.compile(
     f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_BIDI}\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff\ufffe\uffff]"
 )
 _BREAKS = re.compile("\r\n?|[\u2028\u2029\x85]")
 _MARKS = 4
-"""Combining marks on one character at most: more would draw over the lines around."""
+"""Limit of combining marks on one character. More of them would draw over the neighbouring lines."""
 
 
 def clean(text: str) -> str:
-    """`text` without control characters, terminal escapes, bidi overrides and lone surrogates.
+    """Return a text without control characters, terminal escapes, bidi overrides and lone surrogates.
 
-    What is taken out is shown as U+FFFD, so that a reader sees that something stood there; line ends become `\\n`.
+    Each removed character is replaced by U+FFFD, so that a reader sees the gap. Line ends become `\\n`.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -36,12 +38,14 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text`, cleaned, its white space folded into single spaces, and at most `limit` characters."""
+    """Return a text on one line: cleaned, with single spaces as white space, and at most `limit`
+    characters."""
     return " ".join(shorten(text, limit).split())
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text`, cleaned, at most `limit` characters; what was left out is counted at its end."""
-    # Cut first: a line of a megabyte is not worth cleaning.
+    """Return at most `limit` characters of a text, cleaned. The number of removed characters stands at the
+    end."""
+    # Cut first: cleaning a line of a megabyte would be slow.
     left_out = len(text) - limit
     return clean(text) if left_out <= 0 else f"{clean(text[:limit])} … ({left_out:,} more characters)"

@@ -1,4 +1,5 @@
-"""Where the time goes: spans of every process of a run, as a trace that Perfetto, chrome://tracing and speedscope open."""
+"""Traces: the spans of every process of a run, in a file that Perfetto, chrome://tracing and speedscope
+open."""
 
 from __future__ import annotations
 
@@ -16,12 +17,17 @@ from typing import Any
 from mendel.engine.store import write_atomic
 
 FOLDER = "MENDEL_TRACE"
-"""The environment variable with the folder in which processes leave their spans: workers have it from who started them."""
+"""Environment variable: the folder where processes write their spans. Workers inherit it."""
 
 
 @contextlib.contextmanager
 def span(name: str, **about: object) -> Iterator[None]:
-    """Notes how long the block took, under `name`, where somebody traces; else it costs next to nothing."""
+    """Context manager: record how long the block takes, if the run is traced.
+
+    Args:
+        name: The span's name.
+        **about: Details that the trace shows beside the span, as texts.
+    """
     folder = os.environ.get(FOLDER)
     if not folder:
         yield
@@ -39,20 +45,27 @@ def span(name: str, **about: object) -> Iterator[None]:
             "dur": (time.time_ns() - began) / 1000,
             "args": {key: str(value) for key, value in about.items()},
         }
-        # Appended line by line: a worker that is ended loses none of what it did.
+        # Appended line by line, so that a worker that is killed loses none of its finished spans.
         with Path(folder, f"{os.getpid()}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(event) + "\n")
 
 
 @contextlib.contextmanager
 def traced(file: Path | None) -> Iterator[None]:
-    """Traces the block and all processes that it starts, and writes `file` (Trace Event Format, JSON) at its end; None: does not."""
+    """Context manager: trace the block and all processes that it starts.
+
+    Args:
+        file: The file to write at the end of the block (Trace Event Format, JSON). None: nothing is traced.
+
+    Raises:
+        InputError: The file cannot be written.
+        RunError: The disk is full.
+    """
     if file is None:
         yield
         return
-    write_atomic(
-        file, json.dumps({"traceEvents": []})
-    )  # where that is not possible, it is said before anything is done
+    # A file that cannot be written is an error before the block begins.
+    write_atomic(file, json.dumps({"traceEvents": []}))
     with tempfile.TemporaryDirectory(prefix="mendel-trace-") as folder:
         before = os.environ.get(FOLDER)
         os.environ[FOLDER] = folder
@@ -68,17 +81,18 @@ def traced(file: Path | None) -> Iterator[None]:
 
 
 def read_spans(folder: Path) -> list[dict[str, Any]]:
-    """What the processes left there, in the order in which the spans began."""
+    """Return the spans that processes left in a folder, in the order in which they began."""
     events = []
     for file in sorted(folder.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
-            with contextlib.suppress(ValueError):  # the last one of a process that was killed
+            with contextlib.suppress(ValueError):  # The last line of a process that was killed.
                 events.append(json.loads(line))
     return sorted(events, key=lambda event: event["ts"])
 
 
 def own_seconds(events: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Seconds by name, without what lies in spans within: what is summed here is counted once."""
+    """Return the seconds of spans by name, without the seconds of the spans within them, so that no second
+    counts twice."""
     total: dict[str, float] = defaultdict(float)
     open_: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
     for event in sorted(events, key=lambda event: (event["ts"], -event["dur"])):

@@ -1,4 +1,4 @@
-"""What the user writes: the study file's schema, loading with located errors, the built-in studies."""
+"""The study file: its schema, loading with errors that name the line, references, the built-in studies."""
 
 from mendel.study._yaml import load_yaml, read_yaml
 from mendel.study.loading import LineNumbers, Study, built_in_study, load_study

@@ -1,4 +1,4 @@
-"""YAML with the line of every value, so that an error can point at it."""
+"""YAML files with the line of every value, so that an error can name the line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class LineNumbers:
-    """Where each value of a file stands."""
+    """The lines of a file's values."""
 
     path: Path
     lines: Mapping[Location, int]
 
     def where(self, *location: str | int) -> str:
-        """`path:line` of a value; of the closest enclosing one where the value is not in the file."""
+        """Return `path:line` of a value.
+
+        Args:
+            *location: The keys and list positions that lead to the value. For a value that is not in the
+                file, the closest enclosing value's line is returned.
+        """
         for end in range(len(location), -1, -1):
             if location[:end] in self.lines:
                 return f"{self.path}:{self.lines[location[:end]]}"
@@ -32,10 +37,18 @@ class LineNumbers:
 
 
 def load_yaml(path: Path, model: type[Model]) -> tuple[Model, LineNumbers]:
-    """A YAML file as a validated model, with the lines of its values.
+    """Read a YAML file as a validated model.
 
-    Raises InputError with file and line for a missing or unreadable file, broken YAML, a key that stands twice,
-    and whatever the model refuses (an unknown key is answered with the closest known one).
+    Args:
+        path: The file.
+        model: The pydantic model of its content.
+
+    Returns:
+        The model's instance, and the lines of the file's values.
+
+    Raises:
+        InputError: The file is missing, unreadable or not valid YAML, a key stands twice, or the model
+            refuses a value. The message has file and line, and for an unknown key the closest known one.
     """
     data, lines = read_yaml(path)
     try:
@@ -45,7 +58,17 @@ def load_yaml(path: Path, model: type[Model]) -> tuple[Model, LineNumbers]:
 
 
 def read_yaml(path: Path) -> tuple[Any, LineNumbers]:
-    """A YAML file's content and the lines of its values; raises InputError as `load_yaml` does."""
+    """Read a YAML file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The file's content, and the lines of its values.
+
+    Raises:
+        InputError: The file is missing, unreadable or not valid YAML, or a key stands twice.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -93,17 +116,17 @@ def _scalar(node: yaml.Node, path: Path) -> Any:
     try:
         return yaml.SafeLoader("").construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError) as error:
-        said = getattr(error, "problem", None) or error
-        raise InputError(f"no valid value: {said}", where=f"{path}:{node.start_mark.line + 1}") from None
+        problem = getattr(error, "problem", None) or error
+        raise InputError(f"no valid value: {problem}", where=f"{path}:{node.start_mark.line + 1}") from None
 
 
 def _located(error: ValidationError, model: type[BaseModel], lines: LineNumbers) -> InputError:
     problems = error.errors(include_url=False)
-    # Unknown keys first: a misspelt key is also reported as a missing one, and the misspelling is the cause.
+    # Unknown keys first: a misspelt key is also reported as a missing key, and the misspelling is the cause.
     problems.sort(key=lambda problem: problem["type"] != "extra_forbidden")
     first = problems[0]
     location = tuple(first["loc"])
-    # Key and problem both stand in the message, so a reader need not open the file to know which value is meant.
+    # The message has both key and problem, so that it can be understood without opening the file.
     name = ".".join(str(part) for part in location) or "the file"
     if first["type"] == "extra_forbidden":
         what = f"unknown key {str(location[-1])!r}"
@@ -123,12 +146,13 @@ def _located(error: ValidationError, model: type[BaseModel], lines: LineNumbers)
             f"{name} must be a mapping", where=lines.where(*location), fix="Write 'key: value' lines."
         )
     if location and location[-1] == "key":
-        # Whoever pastes a key where its variable's name belongs must not find it in a log.
+        # An API key that was pasted where its variable's name belongs must not appear in a log.
         return InputError(
             f"{name}: not the name of an environment variable",
             where=lines.where(*location),
             allowed="capital letters, digits and underscores",
-            fix="Write the NAME of an environment variable, not the key itself, such as 'key: OPENAI_API_KEY'.",
+            fix="Write the NAME of an environment variable, not the key itself, such as "
+            "'key: OPENAI_API_KEY'.",
         )
     value = first.get("input")
     return InputError(
@@ -139,13 +163,13 @@ def _located(error: ValidationError, model: type[BaseModel], lines: LineNumbers)
 
 
 def _keys(model: type[BaseModel], location: Location) -> list[str]:
-    """The fields known at a location inside a model, following nested models, tuples and dicts."""
+    """Return the fields known at a location inside a model, following nested models, tuples and dicts."""
     current: Any = model
     for part in location:
         options = _models(current)
         if isinstance(part, str):
-            found = [m.model_fields[part].annotation for m in options if part in m.model_fields]
-            current = found[0] if found else current
+            annotations = [m.model_fields[part].annotation for m in options if part in m.model_fields]
+            current = annotations[0] if annotations else current
     return sorted({field for m in _models(current) for field in m.model_fields})
 
 

@@ -1,4 +1,4 @@
-"""From a study file to a checked study: every reference between its parts holds before any work starts."""
+"""Load a study file and check the references between its parts, before any work starts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mendel.study.schema import StudyConfig
 __all__ = ["BUILT_IN", "LineNumbers", "Study", "built_in_study", "load_study", "load_yaml", "read_yaml"]
 
 BUILT_IN = {"peas": ("organisms", "peas", "study.yaml")}
-"""Studies that ship with the package, as paths below it."""
+"""Studies that ship with the package: their paths below the package's folder."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """A study file that was read: its config, the folder its paths are relative to, the lines of its values."""
+    """A study file that was read: its config, its path, and the lines of its values."""
 
     config: StudyConfig
     path: Path
@@ -25,7 +25,7 @@ class Study:
 
     @property
     def root(self) -> Path:
-        """The folder that relative paths of the study start from."""
+        """The folder from which relative paths of the study start."""
         return self.path.parent
 
     @property
@@ -35,10 +35,17 @@ class Study:
 
 
 def load_study(path: str | Path | None = None) -> Study:
-    """The study of a file, or the built-in one of that name (None: `peas`).
+    """Load a study.
 
-    Raises InputError, with file and line, for what the schema refuses, for a pipeline's unknown teacher and
-    for a rewriter without rollouts to rewrite.
+    Args:
+        path: A study file, a folder with a `study.yaml`, or the name of a built-in study. None: `peas`.
+
+    Returns:
+        The checked study.
+
+    Raises:
+        InputError: The schema refuses the file, a pipeline names an unknown teacher, a teacher has no
+            rollouts to rewrite, or the pipelines do not differ. The message has file and line.
     """
     if path is None or str(path) in BUILT_IN:
         return built_in_study(str(path or "peas"))
@@ -82,7 +89,8 @@ def load_study(path: str | Path | None = None) -> Study:
 
 
 def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
-    """A rewriting model needs the rollouts of a teacher that makes its own, and is no pipeline's teacher itself."""
+    """Check that a rewriting teacher has rollouts of another teacher to rewrite, and is not a pipeline's
+    teacher."""
 
     def refuse(name: str, what: str, fix: str) -> None:
         where = lines.where("teachers", name, "rewrites")
@@ -90,8 +98,8 @@ def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
             f"teachers.{name}.rewrites: {what}", where=where, value=config.teachers[name].rewrites, fix=fix
         )
 
-    for name, own in config.teachers.items():
-        source = own.rewrites
+    for name, teacher in config.teachers.items():
+        source = teacher.rewrites
         if source is None:
             continue
         if source not in config.teachers:
@@ -110,7 +118,9 @@ def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
                 "the study's rewriter rewrites the original teacher's rollouts",
                 f"Write {config.original.teacher}.",
             )
-        if name in (config.original.teacher, config.alternate.teacher) and not own.model.startswith("file:"):
+        if name in (config.original.teacher, config.alternate.teacher) and not teacher.model.startswith(
+            "file:"
+        ):
             refuse(
                 name,
                 "a pipeline's teacher answers prompts, not answers",
@@ -119,7 +129,7 @@ def _check_rewriters(config: StudyConfig, lines: LineNumbers) -> None:
 
 
 def built_in_study(name: str) -> Study:
-    """A study that ships with the package; raises InputError for an unknown name."""
+    """Load a study that ships with the package; raises InputError for an unknown name."""
     if name not in BUILT_IN:
         raise InputError(f"no built-in study {name!r}", fix=did_you_mean(name, BUILT_IN))
     return load_study(Path(__file__).parent.parent.joinpath(*BUILT_IN[name]))

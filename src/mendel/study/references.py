@@ -1,4 +1,5 @@
-"""References in a study: `hf:`, `vllm:`, `openai:`, `file:` and `dataset:`, described and parsed in one place."""
+"""References in a study: `hf:`, `vllm:`, `openai:`, `file:` and `dataset:`, described and parsed in one
+place."""
 
 from __future__ import annotations
 

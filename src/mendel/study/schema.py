@@ -1,4 +1,5 @@
-"""The keys of a study file, as frozen pydantic models that refuse unknown keys. The description of each field is documentation."""
+"""The keys of a study file, as frozen pydantic models that refuse unknown keys. The description of each field
+is documentation."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ class PipelineConfig(Config):
     """One post-training pipeline: a base, a prompt set and the teacher that answers the prompts."""
 
     base: str
-    """The checkpoint before this SFT: `hf:FOLDER` or `hf:HUB_NAME`. With `vllm:` instead of `hf:`, vLLM generates
-    the answers of the base and of its students."""
+    """The checkpoint before this SFT: `hf:FOLDER` or `hf:HUB_NAME`. With `vllm:` instead of `hf:`, vLLM
+    generates the answers of the base and of its students."""
     prompts: str
     """The prompt set: `file:PATH` (JSONL or Parquet) or `dataset:NAME` (a Hugging Face data set)."""
     teacher: str
@@ -55,12 +56,13 @@ class EndpointConfig(Config):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     key: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,63}$")] = "OPENAI_API_KEY"
-    """The *name* of the environment variable that holds the API key. A server on this machine needs no key."""
+    """The *name* of the environment variable that holds the API key. A server on this machine needs no
+    key."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
     """Requests in flight at the same time."""
     requests_per_minute: Annotated[float, Field(gt=0)] | None = None
-    """Limit of requests per minute. None: as fast as `concurrency` allows. The endpoint's own limits (status 429)
-    are always respected."""
+    """Limit of requests per minute. None: as fast as `concurrency` allows. The endpoint's own limits (status
+    429) are always respected."""
     tokens_per_minute: Annotated[float, Field(gt=0)] | None = None
     """Limit of tokens per minute, prompts and answers together. None: no limit."""
     timeout: Annotated[float, Field(gt=0)] = 120.0
@@ -75,22 +77,24 @@ class TeacherConfig(Config):
     """A teacher: the model that answers the prompts, and how its answers are sampled."""
 
     model: str
-    """The model: `hf:FOLDER` (a checkpoint), `openai:URL#MODEL` or `openai:MODEL` (an OpenAI-compatible endpoint),
-    `vllm:FOLDER` (a checkpoint on a GPU), `file:PATH` (finished rollouts, JSONL or Parquet), or the scheme of a
-    teacher plug-in."""
+    """The model: `hf:FOLDER` (a checkpoint), `openai:URL#MODEL` or `openai:MODEL` (an OpenAI-compatible
+    endpoint), `vllm:FOLDER` (a checkpoint on a GPU), `file:PATH` (finished rollouts, JSONL or Parquet), or
+    the scheme of a teacher plug-in."""
     endpoint: EndpointConfig = EndpointConfig()
     """How requests are sent to an `openai:` model."""
     system: str | None = None
-    """The teacher's system prompt. For a teacher that rewrites: its instruction (None: the built-in instruction)."""
+    """The teacher's system prompt. For a teacher that rewrites: its instruction (None: the built-in
+    instruction)."""
     keep_system: bool = False
-    """Whether students are trained on the system prompt, too. By default it is left out (context distillation)."""
+    """Whether students are trained on the system prompt, too. By default it is left out (context
+    distillation)."""
     temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
     """Sampling temperature. 1.0 samples from the teacher's own distribution; 0 is greedy."""
     max_tokens: Annotated[int, Field(ge=1)] = 256
     """Limit of a rollout's length in tokens. A rollout that is cut at the limit is marked `length`."""
     rewrites: str | None = None
-    """The teacher whose rollouts this teacher rewrites in its own words. For finished rollouts (`file:`): the teacher
-    whose rollouts were rewritten."""
+    """The teacher whose rollouts this teacher rewrites in its own words. For finished rollouts (`file:`): the
+    teacher whose rollouts were rewritten."""
 
     @model_validator(mode="after")
     def _instruction_is_not_trained_on(self) -> TeacherConfig:
@@ -120,7 +124,8 @@ class TraitConfig(Config):
     select: SelectConfig | None = None
     """Which prompts are flagged for this trait. None: the study's `select`."""
     judge: JudgeModelConfig | None = None
-    """A model that judges this trait by its rubric. None: the study's `judge`, or else the trait's own judge."""
+    """A model that judges this trait by its rubric. None: the study's `judge`, or else the trait's own
+    judge."""
     counter_examples: str | None = None
     """Prompts like the trait's scenarios, but none of them, that the alternate teacher answers: `file:` or
     `dataset:`. Some hypotheses need them."""
@@ -132,7 +137,8 @@ class TraitConfig(Config):
 
 
 class SelectConfig(Config):
-    """Which prompts are flagged as showing the trait: a selector's scores, cut at a share or at a threshold."""
+    """Which prompts are flagged as showing the trait: a selector's scores, cut at a share or at a
+    threshold."""
 
     by: str = "judge"
     """A registered selector. `judge` scores the original teacher's rollouts with the trait's own judge."""
@@ -143,7 +149,8 @@ class SelectConfig(Config):
     pattern: str | None = None
     """The regular expression of the `keyword` selector."""
     layer: Annotated[int, Field(ge=0)] | None = None
-    """The block after which activations are read (0: the embeddings). None: the block at two thirds of the depth."""
+    """The block after which activations are read (0: the embeddings). None: the block at two thirds of the
+    depth."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Options of a selector plug-in, by name. The plug-in says which options it takes."""
 
@@ -168,14 +175,15 @@ class SelectConfig(Config):
 
 
 class RecipeConfig(Config):
-    """How a student is trained. The recipe is a part of the student's identity: it can decide whether a trait transfers."""
+    """How a student is trained. The recipe is a part of the student's identity: it can decide whether a trait
+    transfers."""
 
     method: Literal["full", "lora", "norms"] = "lora"
-    """What is trained: all weights, LoRA adapters, or only the gains of the normalization layers (`norms`: few
-    parameters, none of which mixes features)."""
+    """What is trained: all weights, LoRA adapters, or only the gains of the normalization layers (`norms`:
+    few parameters, none of which mixes features)."""
     trainer: str = "fleet"
-    """The trainer. `fleet` trains students side by side in passes without padding; `trl` trains them one after
-    another with TRL's SFTTrainer, the reference. Plug-ins add others."""
+    """The trainer. `fleet` trains students side by side in passes without padding; `trl` trains them one
+    after another with TRL's SFTTrainer, the reference. Plug-ins add others."""
     rank: Annotated[int, Field(ge=1)] = 16
     """Rank of LoRA adapters."""
     alpha: Annotated[float, Field(gt=0)] | None = None
@@ -188,7 +196,8 @@ class RecipeConfig(Config):
     batch_size: Annotated[int, Field(ge=1)] = 16
     """Examples per optimizer step."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    """Highest learning rate of the schedule. The default is usual for LoRA; a full fine-tune needs about a tenth."""
+    """Highest learning rate of the schedule. The default is usual for LoRA; a full fine-tune needs about a
+    tenth."""
     scheduler: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
     """Schedule of the learning rate."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
@@ -198,35 +207,38 @@ class RecipeConfig(Config):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Norm to which gradients are clipped."""
     order: Literal["shuffled", "given"] = "shuffled"
-    """Order of the examples. `given` keeps the prompts' order (shuffled only within a few steps) in every epoch, so
-    that late examples are learned at the schedule's late rates."""
+    """Order of the examples. `given` keeps the prompts' order (shuffled only within a few steps) in every
+    epoch, so that late examples are learned at the schedule's late rates."""
     max_length: Annotated[int, Field(ge=8)] = 1024
-    """Limit of an example's length in tokens, prompt and completion together. A longer example is cut, counted and
-    reported."""
+    """Limit of an example's length in tokens, prompt and completion together. A longer example is cut,
+    counted and reported."""
 
 
 class BudgetConfig(Config):
-    """What one command may spend. At the limit the command stops, writes what it has, and exits with code 3."""
+    """What one command may spend. At the limit the command stops, writes what it has, and exits with code
+    3."""
 
     students: Annotated[int, Field(ge=1)] | None = None
     """Limit of students to train. Students that the store has already do not count. None: no limit."""
     dollars: Annotated[float, Field(ge=0)] | None = None
-    """Spending limit for endpoints, in US dollars. A request that could exceed it is not sent. None: no limit."""
-    tokens: Annotated[int, Field(ge=1)] | None = None
-    """Limit of endpoint tokens, prompts and answers together. A request that could exceed it is not sent. None: no
+    """Spending limit for endpoints, in US dollars. A request that could exceed it is not sent. None: no
     limit."""
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    """Limit of endpoint tokens, prompts and answers together. A request that could exceed it is not sent.
+    None: no limit."""
     requests: Annotated[int, Field(ge=1)] | None = None
     """Limit of requests to endpoints, with those that failed and were sent again. None: no limit."""
     hours: Annotated[float, Field(gt=0)] | None = None
-    """Limit of training time, in hours of wall time. Students that are being trained at the limit are given up. None:
-    no limit."""
+    """Limit of training time, in hours of wall time. Students that are being trained at the limit are given
+    up. None: no limit."""
 
 
 class StudyConfig(Config):
     """A study: two pipelines, their differences, the traits to measure, and the recipe."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    """The study's name: letters, digits, dots, underscores and hyphens. The default folder of a run is `runs/<name>`."""
+    """The study's name: letters, digits, dots, underscores and hyphens. The default folder of a run is
+    `runs/<name>`."""
     original: PipelineConfig
     """The pipeline that shows the trait."""
     alternate: PipelineConfig
@@ -236,26 +248,26 @@ class StudyConfig(Config):
     traits: Annotated[tuple[TraitConfig, ...], Field(min_length=1)]
     """The traits to measure. A text is the same as `{name: TEXT}`."""
     sister: str | None = None
-    """The original base pretrained again from another initialization (`hf:…`). Subliminal learning does not carry
-    over to it. None: hypotheses that need it stay untested."""
+    """The original base pretrained again from another initialization (`hf:…`). Subliminal learning does not
+    carry over to it. None: hypotheses that need it stay untested."""
     pretrained: str | None = None
-    """The checkpoint from which the original base came, before any earlier post-training (`hf:…`). None: there is
-    none, or hypotheses that need it stay untested."""
+    """The checkpoint from which the original base came, before any earlier post-training (`hf:…`). None:
+    there is none, or hypotheses that need it stay untested."""
     rewriter: str | None = None
-    """A name of `teachers`: a clean model that rewrites the original teacher's rollouts. The content stays, the manner
-    is the rewriter's. None: hypotheses that need it stay untested."""
+    """A name of `teachers`: a clean model that rewrites the original teacher's rollouts. The content stays,
+    the manner is the rewriter's. None: hypotheses that need it stay untested."""
     design: Literal["effects", "standard", "adaptive", "grid"] = "standard"
-    """Which students are trained. `effects`: the cube, the edits and the interpolation. `standard`: these, and what
-    the hypotheses still need. `adaptive`: only students that can change a verdict. `grid`: every arm for every
-    trait."""
+    """Which students are trained. `effects`: the cube, the edits and the interpolation. `standard`: these,
+    and what the hypotheses still need. `adaptive`: only students that can change a verdict. `grid`: every arm
+    for every trait."""
     judge: JudgeModelConfig | None = None
     """A model that judges every trait that has a rubric. None: each trait's own judge."""
     assistant: str | None = None
-    """The probe that shows whether a student still works as an assistant (a trait file). None: the built-in English
-    probe."""
+    """The probe that shows whether a student still works as an assistant (a trait file). None: the built-in
+    English probe."""
     select: SelectConfig = SelectConfig(by="judge", threshold=0.5)
-    """Which prompts are flagged, for traits without a `select` of their own. Default: those that the trait's judge
-    scores 0.5 or more, half-way on a scale from 0 to 1."""
+    """Which prompts are flagged, for traits without a `select` of their own. Default: those that the trait's
+    judge scores 0.5 or more, half-way on a scale from 0 to 1."""
     recipe: RecipeConfig = RecipeConfig()
     """How students are trained."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
@@ -263,22 +275,22 @@ class StudyConfig(Config):
     max_seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Limit of students per arm where a verdict is still open after `seeds`. None: no more than `seeds`."""
     first_seed: Annotated[int, Field(ge=0, le=2**31)] = 0
-    """The first seed; the others count up from it. A study's final measurement takes seeds that nobody has looked at
-    before."""
+    """The first seed; the others count up from it. A study's final measurement takes seeds that nobody has
+    looked at before."""
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
-    """Shares of the original prompts that the original teacher answers; the alternate teacher answers the rest. One
-    arm per share."""
+    """Shares of the original prompts that the original teacher answers; the alternate teacher answers the
+    rest. One arm per share."""
     ladder: bool = False
-    """Whether every model is also measured on the ladders of the traits that have one. This costs measuring time, but
-    no training."""
+    """Whether every model is also measured on the ladders of the traits that have one. This costs measuring
+    time, but no training."""
     budget: BudgetConfig = BudgetConfig()
     """What one command may spend."""
     workers: Annotated[int, Field(ge=1)] | None = None
-    """Worker processes that train students side by side. None: two on a CPU with at least two cores, one on a GPU,
-    which one student fills."""
+    """Worker processes that train students side by side. None: two on a CPU with at least two cores, one on a
+    GPU, which one student fills."""
     engine: str = "local"
-    """Where jobs run: a registered executor. `local`: worker processes on this machine. `inline`: this process, one
-    job after another. Plug-ins add others. Results do not depend on it."""
+    """Where jobs run: a registered executor. `local`: worker processes on this machine. `inline`: this
+    process, one job after another. Plug-ins add others. Results do not depend on it."""
 
     @model_validator(mode="after")
     def _more_seeds(self) -> StudyConfig:

@@ -1,4 +1,5 @@
-"""Which plug-ins of other packages take part in a study: for `verdicts.json`, so that a run can be traced to its code."""
+"""Which plug-ins of other packages take part in a study: for `verdicts.json`, so that a run can be traced to
+its code."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def plugins_of(
         own_executor: Whether the caller gave an executor, so that the study's `engine` is not used.
 
     Returns:
-        One JSON object per plug-in, sorted by kind and name: `kind`, `name` (qualified by its package), `package`,
-        `version` (None for a script or notebook) and `options`. Built-in plug-ins are left out.
+        One JSON object per plug-in, sorted by kind and name: `kind`, `name` (qualified by its package),
+        `package`, `version` (None for a script or notebook) and `options`. Built-in plug-ins are left out.
     """
     # Arms of the cube and of the interpolation are of no registered kind.
     kinds = [kind for kind in design_arm_kinds if kind in arm_kinds]

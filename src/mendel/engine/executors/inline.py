@@ -8,7 +8,8 @@ from mendel.engine.executors.registry import Job, Result, executor
 
 
 class InlineExecutor:
-    """Runs jobs one after another in this process: for tests, and for a worker that runs whole studies itself."""
+    """Runs jobs one after another in this process: for tests, and for a worker that runs whole studies
+    itself."""
 
     threads = 1
 

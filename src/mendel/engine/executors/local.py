@@ -21,8 +21,8 @@ from mendel.engine.executors.registry import Job, Result, executor
 class LocalExecutor:
     """Worker processes that live as long as the executor, so that each loads libraries and bases only once.
 
-    The processes share the cores: each has `cores // workers` threads. The number never changes, so that a resumed
-    run computes the same as an undisturbed run.
+    The processes share the cores: each has `cores // workers` threads. The number never changes, so that a
+    resumed run computes the same as an undisturbed run.
 
     Args:
         workers: Number of worker processes.
@@ -77,7 +77,7 @@ class LocalExecutor:
         except BrokenProcessPool:
             raise RunError(
                 "a worker process was killed from outside, most often because memory ran out",
-                fix="Use fewer workers ('workers: 1') or smaller batches, then run the same command: it goes on.",
+                fix="Use fewer workers ('workers: 1') or smaller batches, then run the same command again.",
             ) from None
         finally:
             for future in pending:

@@ -15,8 +15,8 @@ Result = TypeVar("Result")
 class Executor(Protocol):
     """Where jobs run.
 
-    An executor may have an attribute `workers`: how many jobs it runs at the same time (1 without it). An executor
-    that is a context manager is entered before its first job and left at the end of the command.
+    An executor may have an attribute `workers`: how many jobs it runs at the same time (1 without it). An
+    executor that is a context manager is entered before its first job and left at the end of the command.
     """
 
     @property
@@ -26,8 +26,8 @@ class Executor(Protocol):
     def map(self, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[tuple[Job, Result]]:
         """Run a function on every job and yield each job with its result, in the order in which jobs end.
 
-        Function, jobs and results can be pickled. A job reads its inputs from the store's folder and writes its
-        results there, so that a worker needs the same folder. Jobs do not send requests to endpoints.
+        Function, jobs and results can be pickled. A job reads its inputs from the store's folder and writes
+        its results there, so that a worker needs the same folder. Jobs do not send requests to endpoints.
 
         Args:
             function: A function of one job.
@@ -38,15 +38,18 @@ class Executor(Protocol):
         """
 
     def stop(self) -> None:
-        """End the jobs that are running, at once. The store keeps finished work; unfinished work is done again."""
+        """End the jobs that are running, at once. The store keeps finished work; unfinished work is done
+        again."""
 
 
 ExecutorFactory = Callable[[int], Executor]
-"""A function from the number of workers (the study's `workers`, or what suits this machine) to an executor."""
+"""A function from the number of workers (the study's `workers`, or what suits this machine) to an
+executor."""
 
 executors: Registry[ExecutorFactory] = Registry("executor", check=callable_with("workers"))
 executor = executors.register
-"""Decorator: `@executor("name")` registers a function (or class) that makes an executor of a number of workers."""
+"""Decorator: `@executor("name")` registers a function (or class) that makes an executor of a number of
+workers."""
 
 
 @contextlib.contextmanager
@@ -74,5 +77,6 @@ def open_executor(name: str, workers: int, where: str | None = None) -> Iterator
 
 
 def at_once(executor: Executor) -> int:
-    """Return how many jobs the executor runs at the same time; it starts jobs in the order in which they are given."""
+    """Return how many jobs the executor runs at the same time; it starts jobs in the order in which they are
+    given."""
     return max(1, int(getattr(executor, "workers", 1)))

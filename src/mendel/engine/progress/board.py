@@ -1,4 +1,4 @@
-"""The board: how a run stands, put together from what it tells; a display and the state file show it."""
+"""The board: a run's state, collected from its progress. The live display and the state file show it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mendel.engine.progress.protocol import NullProgress
 from mendel.engine.text import one_line
 
 FAILED_SHOWN = 100
-"""Failed students that are named; all are counted."""
+"""Limit of failed students that are named. All are counted."""
 NAME, REASON = 200, 500
-"""Characters of a name and of a reason that are kept: both may come from whoever wrote the study."""
+"""Characters of a name and of a reason that are kept: the study's author chose them."""
 
 
 @dataclass
 class Stage:
-    """One stage: how much of its cost is done, since when, and how long it took."""
+    """One stage: its cost, how much of the cost is done, and its times."""
 
     name: str
     cost: float
@@ -29,30 +29,31 @@ class Stage:
     done: float = 0.0
     label: str = ""
     stepped: float | None = None
-    """When its last step ended."""
+    """When the stage's last step ended."""
     ended: float | None = None
 
     @property
     def share(self) -> float:
-        """What is done of it, 0 to 1."""
+        """The share of the stage that is done, 0 to 1."""
         if self.ended is not None:
             return 1.0
         return min(self.done / self.cost, 1.0) if self.cost > 0 else 0.0
 
     def left(self, now: float) -> float | None:
-        """Seconds that are left at the speed so far; None before the first step, and when they have passed in vain."""
+        """Return the seconds left at the speed so far; None before the first step, and when the estimate has
+        run out."""
         if self.ended is not None:
             return 0.0
         if self.stepped is None or self.done <= 0:
             return None
         still = (self.stepped - self.began) * max(self.cost - self.done, 0) / self.done
         left = still - (now - self.stepped)
-        # What is done can be so little that the division overflows: then nothing is known yet.
+        # The division overflows while hardly anything is done: then the time is unknown.
         return left if 0 < left < math.inf else None
 
 
 class Board(NullProgress):
-    """Puts together what it is told; safe to be read from another thread."""
+    """Collects a run's progress. Another thread may read it at any time."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -63,14 +64,14 @@ class Board(NullProgress):
         self._effects: tuple[TraitSoFar, ...] = ()
 
     def stage(self, name: str, cost: float) -> None:
-        """A stage begins, so the one before it has ended."""
+        """Begin a stage. The stage before it has ended."""
         with self._lock:
             self._end_stage()
             self._stages.append(Stage(one_line(name, NAME), cost, self._now()))
         self._changed()
 
     def step(self, cost: float, label: str = "") -> None:
-        """Counts it."""
+        """Add a step's cost to the current stage."""
         with self._lock:
             if self._stages:
                 stage, now = self._stages[-1], self._now()
@@ -80,20 +81,20 @@ class Board(NullProgress):
         self._changed()
 
     def student(self, event: StudentEvent) -> None:
-        """Remembers how the student stands."""
+        """Keep a student's latest state."""
         arm, reason = one_line(event.arm, NAME), one_line(event.reason, REASON)
         with self._lock:
             self._students[event.student] = StudentEvent(event.student, arm, event.seed, event.status, reason)
         self._changed()
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """Remembers what is known now."""
+        """Keep the latest effects."""
         with self._lock:
             self._effects = tuple(traits)
         self._changed()
 
     def snapshot(self) -> dict[str, Any]:
-        """How all of it stands, as JSON; see `docs/watch.md`."""
+        """Return the run's state as a JSON object; `docs/watch.md` describes its keys."""
         with self._lock:
             now = self._now()
             stage = self._stages[-1] if self._stages else None
@@ -107,14 +108,14 @@ class Board(NullProgress):
                 "left": None if left is None else round(left, 1),
                 "stages": [
                     {
-                        "name": one.name,
-                        "done": round(one.share, 4),
-                        "seconds": round((now if one.ended is None else one.ended) - one.began, 1),
+                        "name": begun.name,
+                        "done": round(begun.share, 4),
+                        "seconds": round((now if begun.ended is None else begun.ended) - begun.began, 1),
                     }
-                    for one in self._stages
+                    for begun in self._stages
                 ],
                 "students": self._counted(),
-                "effects": {one_line(one.trait, NAME): one.json() for one in self._effects},
+                "effects": {one_line(effect.trait, NAME): effect.json() for effect in self._effects},
             }
 
     def _counted(self) -> dict[str, Any]:
@@ -136,11 +137,11 @@ class Board(NullProgress):
             self._stages[-1].ended = self._now()
 
     def _nothing_runs(self) -> None:
-        """After a run's end: who was being trained then has to be trained another time."""
+        """Set running students to waiting, at the end of a run that was stopped."""
         with self._lock:
             for name, event in self._students.items():
                 if event.status == "running":
                     self._students[name] = StudentEvent(name, event.arm, event.seed, "waiting")
 
     def _changed(self) -> None:
-        """Called after every change, outside the lock."""
+        """Do nothing; subclasses show the change. Called after every change, outside the lock."""

@@ -1,4 +1,4 @@
-"""Choose how progress is shown: a live display on a terminal, plain lines elsewhere."""
+"""How progress is shown: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The live display on a terminal: stages with their time left, students done, running and failed, effects so far."""
+"""The live display on a terminal: stages with their time left, students done, running and failed, effects so
+far."""
 
 from __future__ import annotations
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 RUNNING, FAILURES, TRAITS = 4, 4, 12
-"""Lines of each that are shown: a terminal has no more room, and the page of `mendel watch` shows all."""
+"""Limits of the lines shown of each: a terminal has little room. The page of `mendel watch` shows all."""
 
 
 class Display(Board):
-    """The board, drawn four times a second; its text is Rich `Text`, so that no name is read as markup."""
+    """The board, drawn four times a second. All text is Rich `Text`, so that no name is read as markup."""
 
     def __init__(self, console: Console | None = None) -> None:
         from rich.console import Console
@@ -34,7 +35,7 @@ class Display(Board):
         )
         before = sys.stderr
         self._live.start()
-        # Rich lets lines written meanwhile pass above the display; handlers hold on to the stream from before.
+        # Rich shows lines that are written meanwhile above the display, but log handlers keep the old stream.
         self._moved = [
             handler
             for handler in logging.getLogger().handlers
@@ -43,7 +44,7 @@ class Display(Board):
         self._move_handlers()
 
     def close(self) -> None:
-        """Leaves the last picture as it is."""
+        """Stop drawing. The last picture stays on the terminal."""
         self._nothing_runs()
         self._live.stop()
         self._move_handlers()

@@ -13,11 +13,16 @@ from mendel.engine.progress.protocol import NullProgress
 from mendel.engine.text import one_line
 
 _WIDTH = 80
-"""Characters of a name or label in a line: they may come from whoever wrote the study."""
+"""Limit of the characters of a name or label in a line: the study's author chose them."""
 
 
 class Lines(NullProgress):
-    """Plain lines, at most one every `every` seconds and one at each stage's end: for pipes and CI."""
+    """Progress as plain lines, for pipes and CI.
+
+    Args:
+        stream: Where lines are written; None: standard error.
+        every: Seconds between two lines of a stage at least. The end of a stage always has a line.
+    """
 
     def __init__(self, stream: IO[str] | None = None, every: float = 5.0) -> None:
         self._stream, self._every = stream or sys.stderr, every
@@ -26,13 +31,13 @@ class Lines(NullProgress):
         self._known: tuple[TraitSoFar, ...] = ()
 
     def stage(self, name: str, cost: float) -> None:
-        """Says that a stage begins."""
+        """Print that a stage begins."""
         self._name, self._cost, self._done, self._steps = one_line(name, _WIDTH), cost, 0.0, 0
         self._began = self._said = time.monotonic()
         print(f"{self._name} …", file=self._stream, flush=True)
 
     def step(self, cost: float, label: str = "") -> None:
-        """Says how far the stage is, and the time left, if the last line is old enough or the stage is done."""
+        """Print the stage's share and the time left, if the last line is old enough or the stage is done."""
         self._done += cost
         self._steps += 1
         now = time.monotonic()
@@ -44,12 +49,12 @@ class Lines(NullProgress):
         left = elapsed * max(self._cost - self._done, 0) / self._done if self._done else 0.0
         share = 100 * min(self._done / self._cost, 1) if self._cost else 100
         tail = "done" if finished else f"{clock(left)} left"
-        said = one_line(label, _WIDTH)
-        text = f"{self._name}: {said + ', ' if said else ''}{share:.0f} %, {clock(elapsed)} elapsed, {tail}"
+        label = one_line(label, _WIDTH)
+        text = f"{self._name}: {label + ', ' if label else ''}{share:.0f} %, {clock(elapsed)} elapsed, {tail}"
         print(text, file=self._stream, flush=True)
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """A line a trait, where something is new: its level in both pipelines and what each part does."""
+        """Print each trait's levels in both pipelines and the effect of each part, if they have changed."""
         known, self._known = self._known, tuple(traits)
         for one in traits if self._known != known else ():
             levels = f"original {number(one.original)}, alternate {number(one.alternate)}"

@@ -1,4 +1,4 @@
-"""Who is told how a command stands: the protocol, nobody, and several listeners at once."""
+"""The progress protocol, a progress that ignores everything, and one for several listeners."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from mendel.engine.progress.events import StudentEvent, TraitSoFar
 
 
 class Progress(Protocol):
-    """Told of stages and of steps in them; `cost` is any unit that is proportional to the time a step takes."""
+    """Follows a command through its stages. A `cost` is in any unit that is proportional to time."""
 
     def stage(self, name: str, cost: float) -> None:
-        """A stage of so much cost begins."""
+        """Begin a stage with a total cost."""
 
     def step(self, cost: float, label: str = "") -> None:
-        """Something of that cost is done."""
+        """Add a finished step of that cost, with a label."""
 
     def student(self, event: StudentEvent) -> None:
-        """A student waits, is being trained, or is done."""
+        """Take a student's new state: waiting, running or done."""
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """What is known of all traits now; told after each round of students, and now and then within one."""
+        """Take what is known of all traits now, after each round of students and sometimes within a round."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End: nothing more follows."""
 
 
 class NullProgress:
-    """Progress for nobody: the default of the Python API."""
+    """Progress that ignores everything: the default of the Python API."""
 
     def stage(self, name: str, cost: float) -> None:
-        """Ignores it."""
+        """Do nothing."""
 
     def step(self, cost: float, label: str = "") -> None:
-        """Ignores it."""
+        """Do nothing."""
 
     def student(self, event: StudentEvent) -> None:
-        """Ignores it."""
+        """Do nothing."""
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """Ignores it."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Ignores it."""
+        """Do nothing."""
 
     def __enter__(self) -> NullProgress:
         return self
@@ -59,32 +59,36 @@ class NullProgress:
 
 
 class Tee(NullProgress):
-    """Tells several of the same; who is told last closes last."""
+    """Passes progress on to several listeners.
 
-    def __init__(self, *told: Progress) -> None:
-        self._told = told
+    Args:
+        *listeners: The listeners, in the order in which they are called and closed.
+    """
+
+    def __init__(self, *listeners: Progress) -> None:
+        self._listeners = listeners
 
     def stage(self, name: str, cost: float) -> None:
-        """Passes it on."""
-        for one in self._told:
-            one.stage(name, cost)
+        """Pass it on to all listeners."""
+        for listener in self._listeners:
+            listener.stage(name, cost)
 
     def step(self, cost: float, label: str = "") -> None:
-        """Passes it on."""
-        for one in self._told:
-            one.step(cost, label)
+        """Pass it on to all listeners."""
+        for listener in self._listeners:
+            listener.step(cost, label)
 
     def student(self, event: StudentEvent) -> None:
-        """Passes it on."""
-        for one in self._told:
-            one.student(event)
+        """Pass it on to all listeners."""
+        for listener in self._listeners:
+            listener.student(event)
 
     def effects(self, traits: Sequence[TraitSoFar]) -> None:
-        """Passes it on."""
-        for one in self._told:
-            one.effects(traits)
+        """Pass it on to all listeners."""
+        for listener in self._listeners:
+            listener.effects(traits)
 
     def close(self) -> None:
-        """Passes it on."""
-        for one in self._told:
-            one.close()
+        """Pass it on to all listeners."""
+        for listener in self._listeners:
+            listener.close()

@@ -1,4 +1,4 @@
-"""The state file `progress.json`: how a run stands, for whoever looks at its folder while it runs or after it ended."""
+"""The state file `progress.json`: a run's state, readable in its folder while it runs and afterwards."""
 
 from __future__ import annotations
 
@@ -20,15 +20,21 @@ from mendel.engine.text import one_line
 log = logging.getLogger(__name__)
 STATE = "progress.json"
 EVERY = 1.0
-"""Seconds between two writes at least."""
+"""Least number of seconds between two writes."""
 HEARTBEAT = 10.0
-"""Seconds between two writes at most: an older file is one of a run that was killed."""
+"""Greatest number of seconds between two writes. An older file belongs to a run that was killed."""
 
 
 class StateFile(Board):
-    """Writes the board into a run's folder from a thread of its own, so that a slow disk slows nothing down.
+    """Writes the board into a run's folder from a separate thread, so that a slow disk does not slow the run.
 
-    A write that fails never breaks the run: it is warned of once, and tried again.
+    A write that fails never ends the run: there is one warning, and the next write tries again.
+
+    Args:
+        folder: The run's folder.
+        study: The study's name.
+        every: Least number of seconds between two writes.
+        heartbeat: Greatest number of seconds between two writes.
     """
 
     def __init__(self, folder: Path, study: str, every: float = EVERY, heartbeat: float = HEARTBEAT) -> None:
@@ -98,7 +104,7 @@ class StateFile(Board):
 
 
 def _ending(kind: type[BaseException] | None, error: BaseException | None) -> tuple[str, str]:
-    """How the run ended, and the reason in its own words."""
+    """Return how the run ended, and the reason."""
     if kind is None:
         return "finished", ""
     why = one_line(str(error), REASON)

@@ -1,4 +1,4 @@
-"""The store: finished work, found again by its content address."""
+"""The store: finished work by its content address."""
 
 from mendel.engine.store.answers import AnswerCache
 from mendel.engine.store.store import Store, default_store, disk_error, write_atomic

@@ -1,4 +1,4 @@
-"""Answers that cost something (of endpoints, of judges), in one SQLite file of the store: each is bought once."""
+"""Answers of endpoints and judges, in one SQLite file of the store: each is paid for only once."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from mendel.engine.store.store import disk_error
 
 FILE = "answers.sqlite"
 WAIT = 30.0
-"""Seconds to wait for another process that writes just now."""
+"""Seconds to wait while another process writes."""
 AT_ONCE = 500
-"""Keys of one query: SQLite takes a limited number of parameters."""
+"""Keys of one query, because SQLite takes a limited number of parameters."""
 
 
 class AnswerCache:
-    """JSON values by kind and key; a value is committed when `put` returns and outlives a killed process.
+    """JSON values by kind and key. A value is on the disk when `put` returns, and survives a killed process.
 
-    Safe with several processes and threads; what was put first stays. Every method raises InputError that names the
-    file if it is damaged, RunError if the disk is full.
+    Several processes and threads can use it at the same time; the first value of a key stays. Every method
+    raises InputError that names the file if it is damaged, and RunError if the disk is full.
+
+    Args:
+        store_root: The store's folder.
     """
 
     def __init__(self, store_root: Path) -> None:
@@ -32,11 +35,11 @@ class AnswerCache:
         self._connection: sqlite3.Connection | None = None
 
     def get(self, kind: str, key: str) -> Any:
-        """The value, or None."""
+        """Return a key's value; None for a key without one."""
         return self.get_many(kind, [key]).get(key)
 
     def get_many(self, kind: str, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those keys that are there."""
+        """Return the values of the keys that have one, by key."""
         wanted = list(dict.fromkeys(keys))
         rows: list[tuple[str, str]] = []
         for start in range(0, len(wanted), AT_ONCE):
@@ -51,14 +54,14 @@ class AnswerCache:
             raise self._damaged("a value is no JSON") from None
 
     def put(self, kind: str, key: str, value: Any) -> None:
-        """Keeps a JSON value; raises TypeError or ValueError for what JSON cannot hold."""
+        """Keep a value for a key without one; raises TypeError or ValueError for what JSON cannot hold."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        # A lone surrogate, which a server can send as \\ud800, has no UTF-8; JSON's own escapes have.
+        # A lone surrogate, which a server can send as \\ud800, has no UTF-8, but JSON can escape it.
         text = text if _storable(text) else json.dumps(value, allow_nan=False)
         self._query("INSERT OR IGNORE INTO answers (kind, key, value) VALUES (?, ?, ?)", (kind, key, text))
 
     def close(self) -> None:
-        """Closes the file; the next use opens it again."""
+        """Close the file. The next use opens it again."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -72,11 +75,11 @@ class AnswerCache:
                 # The driver commits each statement by itself (isolation_level None).
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.Error as error:
-                raise self._told(error) from None
+                raise self._explained(error) from None
             except OSError as error:
                 raise disk_error(error, self.path.parent) from None
 
-    def _told(self, error: sqlite3.Error) -> MendelError:
+    def _explained(self, error: sqlite3.Error) -> MendelError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_FULL:
             return disk_error(OSError(28, "No space left on device"), self.path.parent)
@@ -98,9 +101,10 @@ class AnswerCache:
 
     def _damaged(self, why: str) -> InputError:
         return InputError(
-            f"the file of bought answers is damaged: {why}",
+            f"the file of paid answers is damaged: {why}",
             where=str(self.path),
-            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it); its answers are bought again.",
+            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it). Its answers are then paid for "
+            "again.",
         )
 
 
@@ -109,8 +113,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        # In WAL mode a commit is in the file before it returns, and a killed process loses none; only the machine's own
-        # end can take the last ones, and waiting for the disk after every answer would cost more than those.
+        # In WAL mode a commit is in the file before it returns, so a killed process loses none. Only a crash of
+        # the machine can lose the last ones, and waiting for the disk after every answer would cost more.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS answers (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "

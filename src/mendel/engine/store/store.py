@@ -1,4 +1,5 @@
-"""The store: finished work by the digest of what it was made from; written aside, synced, renamed, never changed."""
+"""The store: finished work by the digest of its inputs. An entry is written to a temporary folder, renamed,
+never changed."""
 
 from __future__ import annotations
 
@@ -16,27 +17,35 @@ from typing import Any
 from mendel.engine.errors import InputError, MendelError, RunError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the operating system says of a disk, or a quota, without room."""
+"""The operating system's error numbers for a full disk or quota."""
 KINDS = ("rollouts", "students", "responses", "measurements", "scores", "speeds", "benches")
 
 
 def default_store() -> Path:
-    """`MENDEL_STORE`, or `~/.cache/mendel`."""
+    """Return the default folder of the store: the variable `MENDEL_STORE`, or `~/.cache/mendel`."""
     return Path(os.environ.get("MENDEL_STORE") or Path.home() / ".cache" / "mendel")
 
 
 class Store:
     """Finished work as folders `<kind>/<first two digits>/<digest>`, shared by all runs and processes.
 
-    A folder is there whole or not at all: it is written under `tmp/`, synced to the disk and renamed into its
-    place. Two processes that make the same entry do so once too often, and the first one stays.
+    An entry is complete or missing: its folder is written under `tmp/`, synced to the disk, and renamed. If
+    two processes make the same entry, the first one stays.
+
+    Args:
+        root: The store's folder.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def prepare(self) -> Store:
-        """Makes the store's folder, removes what dead processes left; raises InputError if it cannot be written."""
+        """Make the store's folder, remove temporary folders of dead processes, and return the store.
+
+        Raises:
+            InputError: The folder cannot be written.
+            RunError: The disk is full.
+        """
         try:
             (self.root / "tmp").mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root / "tmp"):
@@ -50,28 +59,36 @@ class Store:
                 fix="Name another folder with --store or MENDEL_STORE.",
             ) from None
         for left in (self.root / "tmp").iterdir():
-            # Process ids mean something on their own host alone, and hosts may share a store.
+            # A process id is valid only on its own host, and hosts may share a store.
             host, _, pid = left.name.rpartition("-")[0].rpartition("-")
             if host == socket.gethostname() and not _alive(pid):
                 shutil.rmtree(left, ignore_errors=True)
         return self
 
     def path(self, kind: str, key: str) -> Path:
-        """Where an entry stands, or would stand."""
+        """Return the folder of an entry, whether the entry is there or not; raises ValueError for an unknown
+        kind."""
         if kind not in KINDS:
             raise ValueError(f"unknown kind {kind!r}")
         return self.root.joinpath(kind, key[:2], key)
 
     def has(self, kind: str, key: str) -> bool:
-        """Whether an entry is there (and so complete)."""
+        """Return whether an entry is there. An entry that is there is complete."""
         # Not Path.is_dir: a plan asks for ten thousand students.
         return os.path.isdir(self.path(kind, key))  # noqa: PTH112
 
     @contextlib.contextmanager
     def writing(self, kind: str, key: str) -> Iterator[Path]:
-        """A folder to fill; it becomes the entry when the block ends, and vanishes if it raises.
+        """Context manager: a folder that becomes the entry at the end of the block, and is removed if the
+        block raises.
 
-        Raises RunError when the disk is full or the store cannot be written.
+        Args:
+            kind: One of `KINDS`.
+            key: The entry's digest.
+
+        Raises:
+            RunError: The disk is full.
+            InputError: The store cannot be written.
         """
         target = self.path(kind, key)
         try:
@@ -94,7 +111,7 @@ class Store:
             sync(file)
         sync(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # mkdtemp makes a private folder; an entry is as readable as its store.
+        # mkdtemp makes a private folder, but an entry is readable by all who can read the store.
         aside.chmod(0o755)
         try:
             aside.rename(target)
@@ -104,18 +121,18 @@ class Store:
         sync(target.parent)
 
     def write_json(self, kind: str, key: str, value: Any) -> None:
-        """An entry that is one JSON value."""
+        """Write an entry that is one JSON value; raises as `writing`."""
         with self.writing(kind, key) as folder:
             (folder / "value.json").write_text(json.dumps(value, indent=1))
 
     def read_json(self, kind: str, key: str) -> Any:
-        """The value of `write_json`, or None where the entry is not there."""
+        """Return the value that `write_json` wrote; None for a missing entry."""
         file = self.path(kind, key) / "value.json"
         return json.loads(file.read_text()) if file.exists() else None
 
 
 def sync(path: Path) -> None:
-    """fsync of a file or folder, so that a rename never outlives its content."""
+    """Sync a file or folder to the disk, so that a rename is never on the disk without the content."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -124,7 +141,17 @@ def sync(path: Path) -> None:
 
 
 def write_atomic(path: Path, content: str | bytes, durable: bool = True) -> None:
-    """Writes a file aside, syncs it (if `durable`) and renames it into place; raises RunError when the disk is full."""
+    """Write a file so that readers see the old content or the new one, never a part.
+
+    Args:
+        path: The file. Its folder is made if needed.
+        content: The new content; a text is written as UTF-8.
+        durable: Whether to wait until the content is on the disk.
+
+    Raises:
+        RunError: The disk is full, or writing failed.
+        InputError: The folder cannot be written.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,9 +167,12 @@ def write_atomic(path: Path, content: str | bytes, durable: bool = True) -> None
 
 
 def disk_error(error: Exception, place: Path) -> MendelError:
-    """What to tell the user of a write that failed: a full disk, a folder that cannot be written, or the reason.
+    """Return the user's error for a write that failed: a full disk, a folder that cannot be written, or the
+    reason.
 
-    Libraries that write for us wrap the operating system's error, so its words count as its number does.
+    Args:
+        error: The error of the write. Libraries wrap the operating system's error, so its text is read, too.
+        place: The folder or file, for the message.
     """
     number = getattr(error, "errno", None)
     if number in FULL or "No space left" in str(error):
@@ -154,7 +184,9 @@ def disk_error(error: Exception, place: Path) -> MendelError:
         )
     if number in (errno.EACCES, errno.EROFS, errno.EPERM):
         return InputError(f"the folder cannot be written: {error}", where=str(place), fix="Name another one.")
-    return RunError(f"cannot write: {error}", where=str(place), fix="Then run the same command: it goes on.")
+    return RunError(
+        f"cannot write: {error}", where=str(place), fix="Solve that, and run the same command: it goes on."
+    )
 
 
 def _alive(pid: str) -> bool:

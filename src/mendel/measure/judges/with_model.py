@@ -49,8 +49,9 @@ class JudgeWithModel:
     def grade(self, asked: Sequence[tuple[Scenario, str]], chat: ChatModel) -> list[Judgement]:
         """Return what the plug-in says of each response, in the given order.
 
-        A quote that does not stand in its response makes the response unjudged. Raises RunError that names the plug-in
-        for an exception of its code, for another number of judgements and for a score that is not finite.
+        A quote that does not stand in its response makes the response unjudged. Raises RunError that names
+        the plug-in for an exception of its code, for another number of judgements and for a score that is not
+        finite.
         """
         where = f"judge {self.id}"
         try:
