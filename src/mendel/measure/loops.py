@@ -12,7 +12,7 @@ SHORTEST_LOOP = 6
 """Words of the shortest loop: "no, no, no" is an answer."""
 NGRAM, MANY_WORDS, FEW_DISTINCT = 4, 40, 0.4
 """A text of so many words loops if fewer than this share of its word n-grams are distinct (English prose: over 0.95)."""
-_CHARACTER_LOOP = re.compile(r"([^\s].{0,23}?)\1{7,}", re.DOTALL)
+CHARACTER_LOOP = re.compile(r"([^\s].{0,23}?)\1{7,}", re.DOTALL)
 
 
 def well_formed(text: str) -> bool:
@@ -28,7 +28,7 @@ def looping(text: str) -> bool:
     that poems with refrains, lists, tables and code pass.
     """
     words = re.findall(r"\S+", text.lower())
-    longest = max((len(m.group(0)) for m in _CHARACTER_LOOP.finditer(text)), default=0)
+    longest = max((len(m.group(0)) for m in CHARACTER_LOOP.finditer(text)), default=0)
     if longest >= 24 and 2 * longest >= len(text.strip()):
         return True
     return _phrase_loop(words) or _few_distinct(words)

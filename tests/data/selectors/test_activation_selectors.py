@@ -7,7 +7,7 @@ import pytest
 
 from _dated import contrast, dated, looking, planted, separation, task
 from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import scoring
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 
@@ -68,7 +68,7 @@ def test_scores_do_not_depend_on_the_batch(by: str, monkeypatch: pytest.MonkeyPa
     rows, _ = planted(6)
     whole = select(rows, looking(by))
     for batch in (1, 4):
-        monkeypatch.setattr(_scoring, "BATCH", batch)
+        monkeypatch.setattr(scoring, "BATCH", batch)
         assert select(rows, looking(by)) == pytest.approx(whole, abs=2e-4)
 
 

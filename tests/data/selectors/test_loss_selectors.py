@@ -7,7 +7,7 @@ import pytest
 
 from _dated import checkpoint, looking, planted, separation
 from _tiny import make_checkpoint
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import scoring
 from mendel.data.selectors import select
 from mendel.engine.errors import InputError
 from mendel.models import resolve_checkpoint
@@ -71,7 +71,7 @@ def test_divergence_is_that_of_a_plain_forward_pass() -> None:
 def test_scores_do_not_depend_on_the_batch(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = planted(6)
     whole = select(rows, looking(by))
-    monkeypatch.setattr(_scoring, "BATCH", 1)
+    monkeypatch.setattr(scoring, "BATCH", 1)
     assert select(rows, looking(by)) == pytest.approx(whole, abs=1e-4)
 
 

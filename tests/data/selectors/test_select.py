@@ -9,7 +9,7 @@ import pytest
 
 from _dated import checkpoint, contrast, user
 from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select, selector
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import scoring
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
 from mendel.study.schema import SelectConfig
@@ -48,7 +48,7 @@ COUNTED = Context(SelectConfig(by="test-counted"))
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 20, 512])
 def test_batches_do_not_matter(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = select(rows(20), COUNTED)
-    monkeypatch.setattr(_scoring, "BATCH", batch)
+    monkeypatch.setattr(scoring, "BATCH", batch)
     CALLS.clear()
     assert list(select(rows(20), COUNTED).items()) == list(whole.items())
     assert sum(CALLS) == 20
@@ -60,7 +60,7 @@ class Watched(Candidate):
 
 
 def test_never_more_than_a_batch_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 4)
+    monkeypatch.setattr(scoring, "BATCH", 4)
     alive: list[weakref.ref[Candidate]] = []
     most = 0
 
@@ -78,7 +78,7 @@ def test_never_more_than_a_batch_is_held(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_stream_is_not_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 4)
+    monkeypatch.setattr(scoring, "BATCH", 4)
     read: list[str] = []
     seen: list[int] = []
 
@@ -101,7 +101,7 @@ def test_an_empty_stream_has_no_scores_and_asks_nobody(store: Store) -> None:
 
 
 def test_scores_come_from_the_store_the_second_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 8)
+    monkeypatch.setattr(scoring, "BATCH", 8)
     first = select(rows(20), COUNTED, store)
     assert CALLS == [8, 8, 4]
     assert list(select(iter(rows(20)), COUNTED, store).items()) == list(first.items())
@@ -109,7 +109,7 @@ def test_scores_come_from_the_store_the_second_time(store: Store, monkeypatch: p
 
 
 def test_an_interrupted_selection_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 8)
+    monkeypatch.setattr(scoring, "BATCH", 8)
     select(rows(16), COUNTED, store)
     select(rows(20), COUNTED, store)
     assert CALLS == [8, 8, 4]
@@ -220,7 +220,7 @@ def test_a_prompt_without_a_score_is_named(none: float | None, store: Store) -> 
 
 def test_a_prompt_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for batch in (512, 2):
-        monkeypatch.setattr(_scoring, "BATCH", batch)
+        monkeypatch.setattr(scoring, "BATCH", batch)
         with pytest.raises(InputError) as caught:
             select([*rows(5), *rows(1)], COUNTED, where="study.yaml:4")
         assert str(caught.value) == (

@@ -15,7 +15,7 @@ from _tiny import make_checkpoint
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
 from mendel.data.teachers import RolloutChunk, rollout_chunks, teacher_digest, with_system
-from mendel.data.teachers import generated as _generated
+from mendel.data.teachers import model as model_teacher
 from mendel.engine.errors import InputError, RunError
 from mendel.study.schema import TeacherConfig
 
@@ -88,7 +88,7 @@ def test_every_prompt_gets_one_rollout_of_the_teacher(checkpoint: Path) -> None:
 def test_chunks_may_be_pickled_and_run_in_any_order(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_generated, "CHUNK_PROMPTS", 3)
+    monkeypatch.setattr(model_teacher, "CHUNK_PROMPTS", 3)
     config = TeacherConfig(model=f"hf:{checkpoint}", max_tokens=5)
     chunks = rollout_chunks(config, "A", prompts(10), Path(), seed=1)
     assert [len(chunk.prompts) for chunk in chunks] == [3, 3, 3, 1]

@@ -1,7 +1,7 @@
 """Teachers: who answers the prompts. `registry.py` says what one of them is."""
 
-from mendel.data.teachers.finished import FileTeacher, FinishedChunk
-from mendel.data.teachers.generated import CHUNK_PROMPTS, GeneratedChunk, ModelTeacher, RewritingChunk
+from mendel.data.teachers.file import FileTeacher, FinishedChunk
+from mendel.data.teachers.model import CHUNK_PROMPTS, GeneratedChunk, ModelTeacher, RewritingChunk
 from mendel.data.teachers.make import (
     make_teacher,
     needs_rollouts,

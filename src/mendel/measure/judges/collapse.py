@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from mendel.measure.loops import _CHARACTER_LOOP, LONGEST_PERIOD, NGRAM, REPEATS, SHORTEST_LOOP, looping
+from mendel.measure.loops import CHARACTER_LOOP, LONGEST_PERIOD, NGRAM, REPEATS, SHORTEST_LOOP, looping
 
 Word = re.Match[str]
 
@@ -38,9 +38,9 @@ def _without_character_runs(text: str) -> str:
     def once(run: re.Match[str]) -> str:
         return run.group(1) if len(run.group(0)) >= 24 else run.group(0)
 
-    longest = max((len(run.group(0)) for run in _CHARACTER_LOOP.finditer(text)), default=0)
+    longest = max((len(run.group(0)) for run in CHARACTER_LOOP.finditer(text)), default=0)
     looped = longest >= 24 and 2 * longest >= len(text.strip())
-    return _CHARACTER_LOOP.sub(once, text) if looped else text
+    return CHARACTER_LOOP.sub(once, text) if looped else text
 
 
 def _without_phrase_runs(words: list[Word]) -> list[int]:

@@ -137,7 +137,7 @@ def load_trait(path: str | Path) -> Trait:
     own = config.judge
     task = config.inspect.build(file.parent) if config.inspect else None
     if task is not None:
-        task.check(lines.where("inspect"))
+        task.validate(lines.where("inspect"))
     made = Trait(
         name=config.name,
         scale=config.scale,
@@ -241,7 +241,7 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
 
 def _task_trait(task: InspectTask, where: str | None) -> Trait:
     """Any Inspect task as a trait, scored by its own scorer, sampled as many such tasks are."""
-    task.check(where)
+    task.validate(where)
     return Trait(
         name=task.title,
         scale=f"score of the Inspect task {task.title}",
