@@ -85,10 +85,10 @@ def test_an_absolute_path_is_not_taken_below_the_root(tmp_path: Path) -> None:
             b'{"a": 1}\n{"a": "caf\xe9"}\n',
             "ROOT/a.jsonl:2: no valid UTF-8 at byte 11 of the line (0xe9). Save the file as UTF-8.",
         ),
-        ('{"a": "\\ud83d"}\n', "ROOT/a.jsonl:1: half of a surrogate pair (\\ud…) stands in the text"),
+        ('{"a": "\\ud83d"}\n', "ROOT/a.jsonl:1: the text holds half of a surrogate pair (\\ud…). Remove it."),
         ("", "ROOT/a.jsonl: no rows in it. It needs one row at least."),
         (" \n\n", "ROOT/a.jsonl: no rows in it. It needs one row at least."),
-        ("[" * 100_000, "ROOT/a.jsonl:1: the JSON is nested too deeply"),
+        ("[" * 100_000, "ROOT/a.jsonl:1: the JSON is nested too deeply. Write a flat object."),
     ],
 )
 def test_a_bad_line_is_refused_with_file_and_line(tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -242,11 +242,11 @@ class _Locating:
         return f"{best}. This subset is necessary and sufficient, and a random one of its size is neither."
 
     def _features(self) -> Features:
-        from mendel.data.selectors.activations import Looked
+        from mendel.data.selectors.activations import LoadedBase
         from mendel.models import load_model, load_tokenizer
 
         checkpoint = self.inputs.bases["original"]
-        base = Looked(load_model(checkpoint), load_tokenizer(checkpoint), None)
+        base = LoadedBase(load_model(checkpoint), load_tokenizer(checkpoint), None)
         rows = self.candidates
         asked = base.prompts([c.messages for c in rows])
         own = base.answers([(c.messages, c.completion) for c in rows])

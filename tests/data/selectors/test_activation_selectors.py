@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from _dated import contrast, dated, looking, planted, separation, task
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select
-from mendel.data.selectors import scoring
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, scoring, select
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 
@@ -73,11 +72,11 @@ def test_scores_do_not_depend_on_the_batch(by: str, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_difference_of_projections_is_none_where_the_base_says_the_same() -> None:
-    from mendel.data.selectors.activations import look
+    from mendel.data.selectors.activations import load_base
     from mendel.models import Sampling, generate
 
     context = looking("projection_difference")
-    base = look(context)
+    base = load_base(context)
     asked = [row.messages for row in planted(4)[0]]
     said = generate(base.model, base.tokenizer, asked, Sampling(max_tokens=32, temperature=0.0, seed=0))
     rows = [Candidate(f"p{n}", m, s.text) for n, (m, s) in enumerate(zip(asked, said, strict=True))]
@@ -117,7 +116,8 @@ NO_CONTRAST = (
         (
             "embedding",
             lambda c: replace(c, scenarios=()),
-            "the embedding selector compares with the trait's scenarios, and it has none. Take another selector.",
+            "the embedding selector compares with the trait's scenarios, and the trait has none. "
+            "Choose another selector, such as by: judge.",
         ),
         (
             "probe",

@@ -5,8 +5,7 @@ import importlib.util
 import pytest
 
 from _dated import contrast, looking, planted, separation
-from mendel.data.selectors import ContrastSet, check_selector, select
-from mendel.data.selectors import scoring
+from mendel.data.selectors import ContrastSet, check_selector, scoring, select
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 

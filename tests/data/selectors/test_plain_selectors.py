@@ -60,7 +60,8 @@ def test_the_judge_selector_without_a_trait_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         select(rows(["a"]), context())
     assert (
-        str(caught.value) == "the judge selector needs a trait, whose judge it asks. Take another selector."
+        str(caught.value) == "the judge selector needs a trait, whose judge scores the answers. "
+        "Name a trait, or choose another selector."
     )
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from _dated import checkpoint, contrast, user
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select, selector
-from mendel.data.selectors import scoring
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, scoring, select, selector
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
 from mendel.study.schema import SelectConfig

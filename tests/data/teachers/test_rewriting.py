@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import mendel.models
+import mendel.models.local.chat
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
+from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teachers
 from mendel.data.teachers import model as model_teacher
-from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teacher, teachers
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
 from mendel.study.schema import TeacherConfig
@@ -65,7 +65,7 @@ def test_the_model_is_shown_the_conversation_and_the_answer_under_an_instruction
         seen.extend(conversations)
         return [mendel.models.Completion("said plainly", "stop", 3) for _ in conversations]
 
-    monkeypatch.setattr(mendel.models.chat, "generate", generate)
+    monkeypatch.setattr(mendel.models.local.chat, "generate", generate)
     turns = [("system", "be brief"), ("user", "what is it"), ("assistant", "a pea"), ("user", "is it green")]
     asked = (Prompt("p0", tuple(Message(role=role, content=text) for role, text in turns)),)
     (chunk,) = rewriting_chunks(config(checkpoint), "R", asked, answered(asked, "oh yes sure"), Path(), 0)
@@ -135,7 +135,7 @@ def test_a_plain_teachers_digest_is_what_it_was_before_any_rewrote(checkpoint: P
 
 def test_prompts_that_the_other_did_not_answer_are_the_users_error(checkpoint: Path) -> None:
     asked = prompts(3)
-    with pytest.raises(InputError, match=r"what 'A' answers to 1 prompt \('p2'\)"):
+    with pytest.raises(InputError, match=r"which does not answer 1 prompt \('p2'\)"):
         rewriting_chunks(config(checkpoint), "R", asked, answered(asked[:2]), Path(), 0, "study.yaml:7")
 
 
@@ -156,19 +156,16 @@ def test_finished_rollouts_are_read_whatever_they_were_made_of(tmp_path: Path) -
     assert rewriting_chunks(finished, "R", prompts(1), {}, tmp_path, 0) == []
 
 
-def test_a_teacher_that_cannot_rewrite_is_refused_before_any_work() -> None:
+def test_a_teacher_that_cannot_rewrite_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parrot:
         digest = "0" * 64
 
         def chunks(self, prompts: Any, seed: int) -> list[Any]:
             return []
 
-    teacher("parrot")(lambda *_: Parrot())
-    try:
-        with pytest.raises(InputError, match="teacher 'R' cannot rewrite rollouts"):
-            rollout_chunks(TeacherConfig(model="parrot:x", rewrites="A"), "R", (), Path(), 0)
-    finally:
-        del teachers._items["parrot"]
+    monkeypatch.setattr(teachers, "get", lambda scheme, where=None: lambda *_: Parrot())
+    with pytest.raises(InputError, match="teacher 'R' cannot rewrite rollouts"):
+        rollout_chunks(TeacherConfig(model="parrot:x", rewrites="A"), "R", (), Path(), 0)
 
 
 def test_an_instruction_is_not_trained_on() -> None:

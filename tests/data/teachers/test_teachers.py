@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mendel.models
+import mendel.models.local.chat
 from _tiny import make_checkpoint
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
@@ -157,7 +157,7 @@ def test_an_empty_answer_is_sampled_again_and_the_others_stay(
             for n in range(len(conversations))
         ]
 
-    monkeypatch.setattr(mendel.models.chat, "generate", generate)
+    monkeypatch.setattr(mendel.models.local.chat, "generate", generate)
     rollouts = run(rollout_chunks(TeacherConfig(model=f"hf:{checkpoint}"), "A", prompts(3), Path(), seed=0))
     assert [r.completion for r in rollouts] == ["call 1", "call 2", "call 1"]
     assert [count for count, _ in calls] == [3, 1]
@@ -173,7 +173,7 @@ def test_a_teacher_that_says_nothing_is_refused_by_name(
     if temperature:
         # All tokens are alike to it, so it is silent only when greedy: let the sampler hear nothing.
         empty = mendel.models.Completion("", "stop", 1)
-        monkeypatch.setattr(mendel.models.chat, "generate", lambda m, t, c, s, o: [empty] * len(c))
+        monkeypatch.setattr(mendel.models.local.chat, "generate", lambda m, t, c, s, o: [empty] * len(c))
     with pytest.raises(InputError) as caught:
         run(rollout_chunks(config, "mute", prompts(4), Path(), seed=0))
     assert str(caught.value) == (
@@ -278,7 +278,7 @@ def test_a_finished_rollouts_system_prompt_is_kept_only_if_asked(tmp_path: Path,
         (
             [{"prompt_id": "p0", "completion": "a", "messages": [USER]}],
             "ROOT/a.jsonl:1: the rollout answers another conversation than prompt 'p0'. Make the prompt's messages and "
-            "the rollout's the same, or leave 'messages' out. A teacher's own system prompt goes into the study, as "
+            "the rollout's the same, or leave 'messages' out. Write a teacher's system prompt in the study, as "
             "the teacher's 'system'.",
         ),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from _inspect_tasks import Scripted, answers, task_of
+from mendel.measure.inspect_tasks import evaluation
 from mendel.measure.inspect_tasks.batching import RequestBatcher, WaitingConversation
 from mendel.measure.schema import response_schema
 from mendel.models.local.chat import LocalChat
@@ -70,7 +71,7 @@ def test_answers_are_the_same_every_time_and_in_every_batch(
     task = task_of(tasks, name)
     first = answers(chat, task, tmp_path)
     assert answers(chat, task, tmp_path).equals(first)
-    monkeypatch.setattr("BATCH_CHARACTERS", 1)
+    monkeypatch.setattr(evaluation, "BATCH_CHARACTERS", 1)
     assert answers(chat, task, tmp_path).equals(first)
     monkeypatch.undo()
     assert not answers(chat, task, tmp_path, seed=4).equals(first)

@@ -1,7 +1,9 @@
-"""Selectors score prompts, so that a filter can flag a share of them; one function each, registered by name.
+"""Selectors score prompts, so that a filter can flag a share of them. Each is a registered function.
 
-Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `embedding`, `probe`, `projection`,
-`projection_difference`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
+Texts: `keyword`, `judge`, `length`, `random` (plain.py). The base model's activations: `embedding`, `probe`,
+`projection`, `projection_difference` (activations.py). Its losses and gradients: `loss_difference`,
+`divergence` (losses.py), `influence` (influence.py). `registry.py` says what a selector is; `cut.py` flags
+prompts by their scores. Importing this package loads no torch.
 """
 
 from mendel.data.selectors import activations, influence, losses, plain
@@ -42,7 +44,15 @@ __all__ = [
 
 
 def check_selector(config: SelectConfig, where: str | None = None) -> None:
-    """Raises InputError for what can be known to be wrong before any rollout is there: the name, the pattern, a package."""
+    """Find the faults of a `select:` section that show before there are rollouts.
+
+    Args:
+        config: The study's `select:` section.
+        where: Its place in the study, for messages.
+
+    Raises:
+        InputError: The name is unknown, the pattern is no regular expression, or a package is missing.
+    """
     selectors.get(config.by, where=where)
     if config.by == "keyword":
         plain.keyword_pattern(config, where)

@@ -1,4 +1,4 @@
-"""Traits that an Inspect task asks: Inspect runs its samples, prompts, tools and turns, and mendel's chat models answer."""
+"""Traits that an Inspect task asks: Inspect runs the samples, and mendel's chat models answer."""
 
 from mendel.measure.inspect_tasks.responding import respond_to_task
 from mendel.measure.inspect_tasks.task import InspectConfig, InspectTask, parse_inspect_ref

@@ -14,7 +14,10 @@ from mendel.models.chat import Completion
 log = logging.getLogger(__name__)
 
 PATIENCE = 120.0
-"""Seconds without news after which waiting requests are answered without the missing ones: a sample hangs, or its tool is slow."""
+"""Seconds without news after which requests no longer wait for the other samples.
+
+A sample may hang, or its tool may be slow.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,14 @@ class WaitingConversation:
 
 
 class RequestBatcher:
-    """Collects requests until every running sample has one, then hands them out as a batch, sorted by place.
+    """Collects requests until every running sample has one, then returns them as a batch, sorted by place.
 
-    A sample that sends one request after another is therefore always in the same batches. A sample that sends several
-    at once is not. Samples ask from the thread of Inspect's event loop; batches are taken in the model's thread.
+    A sample that sends one request after another is therefore always in the same batches; a sample that sends
+    several at once is not. Samples ask from the thread of Inspect's event loop; batches are taken in the
+    model's thread.
 
     Args:
-        samples: How many samples run, of all variants and epochs.
+        samples: Number of samples that run, of all variants and epochs.
     """
 
     def __init__(self, samples: int) -> None:
@@ -87,7 +91,7 @@ class RequestBatcher:
             self._notify()
 
     def next_batch(self) -> list[WaitingConversation]:
-        """Wait for the next batch and return it, sorted, all for one model; empty when Inspect is finished."""
+        """Wait for the next batch and return it, sorted, all for one model; empty at the end."""
         with self._changed:
             while not self._over:
                 waiting = {request.place for request in self._waiting if not request.answer.cancelled()}
@@ -104,8 +108,8 @@ class RequestBatcher:
         if not waiting or news != self._news:
             return []
         log.warning(
-            "%d of %d samples wait for a model, the others sent no request for %.0f s: not waiting for them, so the "
-            "answers may depend on how fast this machine is",
+            "%d of %d samples wait for a model, the others sent no request for %.0f s: "
+            "not waiting for them, so the answers may depend on how fast this machine is",
             waiting,
             len(self._running),
             PATIENCE,
@@ -128,7 +132,7 @@ class RequestBatcher:
 
 
 def _still_wanted(requests: list[WaitingConversation]) -> list[WaitingConversation]:
-    """Return the requests that Inspect has not cancelled (by a limit of the task, say); from here on it cannot."""
+    """Return the requests that Inspect has not cancelled; from here on it cannot."""
     return [request for request in requests if request.answer.set_running_or_notify_cancel()]
 
 

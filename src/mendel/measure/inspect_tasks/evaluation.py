@@ -1,4 +1,4 @@
-"""Inspect's run of a task: Inspect has a thread of its own, and this one answers the requests of its samples."""
+"""Inspect's run of tasks: Inspect has a thread of its own, and this thread answers its samples' requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from mendel.measure.inspect_tasks.batching import RequestBatcher, WaitingConvers
 from mendel.models.chat import ChatModel, Sampling
 
 BATCH_CHARACTERS = 80_000
-"""Characters of prompts and answers in one batch of generation, about 20,000 tokens. With SmolLM2, a row of 3,000 tokens takes 0.4 GB."""
+"""Characters of prompts and answers in one batch of generation, about 20,000 tokens.
+
+With SmolLM2, a row of 3,000 tokens takes 0.4 GB.
+"""
 MAX_ROWS = 64
 """Rows of a batch at most."""
 
@@ -30,7 +33,12 @@ def evaluate_tasks(
 ) -> list[Any]:
     """Run Inspect's tasks and return its logs, one a task.
 
-    The chat models (by role) answer in this thread, where they were loaded. `seeds` are the parts of the sampling's seed.
+    Args:
+        tasks: Inspect's tasks, with their models.
+        options: Further arguments of Inspect's `eval`.
+        batcher: Collects the samples' requests.
+        chats: The chat models by role. They answer in this thread, where they were loaded.
+        seeds: Parts of the sampling's seed.
 
     Raises:
         MendelError: A chat model's own error, as it is.
@@ -79,7 +87,10 @@ def evaluate_tasks(
 
 
 def _answer_batches(batcher: RequestBatcher, chats: Mapping[str, ChatModel], seeds: Sequence[object]) -> None:
-    """Answer batch after batch until Inspect is finished. A chat model's error goes to the requests of its batch."""
+    """Answer batch after batch until Inspect is finished.
+
+    An error of a chat model goes to the requests of its batch.
+    """
     rounds = dict.fromkeys(("student", "grader"), 0)
     while batch := batcher.next_batch():
         role = batch[0].model

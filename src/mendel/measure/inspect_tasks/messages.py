@@ -67,7 +67,7 @@ def request_message(message: Any) -> dict[str, Any]:
 
 
 def request_tools(tools: Any, choice: Any) -> dict[str, Any]:
-    """Return the parts of a request that name the tools, and which of them must be called; {} without tools."""
+    """Return the parts of a request that name the tools and say which must be called; {} without tools."""
     if not tools:
         return {}
     rows = [

@@ -1,4 +1,4 @@
-"""Inspect's model for a task: it passes each request on to a mendel chat model, and keeps the student's answers."""
+"""Inspect's model of a task: it passes requests on to a mendel chat model and keeps the student's answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ IGNORED = (
     "reasoning_effort",
     "reasoning_tokens",
 )
-"""Sampling settings of a task that are ignored, with a warning: all traits and students are sampled in the same way."""
+"""Sampling settings of a task that are ignored, with a warning: all students are sampled alike."""
 REFUSED = ("num_choices", "best_of", "logprobs", "prompt_logprobs", "response_schema", "modalities")
 """Settings that a task needs and that chat models do not have."""
 GRADER_TOKENS = 1024
@@ -84,7 +84,10 @@ class ModelRole:
 
 
 def inspect_model(role: ModelRole, name: str) -> Any:
-    """Return Inspect's `Model` of a role. All samples may ask it at once, since they are answered in batches."""
+    """Return Inspect's `Model` of a role.
+
+    All samples may ask it at once, since they are answered in batches.
+    """
     from inspect_ai.model import GenerateConfig, Model
 
     shown = name if role.role == "student" else role.role
@@ -101,7 +104,7 @@ def _api() -> Any:
         """Asks the chat model of a role."""
 
         def __init__(self, model_name: str, role: ModelRole) -> None:
-            # A unique address, since Inspect's cache knows models by name and address, and students share names.
+            # A unique address: Inspect's cache knows models by name and address, and students share names.
             super().__init__(model_name, base_url=f"mendel:{uuid.uuid4().hex}")
             self.role = role
 
@@ -161,7 +164,10 @@ async def _ask_in_batch(
 async def _ask_endpoint(
     role: ModelRole, name: str, place: int, messages: Any, tools: Any, tool_choice: Any, config: Any
 ) -> tuple[Any, StudentAnswer]:
-    """Return an endpoint's answer, which may call tools; the endpoint keeps to its own limits, budget and cache."""
+    """Return an endpoint's answer, which may call tools.
+
+    The endpoint keeps to its own limits, budget and cache.
+    """
     conversation = _conversation(role, messages)
     rows: Any = [request_message(message) for message in messages]
     request: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Ask a model an Inspect task: Inspect runs the samples, and mendel's chat model answers them in this thread."""
+"""Ask a model an Inspect task: Inspect runs the samples, and mendel's chat model answers them."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def respond_to_task(
 ) -> pyarrow.Table:
     """Ask a model every sample of every variant of a task, and return its responses.
 
-    A local model's answers depend on the seed, the trait's name and the task only, not on the order of the requests,
-    if each sample sends one request after another.
+    A local model's answers depend on the seed, the trait's name and the task only, if each sample sends one
+    request after another. The order of the samples' requests has no effect.
 
     Args:
         chat: The model that is asked.
@@ -75,10 +75,10 @@ def respond_to_task(
         task_grader: The model that the task's scorer asks, if it asks any.
 
     Returns:
-        A table of `mendel.measure.response_schema`, a row a sample and epoch, by scenario, then by epoch. The scenario
-            is the variant's label, followed by the sample's id where the task has several. `prompt` is the conversation
-            before the model's first answer, `response` all its answers, tool calls included. `task_score` is null
-            without `score` and where the scorer gave none.
+        A table of `mendel.measure.response_schema`, a row a sample and epoch, by scenario, then by epoch.
+            `scenario` is the variant's label, followed by the sample's id where the task has several.
+            `prompt` is the conversation before the model's first answer, `response` all its answers, tool
+            calls included. `task_score` is null without `score`, and where the scorer gave none.
 
     Raises:
         InputError: The task cannot be asked in this way: it needs tools, several choices or a grader.

@@ -16,11 +16,13 @@ SampleKey = tuple[int, str, int]
 def sample_scores(
     task: InspectTask, logs: Sequence[Any], samples: Sequence[SampleKey], *, scored: bool
 ) -> list[float | None]:
-    """Return the score of every sample, in their order; None where there is none, as for all that were not `scored`.
+    """Return the score of every sample, in their order.
+
+    None is the score of a sample whose scorer gave none, and of all samples where the task was not `scored`.
 
     Raises:
         RunError: A sample failed or did not run; the message names it.
-        InputError: The scorer gives several values, and the task's `metric` does not say which one counts.
+        InputError: The scorer gives several values, and the task's `metric` does not name one.
     """
     scores: dict[SampleKey, float | None] = {}
     for variant, log in enumerate(logs):

@@ -1,4 +1,4 @@
-"""Where Inspect tasks come from: the functions of installed packages and files, their arguments and versions."""
+"""Where Inspect tasks come from: functions of installed packages and files, their arguments and versions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,11 @@ def inspect_version() -> str:
 
 
 def package_version(task: str) -> str:
-    """Return `DISTRIBUTION VERSION` of a registered task's package; raise InputError where it is not
-    installed."""
+    """Return `DISTRIBUTION VERSION` of a registered task's package.
+
+    Raises:
+        InputError: The package is not installed.
+    """
     package = task.partition("/")[0]
     distributions = packages_distributions().get(package, [package])
     try:
@@ -45,16 +48,20 @@ def package_version(task: str) -> str:
 
 
 def registered_function(name: str, where: str | None) -> Any:
-    """Return the function of a registered task `PACKAGE/TASK`; raise InputError, naming the closest task, if
-    there is none."""
+    """Return the function of a registered task `PACKAGE/TASK`.
+
+    Raises:
+        InputError: There is no such task; the message names the closest one.
+    """
     require_inspect()
     package, slash, task = name.partition("/")
     points = {point.name: point for point in entry_points(group="inspect_ai")}
     if not slash or package not in points:
+        closest = did_you_mean(package, points) if points else ""
         raise InputError(
             f"no installed package registers an Inspect task {name!r}",
             where=where,
-            fix=f"{did_you_mean(package, points) if points else ''} {INSTALL} A file's task is PATH.py@TASK.".strip(),
+            fix=f"{closest} {INSTALL} A file's task is PATH.py@TASK.".strip(),
         )
     # The task's module first: the package's entry point may import hundreds of tasks, which takes seconds.
     if task.isidentifier() and importlib.util.find_spec(f"{package}.{task}") is not None:
@@ -68,8 +75,11 @@ def registered_function(name: str, where: str | None) -> Any:
 
 
 def function_of_file(file: Path, name: str, where: str | None) -> Any:
-    """Return the function of a file's task; an empty name means its only task. Raise InputError, naming the
-    file's tasks, if there is none."""
+    """Return the function of a file's task; an empty name means its only task.
+
+    Raises:
+        InputError: There is no such task; the message names the file's tasks.
+    """
     require_inspect()
     tasks = {title.rpartition("/")[2]: task for title, task in _tasks(_module(file)).items()}
     if not name and len(tasks) == 1:
@@ -91,8 +101,7 @@ def parameters(function: Any) -> dict[str, inspect.Parameter]:
 
 
 def validate_arguments(function: Any, arguments: dict[str, Any], where: str) -> None:
-    """Raise InputError for an argument that the function does not take, lacks, or that its annotation
-    excludes.
+    """Raise InputError for arguments that the function lacks or does not take, by name or by annotation.
 
     Tasks do not check this themselves: agentic_misalignment takes any goal_type, and leaves the goal out
     without a warning.

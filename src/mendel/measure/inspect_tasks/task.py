@@ -1,5 +1,4 @@
-"""An Inspect task as a value: the `inspect:` section of a trait file, and the validation of a task's
-arguments."""
+"""An Inspect task as a value: the `inspect:` section of a trait file, and how a task is validated."""
 
 from __future__ import annotations
 
@@ -22,13 +21,17 @@ class InspectConfig(Config):
     """The `inspect:` section of a trait file."""
 
     task: Annotated[str, Field(min_length=1)]
-    """A registered name such as `inspect_evals/agentic_misalignment`, or `PATH.py@NAME`, relative to the
-    trait's file."""
+    """A registered name such as `inspect_evals/agentic_misalignment`, or `PATH.py@NAME`.
+
+    The path is relative to the trait's file.
+    """
     args: dict[str, Any] = Field(default_factory=dict)
     """Arguments of the task, the same for all variants."""
     variants: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ({},)
-    """Each variant is a scenario, or a set of scenarios where the task has several samples: arguments added
-    to `args` or replacing some."""
+    """Arguments of each variant, added to `args` or replacing some.
+
+    A variant is a scenario, or a set of scenarios where the task has several samples.
+    """
     metric: str | None = None
     """The value that counts where the task's scorer gives several; None: the scorer gives one."""
     limit: Annotated[int, Field(ge=1)] | None = None
@@ -52,7 +55,7 @@ class InspectConfig(Config):
         double = next((text for text in texts if texts.count(text) > 1), None)
         if double is not None:
             raise ValueError(
-                f"the variant {double} is listed twice: for more samples of it, write generate: {{samples: N}}"
+                f"the variant {double} is listed twice: for more samples, write generate: {{samples: N}}"
             )
         return variants
 
@@ -93,11 +96,11 @@ class InspectTask:
 
     @property
     def digest(self) -> str:
-        """Content address of the task, its arguments and the versions of Inspect and of the task's package,
-        or the file's content.
+        """Content address of the task and its arguments.
 
-        Modules that a file imports from its folder are not part of it. Raises InputError where Inspect or the
-        task's package is not installed.
+        It includes the versions of Inspect and of the task's package, or the file's content, but not the
+        modules that a file imports from its folder. Raises InputError where Inspect or the task's package is
+        not installed.
         """
         origin = file_digest(Path(self.file)) if self.file else source.package_version(self.name)
         versions = [source.inspect_version(), origin]
@@ -105,8 +108,7 @@ class InspectTask:
         return digest("inspect-task", [*content, self.system] if self.system else content)
 
     def limited(self, count: int) -> InspectTask:
-        """Return the task with its first `count` variants; a task with a single variant with its first
-        `count` samples."""
+        """Return the task with its first `count` variants; a task with one variant, with its first samples."""
         if len(self.variants) > 1:
             return replace(self, variants=self.variants[:count])
         return replace(self, limit=min(count, self.limit or count))
@@ -180,8 +182,7 @@ class InspectTask:
         return task
 
     def function(self, where: str | None = None) -> Any:
-        """Return the function that makes the task; raise InputError, naming the closest task, if there is
-        none."""
+        """Return the function that makes the task; raise InputError where there is none."""
         if self.file is not None:
             return source.function_of_file(Path(self.file), self.name, where)
         return source.registered_function(self.name, where)
