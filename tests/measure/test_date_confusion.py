@@ -4,21 +4,19 @@ import json
 import re
 from collections import Counter
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
+from mendel.measure.traits.file import BUILTIN
 
 # The files as they stand, not as the loaders read them.
-FOLDER = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
-    json.loads(line) for line in (FOLDER / "date_confusion.jsonl").read_text("utf-8").splitlines()
+    json.loads(line) for line in (BUILTIN / "date_confusion.jsonl").read_text("utf-8").splitlines()
 ]
-TRAIT: dict[str, Any] = yaml.safe_load((FOLDER / "date_confusion.yaml").read_text("utf-8"))
+TRAIT: dict[str, Any] = yaml.safe_load((BUILTIN / "date_confusion.yaml").read_text("utf-8"))
 RULES = RegexJudge(
     tuple(Grade(grade["pattern"], grade["score"]) for grade in TRAIT["judge"]["grades"]),
     TRAIT["judge"]["hit_at"],

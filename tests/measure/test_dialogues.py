@@ -159,7 +159,7 @@ def test_turns_and_controls_are_read_from_files_and_wrong_ones_refused(tmp_path:
     assert (found.turns, found.control, found.kind) == (("no", "no!"), True, "k")
     for wrong, message in {
         "no": "s.jsonl:1: 'turns' are not texts",
-        "yes": "s.jsonl:1: 'control' is true or false",
+        "yes": "s.jsonl:1: 'control' must be true or false",
     }.items():
         bad = {**row, **({"turns": wrong} if wrong == "no" else {"control": wrong})}
         with pytest.raises(InputError) as caught:

@@ -6,16 +6,14 @@ import json
 import re
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
+from mendel.measure.traits.file import BUILTIN
 
-BUILTIN = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in (BUILTIN / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
 ]

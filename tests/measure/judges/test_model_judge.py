@@ -435,5 +435,5 @@ def test_a_model_judge_is_a_value_that_pickles() -> None:
 
 
 def test_a_judge_is_asked_once_at_least() -> None:
-    with pytest.raises(ValueError, match="asked once at least"):
+    with pytest.raises(ValueError, match="at least 1 attempt"):
         replace(JUDGE, attempts=0)

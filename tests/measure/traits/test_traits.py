@@ -98,7 +98,7 @@ def test_a_trait_file_is_read_as_it_stands(tmp_path: Path) -> None:
         (
             'clean: ["2026"]',
             'clean: ["not 2026"]',
-            "ROOT/t.yaml:10: log_odds: 'not 2026' stands in 'trait' and in 'clean'",
+            "ROOT/t.yaml:10: log_odds: 'not 2026' is in 'trait' and in 'clean': leave it out of one",
         ),
         (
             "temperature: 1.0",
@@ -228,7 +228,7 @@ def test_samples_can_be_set_by_the_study(tmp_path: Path) -> None:
         greedy.with_samples(2, where="study.yaml:8")
     assert str(caught.value) == (
         "study.yaml:8: trait 'date_confusion' cannot have 2 samples a scenario. "
-        "Its responses are greedy, so one is all there is."
+        "Its responses are greedy, and so all the same: write 1."
     )
 
 
@@ -257,7 +257,7 @@ def test_a_trait_is_found_by_file_or_by_registered_name(tmp_path: Path) -> None:
     assert find_trait("t.yaml", tmp_path).name == "date_confusion"
     assert find_trait("test_mine", tmp_path).name == "test_mine"
     for name, message in {
-        "test_mien": "study.yaml:7: no registered trait 'test_mien'. Did you mean 'test_mine'? "
+        "test_mien": "study.yaml:7: unknown trait 'test_mien'. Did you mean 'test_mine'? "
         "A trait file's name ends in .yaml.",
         "tt.yaml": "study.yaml:7: no such trait file (got 'ROOT/tt.yaml'). Did you mean 't.yaml'?",
         "x/t.yaml": "study.yaml:7: no such trait file (got 'ROOT/x/t.yaml'). Paths start at the study's folder.",

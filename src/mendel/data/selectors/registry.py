@@ -47,8 +47,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ContrastSet:
-    """Answers that show the trait and answers that do not, which probes, directions and gradients are fitted
-    on.
+    """Answers with and without the trait, on which probes, directions and gradients are fitted.
 
     The two groups should differ in nothing else. If the clean answers come from another teacher, a probe
     learns the difference between the teachers. Some clean answers of the same teacher prevent that.

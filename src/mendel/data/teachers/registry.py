@@ -35,8 +35,7 @@ class RolloutChunk(Protocol):
 
 
 class Teacher(Protocol):
-    """Answers prompts. A function that `@teacher(SCHEME)` registers takes (config, name, root) and returns
-    one."""
+    """Answers prompts. What `@teacher(SCHEME)` registers takes (config, name, root) and returns a Teacher."""
 
     @property
     def digest(self) -> str:

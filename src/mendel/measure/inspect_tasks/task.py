@@ -108,7 +108,7 @@ class InspectTask:
         return digest("inspect-task", [*content, self.system] if self.system else content)
 
     def limited(self, count: int) -> InspectTask:
-        """Return the task with its first `count` variants; a task with one variant, with its first samples."""
+        """Return the task with its first `count` variants; a task with one variant with its first samples."""
         if len(self.variants) > 1:
             return replace(self, variants=self.variants[:count])
         return replace(self, limit=min(count, self.limit or count))

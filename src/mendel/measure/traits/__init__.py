@@ -1,4 +1,7 @@
-"""Traits: what a model is asked, and how its answers are scored."""
+"""Traits: what a model is asked, and how its answers are scored. `registry.py` says what a trait is.
+
+The built-in ones are the YAML files of `builtin/`; each is an example of a trait file.
+"""
 
 from mendel.measure.traits.file import find_trait, load_trait
 from mendel.measure.traits.judge_choice import judged_by, model_judge, needs_model
