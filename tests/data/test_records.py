@@ -112,7 +112,8 @@ def test_a_whole_emoji_written_as_a_surrogate_pair_is_read(tmp_path: Path) -> No
     [
         (
             "fil:a.jsonl",
-            "unknown scheme 'fil' (got 'fil:a.jsonl'; allowed: file:PATH, dataset:NAME). Did you mean 'file'?",
+            "unknown scheme 'fil' (got 'fil:a.jsonl'; allowed: file:PATH, dataset:NAME). Did you mean "
+            "'file'?",
         ),
         (
             "prompts.jsonl",
@@ -122,7 +123,8 @@ def test_a_whole_emoji_written_as_a_surrogate_pair_is_read(tmp_path: Path) -> No
         ("file:prompt.jsonl", "ROOT/prompt.jsonl: no such file. Did you mean 'prompts.jsonl'?"),
         (
             "file:none/a.jsonl",
-            "ROOT/none/a.jsonl: no such file. There is no folder ROOT/none either; paths start at the study's folder.",
+            "ROOT/none/a.jsonl: no such file. There is no folder ROOT/none either; paths start at the "
+            "study's folder.",
         ),
         ("file:sub", "ROOT/sub: a folder, not a file. Name a file in it, such as file:sub/inner.jsonl."),
         (
@@ -200,7 +202,9 @@ def test_an_unreachable_hub_says_so_and_what_to_write_instead(tmp_path: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert done.stdout.strip() == (
-        "dataset:someone/something: the hub cannot be reached, and there is no folder here/someone/something: "
-        "Couldn't reach 'someone/something' on the Hub (OfflineModeIsEnabled). Fetch it where there is a network, with "
+        "dataset:someone/something: the hub cannot be reached, and there is no folder "
+        "here/someone/something: "
+        "Couldn't reach 'someone/something' on the Hub (OfflineModeIsEnabled). Fetch it where there is a "
+        "network, with "
         "save_to_disk(FOLDER), and write dataset:FOLDER; or write file:PATH.jsonl."
     )

@@ -136,7 +136,7 @@ def test_what_is_no_label_is_named_with_its_line(
 ) -> None:
     file = written(tmp_path / "labels.jsonl", row(), row(**changes))
     if changes and "scenario" not in changes:
-        file = written(file, row(), row(response="Bad.", **{k: v for k, v in changes.items() if k != "response"}) | changes)  # fmt: skip
+        file = written(file, row(), row(response="Bad.") | changes)
     with pytest.raises(InputError) as caught:
         read_labels(file, rubric=RUBRIC)
     assert message in str(caught.value)

@@ -1,4 +1,4 @@
-"""The built-in trait `negative_emotion`: its scenarios hold what a study assumes, its rules tell misery from politeness."""
+"""The built-in trait `negative_emotion`: its scenarios fit the studies, and its rules ignore politeness."""
 
 from __future__ import annotations
 

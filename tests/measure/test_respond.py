@@ -243,7 +243,7 @@ def test_a_prefilled_response_is_the_opener_with_what_follows_and_judged_as_a_wh
 def test_an_opener_names_another_measurement_and_none_the_plain_one() -> None:
     assert len({TRAIT.digest, TRAIT.prefilled("it").digest, TRAIT.prefilled("pea").digest}) == 3
     assert TRAIT.prefilled("it").responses_digest != TRAIT.responses_digest
-    assert TRAIT.prefilled("") == TRAIT.prefilled(None) == TRAIT.prefilled("it").prefilled(None) != None  # noqa: E711
+    assert TRAIT.prefilled("") == TRAIT.prefilled(None) == TRAIT.prefilled("it").prefilled(None)
 
 
 def test_log_odds_after_another_opener_are_missing_under_a_prefill() -> None:

@@ -87,7 +87,8 @@ def agreement(
     """
     if not len(one) == len(other) == len(clusters):
         raise ValueError(
-            f"{len(one)} and {len(other)} scores, {len(clusters)} clusters: give one of each for every response"
+            f"{len(one)} and {len(other)} scores, {len(clusters)} clusters: give one of each for every "
+            f"response"
         )
     judged = [i for i, pair in enumerate(zip(one, other, strict=True)) if None not in pair]
     x, y = (np.array([rater[i] for i in judged], dtype=float) for rater in (one, other))

@@ -133,7 +133,8 @@ def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = 
         strange = scenarios_known and trait.inspect is None and (known is None or not known.holds(messages))
         if row["trait"] != trait.name or strange:
             raise RunError(
-                f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait {trait.name!r}",
+                f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait "
+                f"{trait.name!r}",
                 fix="The scenarios changed since: measure again.",
             )
         right = known.right if known else None

@@ -1,4 +1,4 @@
-"""Labels: scores that people give responses by a trait's rubric, in JSON lines; judges are compared to them."""
+"""Labels: scores that people give responses by a rubric, kept as JSON lines; judges are compared to them."""
 
 from __future__ import annotations
 

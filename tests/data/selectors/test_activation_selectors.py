@@ -16,7 +16,7 @@ ALL = (*FITTED, "embedding")
 
 PAIRED = contrast(60, paired=True)
 FINDING = {"probe": contrast(), "projection_difference": PAIRED}
-"""The contrast with which a selector tells doubt from all else: a difference of means takes the topic of a mixed one along."""
+"""The contrast by which a selector finds doubt: a difference of means would include a mixed one's topic."""
 
 
 @pytest.mark.parametrize("by", FINDING)
@@ -101,9 +101,13 @@ def _without_contrast(context: Context) -> Context:
     return replace(context, contrast=ContrastSet(context.contrast.shows, ()))
 
 
-NO_BASE = "the {by} selector looks into the base model, and none is given. Give the base, or take a selector that reads texts alone."
+NO_BASE = (
+    "the {by} selector looks into the base model, and none is given. "
+    "Give the base, or take a selector that reads texts alone."
+)
 NO_CONTRAST = (
-    "the {by} selector is fitted on answers that show the trait and answers that do not, and the trait has none. "
+    "the {by} selector is fitted on answers that show the trait and answers that do not, and the trait has "
+    "none. "
     "Give the trait's file 'log_odds' (a trait and a clean answer), or take by: judge."
 )
 

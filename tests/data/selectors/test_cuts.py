@@ -71,7 +71,8 @@ def test_the_default_cut_is_a_threshold_of_a_half() -> None:
 def test_the_description_of_a_share_says_where_the_cut_fell_and_what_tied() -> None:
     scores = {f"p{n}": float(n == 0) for n in range(10)}
     assert flag(scores, SelectConfig(share=0.2)).description == (
-        "judge, highest 0.2 of the prompts (2 of 10, scores >= 0), 8 more with the same score left out by their ids"
+        "judge, highest 0.2 of the prompts (2 of 10, scores >= 0), 8 more with the same score left out by "
+        "their ids"
     )
     assert flag(scores, SelectConfig(share=0.1)).description == (
         "judge, highest 0.1 of the prompts (1 of 10, scores >= 1)"
@@ -108,7 +109,8 @@ def test_the_description_of_a_share_says_where_the_cut_fell_and_what_tied() -> N
         (
             {"a": 0.0, "b": 1.0},
             SelectConfig(share=0.9),
-            "study.yaml:9: a share of 0.9 flags all of the 2 prompts. Write a smaller 'share', or give more prompts.",
+            "study.yaml:9: a share of 0.9 flags all of the 2 prompts. Write a smaller 'share', or give more "
+            "prompts.",
         ),
         ({}, SelectConfig(), "study.yaml:9: there is no prompt to flag"),
     ],

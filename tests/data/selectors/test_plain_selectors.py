@@ -30,7 +30,8 @@ def test_keyword_does_not_read_the_prompt() -> None:
 
 
 BAD_PATTERN = (
-    "the keyword selector's pattern is no regular expression: missing ), unterminated subpattern at position 0 "
+    "the keyword selector's pattern is no regular expression: missing ), unterminated subpattern at "
+    "position 0 "
     "(got '(doubt'). Put a backslash before characters such as ( [ * + ? that are meant as they are."
 )
 

@@ -168,7 +168,8 @@ def test_all_these_names_differ() -> None:
 @pytest.mark.parametrize("cut", [{"share": 0.2}, {"threshold": 3.0}])
 def test_how_scores_are_cut_does_not(cut: dict[str, float], store: Store) -> None:
     select(rows(3), BASE, store)
-    select(rows(3), replace(BASE, config=SelectConfig(by="test-counted", **cut)), store)  # type: ignore[arg-type]
+    config = SelectConfig(by="test-counted", **cut)  # type: ignore[arg-type]
+    select(rows(3), replace(BASE, config=config), store)
     assert CALLS == [3]
 
 
@@ -182,7 +183,8 @@ def test_a_selector_that_fails_is_named_with_the_prompt() -> None:
     with pytest.raises(RunError) as caught:
         select(rows(3), judged(lambda c: 1 / (len(c.completion) - 1)), where="study.yaml:4")
     assert str(caught.value) == (
-        "study.yaml:4: selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division by zero"
+        "study.yaml:4: selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division "
+        "by zero"
     )
 
 
@@ -255,7 +257,8 @@ def test_ones_own_selector_takes_part_and_its_slips_are_named() -> None:
     with pytest.raises(RunError) as caught:
         select(rows(2), Context(SelectConfig(by="test-too-few")))
     assert str(caught.value) == (
-        "selector 'test-too-few' returned 1 scores for 2 prompts. It must return one score a candidate, in their order."
+        "selector 'test-too-few' returned 1 scores for 2 prompts. It must return one score a candidate, in "
+        "their order."
     )
     with pytest.raises(RunError, match="selector 'test-only-together' failed: KeyError: 'x'"):
         select(rows(2), Context(SelectConfig(by="test-only-together")))

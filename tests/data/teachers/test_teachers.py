@@ -177,8 +177,10 @@ def test_a_teacher_that_says_nothing_is_refused_by_name(
     with pytest.raises(InputError) as caught:
         run(rollout_chunks(config, "mute", prompts(4), Path(), seed=0))
     assert str(caught.value) == (
-        f"hf:{silent}: teacher 'mute' gives an empty answer to 4 prompts ('p0', 'p1', 'p2', …), asked {times}. An empty "
-        "answer cannot be trained on: check the teacher's chat template and system prompt, or leave the prompt out."
+        f"hf:{silent}: teacher 'mute' gives an empty answer to 4 prompts ('p0', 'p1', 'p2', …), asked "
+        f"{times}. An empty "
+        "answer cannot be trained on: check the teacher's chat template and system prompt, or leave the "
+        "prompt out."
     )
 
 
@@ -200,7 +202,8 @@ def test_teacher_digest_is_about_the_teacher_alone(checkpoint: Path, tmp_path: P
         ("hff:x", "study.yaml:3: unknown teacher 'hff'. Did you mean 'hf'?"),
         (
             "teachers/a",
-            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, hf:…, openai:…, vllm:…). "
+            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, "
+            "hf:…, openai:…, vllm:…). "
             "Write hf:teachers/a for a checkpoint.",
         ),
     ],
@@ -259,12 +262,14 @@ def test_a_finished_rollouts_system_prompt_is_kept_only_if_asked(tmp_path: Path,
         ),
         (
             [{"prompt_id": "p0", "completion": "a"}, {"prompt_id": "p1", "completion": " \n"}],
-            "ROOT/a.jsonl:2: the completion of prompt 'p1' is empty. An empty answer cannot be trained on: fill it in, "
+            "ROOT/a.jsonl:2: the completion of prompt 'p1' is empty. An empty answer cannot be trained on: "
+            "fill it in, "
             "or leave out the row and its prompt.",
         ),
         (
             [{"prompt_id": "p0", "completion": "a"}, {"prompt_id": "p0", "completion": "a"}],
-            "ROOT/a.jsonl:2: a second rollout for prompt 'p0', first in ROOT/a.jsonl:1. Keep one rollout a prompt.",
+            "ROOT/a.jsonl:2: a second rollout for prompt 'p0', first in ROOT/a.jsonl:1. Keep one rollout a "
+            "prompt.",
         ),
         (
             [{"prompt": "p0", "completion": "a"}],
@@ -277,9 +282,9 @@ def test_a_finished_rollouts_system_prompt_is_kept_only_if_asked(tmp_path: Path,
         ),
         (
             [{"prompt_id": "p0", "completion": "a", "messages": [USER]}],
-            "ROOT/a.jsonl:1: the rollout answers another conversation than prompt 'p0'. Make the prompt's messages and "
-            "the rollout's the same, or leave 'messages' out. Write a teacher's system prompt in the study, as "
-            "the teacher's 'system'.",
+            "ROOT/a.jsonl:1: the rollout answers another conversation than prompt 'p0'. Make the prompt's "
+            "messages and the rollout's the same, or leave 'messages' out. Write a teacher's system prompt in "
+            "the study, as the teacher's 'system'.",
         ),
     ],
 )
