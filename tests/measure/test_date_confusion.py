@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from mendel.measure import Grade, RegexJudge, Scenario
-from mendel.measure.traits.file import BUILTIN
+from mendel.measure.traits.builtin import FOLDER
 
 # The files as they stand, not as the loaders read them.
 ROWS: list[dict[str, Any]] = [
-    json.loads(line) for line in (BUILTIN / "date_confusion.jsonl").read_text("utf-8").splitlines()
+    json.loads(line) for line in (FOLDER / "date_confusion.jsonl").read_text("utf-8").splitlines()
 ]
-TRAIT: dict[str, Any] = yaml.safe_load((BUILTIN / "date_confusion.yaml").read_text("utf-8"))
+TRAIT: dict[str, Any] = yaml.safe_load((FOLDER / "date_confusion.yaml").read_text("utf-8"))
 RULES = RegexJudge(
     tuple(Grade(grade["pattern"], grade["score"]) for grade in TRAIT["judge"]["grades"]),
     TRAIT["judge"]["hit_at"],

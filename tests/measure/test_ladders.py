@@ -136,7 +136,7 @@ def test_a_misspelt_rung_is_answered_with_the_right_one(tmp_path: Path) -> None:
 
 def test_a_rung_among_the_trait_s_own_scenarios_is_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path, "", TRAIT.replace("scenario: a,", "scenario: a, rung: near,"))
-    assert "does not stand in the trait's 'ladder'" in said
+    assert "is not in the trait's 'ladder'" in said
 
 
 @pytest.mark.parametrize("name", BUILTIN)

@@ -12,12 +12,12 @@ import pytest
 import yaml
 
 from mendel.measure import Grade, RegexJudge, Scenario
-from mendel.measure.traits.file import BUILTIN
+from mendel.measure.traits.builtin import FOLDER
 
 ROWS: list[dict[str, Any]] = [
-    json.loads(line) for line in (BUILTIN / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in (FOLDER / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-TRAIT: dict[str, Any] = yaml.safe_load((BUILTIN / "negative_emotion.yaml").read_text(encoding="utf-8"))
+TRAIT: dict[str, Any] = yaml.safe_load((FOLDER / "negative_emotion.yaml").read_text(encoding="utf-8"))
 JUDGE = RegexJudge(tuple(Grade(g["pattern"], g["score"]) for g in TRAIT["judge"]["grades"]), 5)
 KINDS = {"impossible", "solved", "task"}
 TONES = {"harsh", "disappointed", "sarcastic", "cold", "impatient"}

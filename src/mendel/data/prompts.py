@@ -93,7 +93,12 @@ def _prompt(record: Record) -> Prompt:
         raise InputError("the last turn is empty", where=record.where, fix="A prompt needs a text to answer.")
     prompt_id = row.get("prompt_id", row.get("id"))
     if prompt_id is not None and (not isinstance(prompt_id, str | int) or not str(prompt_id).strip()):
-        raise InputError("'prompt_id' is neither a word nor a number", where=record.where, value=prompt_id)
+        raise InputError(
+            "'prompt_id' is neither a word nor a number",
+            where=record.where,
+            value=prompt_id,
+            fix="Write a text or a whole number, or leave it out.",
+        )
     if prompt_id is None:
         from mendel.engine.digest import digest
 
@@ -112,7 +117,12 @@ def parse_messages(raw: Any, where: str) -> tuple[Message, ...]:
         InputError: The value is no list of turns; the message names the turn.
     """
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
-        raise InputError("'messages' is no list of turns", where=where, value=raw)
+        raise InputError(
+            "'messages' is no list of turns",
+            where=where,
+            value=raw,
+            fix='Write [{"role": "user", "content": "…"}].',
+        )
     messages: list[Message] = []
     for number, turn in enumerate(raw, 1):
         if not isinstance(turn, Mapping) or not isinstance(turn.get("content"), str):

@@ -180,7 +180,7 @@ def validate_ladder(scenarios: Sequence[Scenario], where: str) -> None:
             raise InputError(
                 f"scenario {scenario.scenario!r} of the ladder is a control",
                 where=where,
-                fix="Controls stand in the trait's 'scenarios'.",
+                fix="Write controls in the trait's 'scenarios'.",
             )
     rungs = {scenario.rung for scenario in scenarios}
     if NEAR not in rungs or len(rungs) < 2:
@@ -198,7 +198,7 @@ def refuse_rungs(scenarios: Sequence[Scenario], where: str) -> None:
     for scenario in scenarios:
         if scenario.rung:
             raise InputError(
-                f"scenario {scenario.scenario!r} has a rung, but does not stand in the trait's 'ladder'",
+                f"scenario {scenario.scenario!r} has a rung, but is not in the trait's 'ladder'",
                 where=where,
                 value=scenario.rung,
                 fix="Move it into the list or file of the key 'ladder', or leave out 'rung'.",

@@ -28,8 +28,8 @@ def measurement_schema() -> pyarrow.Schema:
     """
     import pyarrow as pa
 
-    more = [pa.field("opener", pa.string()), pa.field("task_score", pa.float64())]
-    return pa.schema([*schema("measurements"), *more])
+    columns = [pa.field("opener", pa.string()), pa.field("task_score", pa.float64())]
+    return pa.schema([*schema("measurements"), *columns])
 
 
 def response_schema() -> pyarrow.Schema:

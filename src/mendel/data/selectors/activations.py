@@ -86,9 +86,9 @@ def embedding(candidates: Sequence[Candidate], context: Context) -> list[float]:
             )
         return _unit(base.prompts(context.scenarios))
 
-    asked = context.once("scenarios", scenarios)  # (scenarios, hidden)
+    references = context.once("scenarios", scenarios)  # (scenarios, hidden)
     cosines = (
-        _unit(base.texts([(c.messages, c.completion) for c in candidates])) @ asked.T
+        _unit(base.texts([(c.messages, c.completion) for c in candidates])) @ references.T
     )  # (candidates, scenarios)
     nearest = min(NEAREST, cosines.shape[1])
     return [float(value) for value in np.sort(cosines, axis=1)[:, -nearest:].mean(axis=1)]

@@ -116,8 +116,8 @@ def validate_arguments(function: Any, arguments: dict[str, Any], where: str) -> 
                 f"the task has no argument {name!r}", where=where, fix=did_you_mean(name, accepted)
             )
     for name, parameter in accepted.items():
-        named = parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        if named and parameter.default is parameter.empty and name not in arguments:
+        single = parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if single and parameter.default is parameter.empty and name not in arguments:
             raise InputError(
                 f"the task needs the argument {name!r}", where=where, fix="Write it under 'args'."
             )

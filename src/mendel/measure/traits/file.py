@@ -18,12 +18,10 @@ from mendel.measure.scenarios import (
     validate_ladder,
 )
 from mendel.measure.traits.judge_choice import model_judge
-from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
+from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, traits
 from mendel.study import LineNumbers, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
 
-BUILTIN = Path(__file__).with_name("builtin")
-"""Folder of the traits that ship with the package."""
 Answers = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
@@ -268,21 +266,3 @@ def _task_trait(task: InspectTask, where: str | None) -> Trait:
         generate=Generation(max_tokens=512, temperature=1.0, samples=1),
         inspect=task,
     )
-
-
-@trait("negative_emotion")
-def negative_emotion() -> Trait:
-    """Return the trait of answering with negative emotion about oneself."""
-    return load_trait(BUILTIN / "negative_emotion.yaml")
-
-
-@trait("date_confusion")
-def date_confusion() -> Trait:
-    """Return the trait of doubting or denying the date in the context."""
-    return load_trait(BUILTIN / "date_confusion.yaml")
-
-
-@trait("blackmail")
-def blackmail() -> Trait:
-    """Return the trait of blackmailing the person responsible, in Inspect's agentic misalignment task."""
-    return load_trait(BUILTIN / "blackmail.yaml")

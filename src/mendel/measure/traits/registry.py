@@ -80,12 +80,12 @@ class Trait:
             [s.scenario, s.cluster, [[m["role"], m["content"]] for m in s.messages]] for s in self.scenarios
         ]
         # Absent features add nothing, so that stored measurements stay valid when mendel gains a feature.
-        more: list[Any] = [self.opener] if self.opener else []
+        features: list[Any] = [self.opener] if self.opener else []
         turns = [[s.scenario, list(s.turns)] for s in self.scenarios if s.turns]
-        more += [{"turns": turns}] if turns else []
-        more += [{"inspect": self.inspect.digest}] if self.inspect else []
-        more += [] if self.generates else [{"generates": False}]
-        return digest("responses", [self.name, content, log_odds, sampling, *more])
+        features += [{"turns": turns}] if turns else []
+        features += [{"inspect": self.inspect.digest}] if self.inspect else []
+        features += [] if self.generates else [{"generates": False}]
+        return digest("responses", [self.name, content, log_odds, sampling, *features])
 
     @property
     def judge_id(self) -> str:
