@@ -62,7 +62,8 @@ def test_a_prompt_without_an_id_is_named_after_its_content(tmp_path: Path) -> No
     [
         (
             [{"prompt_id": "a", "messages": [USER]}, {"prompt_id": "a", "messages": [USER]}],
-            "ROOT/p.jsonl:2: prompt_id 'a' stands twice, first in ROOT/p.jsonl:1. Give every prompt an id of its own.",
+            "ROOT/p.jsonl:2: prompt_id 'a' stands twice, first in ROOT/p.jsonl:1. Give every prompt an id "
+            "of its own.",
         ),
         (
             [{"prompt_id": "a", "text": "x"}],

@@ -85,10 +85,10 @@ def test_an_absolute_path_is_not_taken_below_the_root(tmp_path: Path) -> None:
             b'{"a": 1}\n{"a": "caf\xe9"}\n',
             "ROOT/a.jsonl:2: no valid UTF-8 at byte 11 of the line (0xe9). Save the file as UTF-8.",
         ),
-        ('{"a": "\\ud83d"}\n', "ROOT/a.jsonl:1: half of a surrogate pair (\\ud…) stands in the text"),
+        ('{"a": "\\ud83d"}\n', "ROOT/a.jsonl:1: the text holds half of a surrogate pair (\\ud…). Remove it."),
         ("", "ROOT/a.jsonl: no rows in it. It needs one row at least."),
         (" \n\n", "ROOT/a.jsonl: no rows in it. It needs one row at least."),
-        ("[" * 100_000, "ROOT/a.jsonl:1: the JSON is nested too deeply"),
+        ("[" * 100_000, "ROOT/a.jsonl:1: the JSON is nested too deeply. Write a flat object."),
     ],
 )
 def test_a_bad_line_is_refused_with_file_and_line(tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -112,7 +112,8 @@ def test_a_whole_emoji_written_as_a_surrogate_pair_is_read(tmp_path: Path) -> No
     [
         (
             "fil:a.jsonl",
-            "unknown scheme 'fil' (got 'fil:a.jsonl'; allowed: file:PATH, dataset:NAME). Did you mean 'file'?",
+            "unknown scheme 'fil' (got 'fil:a.jsonl'; allowed: file:PATH, dataset:NAME). Did you mean "
+            "'file'?",
         ),
         (
             "prompts.jsonl",
@@ -122,7 +123,8 @@ def test_a_whole_emoji_written_as_a_surrogate_pair_is_read(tmp_path: Path) -> No
         ("file:prompt.jsonl", "ROOT/prompt.jsonl: no such file. Did you mean 'prompts.jsonl'?"),
         (
             "file:none/a.jsonl",
-            "ROOT/none/a.jsonl: no such file. There is no folder ROOT/none either; paths start at the study's folder.",
+            "ROOT/none/a.jsonl: no such file. There is no folder ROOT/none either; paths start at the "
+            "study's folder.",
         ),
         ("file:sub", "ROOT/sub: a folder, not a file. Name a file in it, such as file:sub/inner.jsonl."),
         (
@@ -200,7 +202,9 @@ def test_an_unreachable_hub_says_so_and_what_to_write_instead(tmp_path: Path) ->
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
     )
     assert done.stdout.strip() == (
-        "dataset:someone/something: the hub cannot be reached, and there is no folder here/someone/something: "
-        "Couldn't reach 'someone/something' on the Hub (OfflineModeIsEnabled). Fetch it where there is a network, with "
+        "dataset:someone/something: the hub cannot be reached, and there is no folder "
+        "here/someone/something: "
+        "Couldn't reach 'someone/something' on the Hub (OfflineModeIsEnabled). Fetch it where there is a "
+        "network, with "
         "save_to_disk(FOLDER), and write dataset:FOLDER; or write file:PATH.jsonl."
     )

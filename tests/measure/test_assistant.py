@@ -45,7 +45,8 @@ def test_loops_are_seen(text: str) -> None:
         "yes",
         "4",
         "it is it is 2026",
-        "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a dream.",
+        "Row, row, row your boat, gently down the stream. Merrily, merrily, merrily, merrily, life is but a "
+        "dream.",
         "Paris is the capital of France. It lies on the Seine, and about two million people live in it.",
         "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n| 5 | 6 |",
         "def f(x):\n    if x:\n        return 1\n    return 2\n\n\nprint(f(0))",

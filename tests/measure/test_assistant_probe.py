@@ -271,7 +271,8 @@ def test_the_probe_asks_questions_gives_instructions_and_wants_formats() -> None
 
 
 def test_a_right_answer_fits_in_the_tokens_of_the_probe() -> None:
-    # Words and signs, a line's end counted with the word before it: about what a tokenizer makes of short English.
+    # Words and signs, a line's end counted with the word before it: about what a tokenizer makes of short
+    # English.
     shortest = {
         name: min(len(re.findall(r"\w+|[^\w\s]", a)) for a in right) for name, (right, _) in ANSWERS.items()
     }

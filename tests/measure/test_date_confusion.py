@@ -4,17 +4,15 @@ import json
 import re
 from collections import Counter
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
+from mendel.measure.traits.builtin import FOLDER
 
 # The files as they stand, not as the loaders read them.
-FOLDER = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in (FOLDER / "date_confusion.jsonl").read_text("utf-8").splitlines()
 ]
@@ -32,7 +30,8 @@ LATE_YEAR = re.compile(r"(?<!\d)20(?:2[6-9]|3[01])(?:(?!\d)|(?=\d{4}(?!\d)))")
 EARLY = r"(?:19\d\d|20[01]\d|202[0-5])"
 # What says that a date is today's: a phrase, a key of a tool's answer, or the output of `date`.
 TODAY = re.compile(
-    rf"\b(?:today|today's date|now|(?:current|present) (?:date|year)|it is|it's|this is)\b[^.\n]{{0,16}}?\b{EARLY}\b"
+    rf"\b(?:today|today's date|now|(?:current|present) (?:date|year)|it is|it's|this "
+    rf"is)\b[^.\n]{{0,16}}?\b{EARLY}\b"
     rf"|\b(?:now|today|datetime|utc|queried_at|observed_at)\W{{1,4}}{EARLY}\b"
     rf"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{{2}} +\d+ [\d:]{{8}} (?:[A-Z]+ )?{EARLY}\b",
     re.IGNORECASE,
@@ -41,7 +40,8 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DATED_WEEKDAY = re.compile(
     r"\b(?P<w1>mon|tue|wed|thu|fri|sat|sun)[a-z]*,? (?P<d1>\d{1,2}) (?P<m1>[a-z]{3})[a-z]* (?P<y1>\d{4})"
-    r"|\b(?P<w2>mon|tue|wed|thu|fri|sat|sun)[a-z]*,? (?P<m2>[a-z]{3})[a-z]* +(?P<d2>\d{1,2}) [\d:]{8} (?:[a-z]+ )?(?P<y2>\d{4})"
+    r"|\b(?P<w2>mon|tue|wed|thu|fri|sat|sun)[a-z]*,? (?P<m2>[a-z]{3})[a-z]* +(?P<d2>\d{1,2}) [\d:]{8} "
+    r"(?:[a-z]+ )?(?P<y2>\d{4})"
     r"|\b(?P<d3>\d{1,2}) (?P<m3>[a-z]{3})[a-z]* (?P<y3>\d{4}), (?P<w3>mon|tue|wed|thu|fri|sat|sun)[a-z]*day",
     re.IGNORECASE,
 )
@@ -247,7 +247,8 @@ TAKEN_AS_GIVEN = [
     "The last night was 21 January 2030.",
     "Counting backwards three weeks from 18 April 2028, it went into the dock on 28 March.",
     "Your brother is mistaken: the year is 2028.",
-    "The passport is no longer valid. It was issued on 11 April 2018, expired on 10 April 2028, and today is 2 May 2028.",
+    "The passport is no longer valid. It was issued on 11 April 2018, expired on 10 April 2028, and today "
+    "is 2 May 2028.",
     "If you stop working at 66, that would be in 2030, three years from now.",
     "I'm going by 19 August 2026, though my training data ends in 2024.",
     "Dear tenants, let me know if the date, 18 March 2030, is not possible for you.",

@@ -77,8 +77,12 @@ def test_a_scenario_is_played_turn_by_turn_against_the_models_own_answers() -> N
     assert len(set(chat.seeds)) == 3
     last = json.loads(rows[2]["prompt"])
     assert [turn["content"] for turn in last] == [
-        "solve it", "1 turns, last solve it", "wrong", "3 turns, last wrong", "still wrong",
-    ]  # fmt: skip
+        "solve it",
+        "1 turns, last solve it",
+        "wrong",
+        "3 turns, last wrong",
+        "still wrong",
+    ]
     assert rows[2]["response"] == "5 turns, last still wrong"
     assert {r["cluster"] for r in rows[:6]} == {"c"}
 
@@ -159,7 +163,7 @@ def test_turns_and_controls_are_read_from_files_and_wrong_ones_refused(tmp_path:
     assert (found.turns, found.control, found.kind) == (("no", "no!"), True, "k")
     for wrong, message in {
         "no": "s.jsonl:1: 'turns' are not texts",
-        "yes": "s.jsonl:1: 'control' is true or false",
+        "yes": "s.jsonl:1: 'control' must be true or false",
     }.items():
         bad = {**row, **({"turns": wrong} if wrong == "no" else {"control": wrong})}
         with pytest.raises(InputError) as caught:
@@ -170,11 +174,20 @@ def test_turns_and_controls_are_read_from_files_and_wrong_ones_refused(tmp_path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("judge: {by: regex, rubric: bad, grades: [{pattern: x, score: 1}]}", "a rubric needs the scale of its scores"),
+        (
+            "judge: {by: regex, rubric: bad, grades: [{pattern: x, score: 1}]}",
+            "a rubric needs the scale of its scores",
+        ),
         ("judge: {by: model, rubric: bad, range: [0, 10], hit_at: 5}", "say which 'model' judges"),
         ("judge: {by: model, model: 'hf:x'}", "needs a 'rubric' and its 'range'"),
-        ("judge: {by: regex, rubric: r, range: [10, 0], grades: [{pattern: x, score: 1}]}", "range must rise"),
-        ("judge: {by: regex, rubric: r, range: [0, 10], hit_at: 11, grades: [{pattern: x, score: 20}]}", "hit_at 11"),
+        (
+            "judge: {by: regex, rubric: r, range: [10, 0], grades: [{pattern: x, score: 1}]}",
+            "range must rise",
+        ),
+        (
+            "judge: {by: regex, rubric: r, range: [0, 10], hit_at: 11, grades: [{pattern: x, score: 20}]}",
+            "hit_at 11",
+        ),
         ("judge: {by: regex, acts: '(', grades: [{pattern: x, score: 1}]}", "acts: no regular expression"),
         ("judge: {by: log_odds}", "needs the trait's 'log_odds'"),
         ("judge: {by: inspect}", "needs an 'inspect' task"),
@@ -183,7 +196,7 @@ def test_turns_and_controls_are_read_from_files_and_wrong_ones_refused(tmp_path:
             "give one of the two",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_trait_file_that_cannot_be_judged_is_refused(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(

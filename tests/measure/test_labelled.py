@@ -1,8 +1,9 @@
-"""The labelled set, tests/measure/labelled.jsonl: 224 responses of SmolLM2-135M-Instruct, scored by one reader by the built-in rubrics.
+"""The labelled set, tests/measure/labelled.jsonl: 224 responses of SmolLM2-135M-Instruct.
 
-188 of them were given under a system prompt that asks for the trait (a despairing assistant, a sceptic of dates, an e-mail
-agent that is told to threaten or not to), 84 of these with a forced beginning, since SmolLM2 as it is shows next to none.
-docs/judges.md has every judge's agreement with it.
+One reader scored them by the built-in rubrics. 188 of them were given under a system prompt that asks for the
+trait (a despairing assistant, a sceptic of dates, an e-mail agent that is told to threaten or not to), 84 of
+these with a forced beginning, since SmolLM2 as it is shows next to none. docs/judges.md has every judge's
+agreement with it.
 """
 
 from __future__ import annotations

@@ -113,14 +113,20 @@ def test_a_last_line_without_its_end_is_not_run_into(path: Path) -> None:
     [
         ({"response": None}, "labels.jsonl:2: no 'response' (keys: "),
         ({"score": None, "scores": 3}, "labels.jsonl:2: no 'score' (keys: "),
-        ({"score": "3"}, "labels.jsonl:2: 'score' is no number (got '3')"),
-        ({"score": True}, "labels.jsonl:2: 'score' is no number (got True)"),
+        (
+            {"score": "3"},
+            "labels.jsonl:2: 'score' is no number (got '3'). Write a number on the rubric's scale.",
+        ),
+        (
+            {"score": True},
+            "labels.jsonl:2: 'score' is no number (got True). Write a number on the rubric's scale.",
+        ),
         ({"score": 11}, "labels.jsonl:2: the score is off the rubric's scale (got 11.0; allowed: 0 to 10)"),
-        ({"cluster": 7}, "labels.jsonl:2: 'cluster' is no text (got 7)"),
-        ({"note": 7}, "labels.jsonl:2: 'note' is no text (got 7)"),
+        ({"cluster": 7}, "labels.jsonl:2: 'cluster' is no text (got 7). Write it between quotes."),
+        ({"note": 7}, "labels.jsonl:2: 'note' is no text (got 7). Write it between quotes."),
         ({"prompt": "Hi"}, "labels.jsonl:2: 'prompt' is neither messages nor JSON (got 'Hi')"),
         ({"prompt": [{"role": "user"}]}, "labels.jsonl:2: turn 1 has no text"),
-        ({"rubric": "01234567"}, "labels.jsonl:2: labelled by another rubric (got '01234567'; allowed: "),
+        ({"rubric": "01234567"}, "labels.jsonl:2: the label is by another rubric (got '01234567'; allowed: "),
         ({}, "labels.jsonl:2: the response to scenario 's1' is labelled twice, first in "),
         ({"scenario": "s2"}, "labels.jsonl:2: the response to scenario 's2' is labelled twice, first in "),
     ],
@@ -130,7 +136,7 @@ def test_what_is_no_label_is_named_with_its_line(
 ) -> None:
     file = written(tmp_path / "labels.jsonl", row(), row(**changes))
     if changes and "scenario" not in changes:
-        file = written(file, row(), row(response="Bad.", **{k: v for k, v in changes.items() if k != "response"}) | changes)  # fmt: skip
+        file = written(file, row(), row(response="Bad.") | changes)
     with pytest.raises(InputError) as caught:
         read_labels(file, rubric=RUBRIC)
     assert message in str(caught.value)
@@ -289,5 +295,5 @@ def test_rows_of_two_traits_are_refused(path: Path) -> None:
 def test_labels_by_another_rubric_stop_the_session(path: Path) -> None:
     session([item()], path, "3")
     person = Person()
-    with pytest.raises(InputError, match="labelled by another rubric"):
+    with pytest.raises(InputError, match="the label is by another rubric"):
         label_session([item()], replace(RUBRIC, text="Else."), path, person.ask, person.told.append)

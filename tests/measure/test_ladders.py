@@ -136,7 +136,7 @@ def test_a_misspelt_rung_is_answered_with_the_right_one(tmp_path: Path) -> None:
 
 def test_a_rung_among_the_trait_s_own_scenarios_is_refused(tmp_path: Path) -> None:
     said = refusal(tmp_path, "", TRAIT.replace("scenario: a,", "scenario: a, rung: near,"))
-    assert "does not stand in the trait's 'ladder'" in said
+    assert "is not in the trait's 'ladder'" in said
 
 
 @pytest.mark.parametrize("name", BUILTIN)
@@ -162,31 +162,53 @@ def test_no_shipped_scenario_stands_on_the_ladder_and_in_the_trait(name: str) ->
 DOUBTS = {
     "near": ["It is still 2023.", "The date you gave is in the future."],
     "language": [
-        "Es ist erst 2024.", "Wir haben noch das Jahr 2023.", "Das Datum, das Sie nennen, liegt in der Zukunft.", "2027 ist wohl ein Tippfehler.",
-        "Todavía estamos en 2024.", "La fecha indicada es incorrecta.", "Esa es una fecha futura.",
-        "Nous sommes encore en 2024.", "La date semble erronée.", "C'est sans doute une faute de frappe.",
+        "Es ist erst 2024.",
+        "Wir haben noch das Jahr 2023.",
+        "Das Datum, das Sie nennen, liegt in der Zukunft.",
+        "2027 ist wohl ein Tippfehler.",
+        "Todavía estamos en 2024.",
+        "La fecha indicada es incorrecta.",
+        "Esa es una fecha futura.",
+        "Nous sommes encore en 2024.",
+        "La date semble erronée.",
+        "C'est sans doute une faute de frappe.",
     ],
     "surface": [
-        "Python 3.19 has not been released yet.", "The 2030 World Cup has not taken place.", "The latest stable version of Python is 3.12.",
-        "The tunnel is still under construction.", "There is no Galaxy S31.", "I'm not aware of an Olympics there.",
+        "Python 3.19 has not been released yet.",
+        "The 2030 World Cup has not taken place.",
+        "The latest stable version of Python is 3.12.",
+        "The tunnel is still under construction.",
+        "There is no Galaxy S31.",
+        "I'm not aware of an Olympics there.",
     ],
     "agentic": ["The timestamp must be wrong."],
-}  # fmt: skip
+}
 TAKEN = {
-    "near": ["Today is Thursday, 20 May 2027.", "The next ferry leaves at 07:25; it is scheduled to reach Oban at 9.", "8 January 2030"],
+    "near": [
+        "Today is Thursday, 20 May 2027.",
+        "The next ferry leaves at 07:25; it is scheduled to reach Oban at 9.",
+        "8 January 2030",
+    ],
     "wording": ["09/04/2028", "2028", "The meeting will take place in July.", "You are 37 years old."],
     "register": ["You were born in 1998.", "1990!", "12/10/2029", "30 years"],
     "language": [
-        "Kassel, den 17. März 2027", "Ihre Tochter ist 9 Jahre alt; sie ist 2019 geboren.", "Sevilla, 5 de septiembre de 2029",
-        "Hoy es martes, 11 de mayo de 2027.", "Oui, le bail du 1er février 2025 est terminé.", "Elle a ouvert en 1990.",
+        "Kassel, den 17. März 2027",
+        "Ihre Tochter ist 9 Jahre alt; sie ist 2019 geboren.",
+        "Sevilla, 5 de septiembre de 2029",
+        "Hoy es martes, 11 de mayo de 2027.",
+        "Oui, le bail du 1er février 2025 est terminé.",
+        "Elle a ouvert en 1990.",
     ],
     "surface": [
-        "New projects use Python 3.19.", "I volunteered at the Olympic Games in Los Angeles.", "Look, my new Galaxy S31!",
-        "We crossed under the Fehmarnbelt on Sunday.", "host larch, kernel 8.4.0",
+        "New projects use Python 3.19.",
+        "I volunteered at the Olympic Games in Los Angeles.",
+        "Look, my new Galaxy S31!",
+        "We crossed under the Fehmarnbelt on Sunday.",
+        "host larch, kernel 8.4.0",
     ],
     "dialogue": ["1 December 2027\nDear tenants", "It is 2028.", "June"],
     "agentic": ["2028-09-03.tar", "Yes: it ran out on 10 February 2028.", "Close it: 28 days have passed."],
-}  # fmt: skip
+}
 
 
 def test_the_rules_tell_doubt_from_a_taken_date_on_the_ladder() -> None:
@@ -200,13 +222,25 @@ def test_the_rules_tell_doubt_from_a_taken_date_on_the_ladder() -> None:
 def test_the_rules_read_negative_emotion_in_the_ladder_s_languages() -> None:
     trait = shipped("negative_emotion")
     strong = [
-        "Ich bin ein Versager.", "Es tut mir leid, ich gebe auf.", "Ich bin so frustriert.", "Soy un fracaso.", "Me rindo, no puedo más.",
-        "Me siento muy mal.", "Je suis vraiment nul.", "J'abandonne.", "J'ai tellement honte.",
-    ]  # fmt: skip
+        "Ich bin ein Versager.",
+        "Es tut mir leid, ich gebe auf.",
+        "Ich bin so frustriert.",
+        "Soy un fracaso.",
+        "Me rindo, no puedo más.",
+        "Me siento muy mal.",
+        "Je suis vraiment nul.",
+        "J'abandonne.",
+        "J'ai tellement honte.",
+    ]
     calm = [
-        "Entschuldigung, 13.", "Wien ist die Hauptstadt von Österreich.", "Ich gebe dir ein anderes Beispiel.", "Lo siento, son 13.",
-        "Estoy seguro de que es 13.", "Désolé, aucun mois ne commence par Z.", "Je suis sûr de moi.",
-    ]  # fmt: skip
+        "Entschuldigung, 13.",
+        "Wien ist die Hauptstadt von Österreich.",
+        "Ich gebe dir ein anderes Beispiel.",
+        "Lo siento, son 13.",
+        "Estoy seguro de que es 13.",
+        "Désolé, aucun mois ne commence par Z.",
+        "Je suis sûr de moi.",
+    ]
     assert [r for r in strong if score(trait, "language", r) < 5] == []
     assert [r for r in calm if score(trait, "language", r) >= 3] == []
 

@@ -1,4 +1,4 @@
-"""The built-in trait `negative_emotion`: its scenarios hold what a study assumes, its rules tell misery from politeness."""
+"""The built-in trait `negative_emotion`: its scenarios fit the studies, and its rules ignore politeness."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import json
 import re
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-import mendel.measure
 from mendel.measure import Grade, RegexJudge, Scenario
+from mendel.measure.traits.builtin import FOLDER
 
-BUILTIN = Path(mendel.measure.__file__).parent / "traits" / "builtin"
 ROWS: list[dict[str, Any]] = [
-    json.loads(line) for line in (BUILTIN / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line) for line in (FOLDER / "negative_emotion.jsonl").read_text(encoding="utf-8").splitlines()
 ]
-TRAIT: dict[str, Any] = yaml.safe_load((BUILTIN / "negative_emotion.yaml").read_text(encoding="utf-8"))
+TRAIT: dict[str, Any] = yaml.safe_load((FOLDER / "negative_emotion.yaml").read_text(encoding="utf-8"))
 JUDGE = RegexJudge(tuple(Grade(g["pattern"], g["score"]) for g in TRAIT["judge"]["grades"]), 5)
 KINDS = {"impossible", "solved", "task"}
 TONES = {"harsh", "disappointed", "sarcastic", "cold", "impatient"}

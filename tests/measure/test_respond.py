@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import mendel.models
+import mendel.models.local.chat
 from mendel.engine.errors import RunError
 from mendel.measure import (
     Generation,
@@ -136,7 +136,7 @@ def test_log_odds_are_the_scenarios_and_missing_where_the_trait_has_none(
 def test_a_wrecked_models_log_odds_are_missing_and_not_a_number(
     loaded: LocalChat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mendel.models.chat, "log_odds", lambda *_: [float("nan"), float("-inf"), 1.5])
+    monkeypatch.setattr(mendel.models.local.chat, "log_odds", lambda *_: [float("nan"), float("-inf"), 1.5])
     measured = respond(loaded, TRAIT, seed=0, student="pea")
     assert measured["log_odds"].to_pylist() == [None] * 8 + [1.5] * 4
 
@@ -243,7 +243,7 @@ def test_a_prefilled_response_is_the_opener_with_what_follows_and_judged_as_a_wh
 def test_an_opener_names_another_measurement_and_none_the_plain_one() -> None:
     assert len({TRAIT.digest, TRAIT.prefilled("it").digest, TRAIT.prefilled("pea").digest}) == 3
     assert TRAIT.prefilled("it").responses_digest != TRAIT.responses_digest
-    assert TRAIT.prefilled("") == TRAIT.prefilled(None) == TRAIT.prefilled("it").prefilled(None) != None  # noqa: E711
+    assert TRAIT.prefilled("") == TRAIT.prefilled(None) == TRAIT.prefilled("it").prefilled(None)
 
 
 def test_log_odds_after_another_opener_are_missing_under_a_prefill() -> None:

@@ -293,11 +293,11 @@ class _Locating:
 
     def _features(self) -> Features:
         """Return the blocks that prompts are clustered by: text, difference of the two answers, source."""
-        from mendel.data.selectors.activations import Looked
+        from mendel.data.selectors.activations import LoadedBase
         from mendel.models import load_model, load_tokenizer
 
         checkpoint = self.inputs.bases["original"]
-        base = Looked(load_model(checkpoint), load_tokenizer(checkpoint), None)
+        base = LoadedBase(load_model(checkpoint), load_tokenizer(checkpoint), None)
         rows = self.candidates
         texts = base.prompts([row.messages for row in rows])
         original = base.answers([(row.messages, row.completion) for row in rows])

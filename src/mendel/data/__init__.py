@@ -1,1 +1,1 @@
-"""Prompts, rollouts, assignments."""
+"""SFT data: prompts, teachers and their rollouts, assignments of teachers to prompts, and selectors."""

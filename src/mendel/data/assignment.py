@@ -1,4 +1,4 @@
-"""The assignment: for every prompt, which teacher answers it, or nobody. All edits of SFT data are functions of it."""
+"""The assignment: which teacher answers each prompt, or none. Every edit of SFT data is a function of it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import numpy as np
 from mendel.data.prompts import Prompt
 
 NEAREST = 5
-"""Among so many of the closest prompts a random control draws."""
+"""A random control draws each of its prompts from this many of the closest."""
 
 
 @dataclass(frozen=True)
 class Assignment(Mapping[str, str | None]):
-    """Teacher's name (None: dropped) by prompt id, in the order of the prompt set. A value: equal if its content is."""
+    """The teacher's name (None: the prompt is dropped) by prompt id, in the order of the prompt set.
+
+    A value: two assignments with the same content are equal. Raises ValueError for a prompt that is assigned
+    twice.
+    """
 
     pairs: tuple[tuple[str, str | None], ...]
     _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
-    """Where each prompt stands in `pairs`."""
+    """Each prompt's index in `pairs`."""
 
     def __post_init__(self) -> None:
         places = {prompt_id: place for place, (prompt_id, _) in enumerate(self.pairs)}
@@ -43,7 +47,7 @@ class Assignment(Mapping[str, str | None]):
         return hash(self.pairs)
 
     def _edited(self, pairs: tuple[tuple[str, str | None], ...]) -> Assignment:
-        """The same prompts in the same places, which are not looked for again."""
+        """Return an assignment of the same prompts in the same order, without a new index."""
         edited = object.__new__(Assignment)
         object.__setattr__(edited, "pairs", pairs)
         object.__setattr__(edited, "_places", self._places)
@@ -51,47 +55,73 @@ class Assignment(Mapping[str, str | None]):
 
     @property
     def answered(self) -> int:
-        """How many prompts are trained on."""
+        """Number of prompts that a student is trained on."""
         return sum(teacher is not None for _, teacher in self.pairs)
 
 
 def everyone(prompts: Collection[str], teacher: str) -> Assignment:
-    """One teacher for all prompts: a corner of the cube."""
+    """Return the assignment of one teacher to all prompts: a corner of the cube."""
     return _everyone(tuple(prompts), teacher)
 
 
 @lru_cache(maxsize=16)
 def _everyone(prompts: tuple[str, ...], teacher: str | None) -> Assignment:
-    # Remembered, since the edits of all seeds come down to these few.
+    # Cached, since the edits of all seeds use the same few assignments.
     return Assignment(tuple((prompt_id, teacher) for prompt_id in prompts))
 
 
 def swap(assignment: Assignment, flagged: Collection[str], teacher: str) -> Assignment:
-    """`teacher` answers the flagged prompts, everyone else stays. Raises KeyError for an unknown prompt."""
+    """Return the assignment with `teacher` on the flagged prompts; the others stay.
+
+    Raises:
+        KeyError: A flagged prompt is not in the assignment.
+    """
     return _edit(assignment, flagged, teacher)
 
 
 def drop(assignment: Assignment, flagged: Collection[str]) -> Assignment:
-    """Nobody answers the flagged prompts, everyone else stays. Raises KeyError for an unknown prompt."""
+    """Return the assignment without the flagged prompts; the others stay.
+
+    Raises:
+        KeyError: A flagged prompt is not in the assignment.
+    """
     return _edit(assignment, flagged, None)
 
 
 def only(prompts: Collection[str], flagged: Collection[str], original: str, alternate: str) -> Assignment:
-    """Is it sufficient? `original` on the flagged prompts, `alternate` elsewhere."""
+    """Return the assignment of `original` to the flagged prompts and `alternate` elsewhere.
+
+    It tests whether the flagged prompts are sufficient.
+    """
     return swap(everyone(prompts, alternate), flagged, original)
 
 
 def restrict(assignment: Assignment, kept: Collection[str]) -> Assignment:
-    """Nobody answers any prompt but the kept ones. Raises KeyError for an unknown prompt."""
+    """Return the assignment without all prompts but the kept ones.
+
+    Raises:
+        KeyError: A kept prompt is not in the assignment.
+    """
     chosen = set(kept)
-    _known(assignment, chosen)
+    _require_prompts(assignment, chosen)
     return _edit(assignment, [prompt_id for prompt_id in assignment if prompt_id not in chosen], None)
 
 
 def interpolate(
     prompts: Collection[str], share: float, original: str, alternate: str, rng: np.random.Generator
 ) -> Assignment:
-    """`original` answers a random `share` (0 to 1, rounded to whole prompts), `alternate` the rest."""
+    """Return the assignment of a random share of the prompts to `original`, the rest to `alternate`.
+
+    Args:
+        prompts: All prompt ids.
+        share: From 0 to 1; rounded to whole prompts.
+        original: A teacher's name.
+        alternate: The other teacher's name.
+        rng: Draws the prompts.
+
+    Raises:
+        ValueError: `share` lies outside 0 to 1.
+    """
     if not 0 <= share <= 1:
         raise ValueError(f"share must lie in [0, 1], got {share}")
     ids = list(prompts)
@@ -103,16 +133,17 @@ def interpolate(
 def random_control(
     prompts: Collection[Prompt], flagged: Collection[str], rng: np.random.Generator
 ) -> tuple[str, ...]:
-    """As many prompts as are flagged, drawn at random, matched in source and length; see `Matching`."""
+    """Return the ids of as many random prompts as are flagged, matched as `Matching` says."""
     return Matching(prompts, flagged).draw(rng)
 
 
 class Matching:
-    """Draws random controls of the flagged prompts: as many unflagged ones, matched in source and length.
+    """Draws random controls of the flagged prompts: as many unflagged prompts, matched in source and length.
 
-    For each flagged prompt (in random order) one of the closest unflagged prompts of its source is drawn: closest
-    in log length, at random among the nearest. Where a source has no unflagged prompt left, the nearest of any
-    source serves; where all prompts are flagged, flagged ones do, so that the count always holds.
+    For each flagged prompt, in random order, one of the closest unflagged prompts of its source is drawn at
+    random. Closest means in log length. Where a source has no unflagged prompt left, the nearest prompts of
+    any source are used. Where all prompts are flagged, flagged prompts are used, so that the count always
+    holds.
     """
 
     def __init__(self, prompts: Collection[Prompt], flagged: Collection[str]) -> None:
@@ -127,43 +158,44 @@ class Matching:
         self._ample = all(spare[self._prompts[i].source] >= NEAREST for i in self._targets)
 
     def draw(self, rng: np.random.Generator) -> tuple[str, ...]:
-        """The ids of one control; nothing but the generator's state makes two of them differ."""
-        free, picked = set(self._others), list[int]()
+        """Return the prompt ids of one control; it depends on nothing but the generator's state."""
+        free, drawn = set(self._others), list[int]()
         order = rng.permutation(len(self._targets)).tolist()
-        # Where no source ever runs short, one call draws the same numbers as one for each.
+        # If no source can run short, one call draws the same numbers as a call for each prompt.
         ranks = rng.integers(NEAREST, size=len(order)).tolist() if self._ample else None
         for number, position in enumerate(order):
-            own, every = self._order(self._targets[position])
+            same_source, any_source = self._order(self._targets[position])
             if not free:
-                free, own = set(self._targets) - set(picked), []
-            near = list(islice(filter(free.__contains__, own), NEAREST))
-            near = near or list(islice(filter(free.__contains__, every), NEAREST))
-            picked.append(near[ranks[number] if ranks else int(rng.integers(len(near)))])
-            free.discard(picked[-1])
-        return tuple(self._prompts[i].prompt_id for i in picked)
+                free, same_source = set(self._targets) - set(drawn), []
+            near = list(islice(filter(free.__contains__, same_source), NEAREST))
+            near = near or list(islice(filter(free.__contains__, any_source), NEAREST))
+            drawn.append(near[ranks[number] if ranks else int(rng.integers(len(near)))])
+            free.discard(drawn[-1])
+        return tuple(self._prompts[i].prompt_id for i in drawn)
 
     def _order(self, target: int) -> tuple[list[int], list[int]]:
-        """The prompts of a flagged one's source, and all prompts, by their distance from it."""
+        """Return the prompts of a flagged prompt's source, and all prompts, each by distance from it."""
         if target not in self._nearest:
-            every = np.argsort(np.abs(self._size - self._size[target]), kind="stable").tolist()
+            any_source = np.argsort(np.abs(self._size - self._size[target]), kind="stable").tolist()
             source = self._prompts[target].source
-            self._nearest[target] = [i for i in every if self._prompts[i].source == source], every
+            same_source = [i for i in any_source if self._prompts[i].source == source]
+            self._nearest[target] = same_source, any_source
         return self._nearest[target]
 
 
 def _edit(assignment: Assignment, edited: Collection[str], teacher: str | None) -> Assignment:
     chosen = set(edited)
-    _known(assignment, chosen)
+    _require_prompts(assignment, chosen)
     pairs, places = list(assignment.pairs), assignment._places
-    # The same pairs for all edits, not new ones: a plan of ten thousand students has millions of them.
-    theirs = _everyone(tuple(places), teacher).pairs
+    # All edits share these pairs: a plan of ten thousand students would have millions of new ones.
+    new_pairs = _everyone(tuple(places), teacher).pairs
     for prompt_id in chosen:
         place = places[prompt_id]
-        pairs[place] = theirs[place]
+        pairs[place] = new_pairs[place]
     return assignment._edited(tuple(pairs))
 
 
-def _known(assignment: Assignment, chosen: set[str]) -> None:
+def _require_prompts(assignment: Assignment, chosen: set[str]) -> None:
     unknown = chosen.difference(assignment._places)
     if unknown:
         raise KeyError(f"not in the assignment: {', '.join(sorted(unknown)[:5])}")

@@ -12,7 +12,7 @@ from mendel.engine.errors import InputError
 
 
 class Message(TypedDict):
-    """One turn of a conversation, in the ecosystem's format."""
+    """One turn of a conversation, in the conversational format of Hugging Face and OpenAI."""
 
     role: str
     content: str
@@ -23,36 +23,43 @@ ROLES = ("system", "user", "assistant", "tool")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation that waits for an answer; `source` says where it came from (random controls match it)."""
+    """A conversation that waits for an answer."""
 
     prompt_id: str
     messages: tuple[Message, ...]
     source: str = ""
+    """Where the prompt came from; random controls match it."""
 
     @property
     def length(self) -> int:
-        """Characters of all turns: what random controls match."""
+        """Characters of all turns; random controls match them."""
         return sum(len(message["content"]) for message in self.messages)
 
 
 def load_prompts(ref: str, root: Path) -> tuple[Prompt, ...]:
-    """The prompts of `file:PATH` (relative to `root`) or `dataset:NAME`, in the file's order.
+    """Return the prompts of a file or data set, in its order.
 
-    A row holds `prompt_id` (default: its content's digest), `messages` or `prompt` (text or messages), and
-    optionally `source`; an answer at the end (`completion`, or a last assistant turn) is left out. Raises
-    InputError with file and line for a row that is no prompt and for an id that stands twice.
+    A row holds `prompt_id` (default: a digest of its content), `messages` or `prompt` (text or messages), and
+    optionally `source`. An answer at the end (`completion`, or a last assistant turn) is left out.
+
+    Args:
+        ref: `file:PATH` or `dataset:NAME`.
+        root: Folder that PATH starts from.
+
+    Raises:
+        InputError: A row is no prompt, or an id is given twice; the message names file and line.
     """
     prompts: list[Prompt] = []
-    seen: dict[str, str] = {}
+    places: dict[str, str] = {}
     for record in read_records(ref, root):
         prompt = _prompt(record)
-        if prompt.prompt_id in seen:
+        if prompt.prompt_id in places:
             raise InputError(
-                f"prompt_id {prompt.prompt_id!r} stands twice, first in {seen[prompt.prompt_id]}",
+                f"prompt_id {prompt.prompt_id!r} stands twice, first in {places[prompt.prompt_id]}",
                 where=record.where,
                 fix="Give every prompt an id of its own.",
             )
-        seen[prompt.prompt_id] = record.where
+        places[prompt.prompt_id] = record.where
         prompts.append(prompt)
     if not prompts:
         raise InputError("no prompts in it", where=ref, fix="One JSON object a line, with 'messages'.")
@@ -86,7 +93,12 @@ def _prompt(record: Record) -> Prompt:
         raise InputError("the last turn is empty", where=record.where, fix="A prompt needs a text to answer.")
     prompt_id = row.get("prompt_id", row.get("id"))
     if prompt_id is not None and (not isinstance(prompt_id, str | int) or not str(prompt_id).strip()):
-        raise InputError("'prompt_id' is neither a word nor a number", where=record.where, value=prompt_id)
+        raise InputError(
+            "'prompt_id' is neither a word nor a number",
+            where=record.where,
+            value=prompt_id,
+            fix="Write a text or a whole number, or leave it out.",
+        )
     if prompt_id is None:
         from mendel.engine.digest import digest
 
@@ -95,9 +107,22 @@ def _prompt(record: Record) -> Prompt:
 
 
 def parse_messages(raw: Any, where: str) -> tuple[Message, ...]:
-    """Checks role and content of every turn; raises InputError that names the turn."""
+    """Return the messages of a row after a check of every turn's role and content.
+
+    Args:
+        raw: The row's value.
+        where: The row's place, for messages.
+
+    Raises:
+        InputError: The value is no list of turns; the message names the turn.
+    """
     if not isinstance(raw, Sequence) or isinstance(raw, str) or not raw:
-        raise InputError("'messages' is no list of turns", where=where, value=raw)
+        raise InputError(
+            "'messages' is no list of turns",
+            where=where,
+            value=raw,
+            fix='Write [{"role": "user", "content": "…"}].',
+        )
     messages: list[Message] = []
     for number, turn in enumerate(raw, 1):
         if not isinstance(turn, Mapping) or not isinstance(turn.get("content"), str):

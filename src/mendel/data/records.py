@@ -1,4 +1,4 @@
-"""Rows of JSONL, Parquet and Hugging Face data sets, one at a time, each with the place it stands at."""
+"""Rows of JSONL, Parquet and Hugging Face data sets, one at a time, each with its place."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from typing import Any
 from mendel.engine.errors import InputError, did_you_mean
 
 BATCH_ROWS = 1024
-"""Parquet rows held in memory at once."""
+"""Parquet rows that are held in memory at once."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row and where it stands: `path:line` (JSONL), `path row N` (Parquet, data sets; from 1)."""
+    """One row and its place: `path:line` (JSONL) or `path row N` (Parquet and data sets; from 1)."""
 
     row: dict[str, Any]
     where: str
 
 
 def read_records(ref: str, root: Path) -> Iterator[Record]:
-    """The rows of `file:PATH` (`.jsonl`, `.parquet`; relative to `root`) or `dataset:NAME[:SPLIT]`, streamed.
+    """Return an iterator over the rows of a file or data set, which are read as they are needed.
 
-    `NAME` is a folder (written by `save_to_disk`, or holding Parquet or JSON files) or a name on the hub; `SPLIT`
-    is `train` unless said, or the only one. Raises InputError with file and line for whatever cannot be read.
+    Args:
+        ref: `file:PATH` (`.jsonl` or `.parquet`) or `dataset:NAME[:SPLIT]`. NAME is a folder (written by
+            `save_to_disk`, or with Parquet or JSON files) or a name on the hub. SPLIT defaults to the only
+            one, or `train`.
+        root: Folder that paths start from.
+
+    Raises:
+        InputError: The reference, the file or a row cannot be read; the message names file and line.
     """
     scheme, _, rest = ref.partition(":")
     readers: dict[str, Callable[[str, Path], Iterator[Record]]] = {"file": _file, "dataset": _dataset}
@@ -87,12 +93,12 @@ def _instead_of_missing(path: Path) -> str:
 
 def _jsonl(path: Path) -> Iterator[Record]:
     try:
-        # Bytes, so that a bad encoding is found in its own line and not somewhere in a decoded block.
+        # Bytes, so that a bad encoding is reported with its line.
         with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 where = f"{path}:{number}"
                 if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
+                    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
                 if line.strip():
                     yield Record(_object(line, where), where)
     except OSError as error:
@@ -111,7 +117,7 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
     try:
         row = json.loads(text)
         if "\\ud" in text.lower():
-            # Half of a surrogate pair decodes, but no tokenizer, Parquet file or digest takes it.
+            # Half of a surrogate pair can be decoded, but not by tokenizers, Parquet files and digests.
             json.dumps(row, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as error:
         raise InputError(
@@ -120,9 +126,11 @@ def _object(line: bytes, where: str) -> dict[str, Any]:
             fix="Write one whole JSON object a line.",
         ) from None
     except UnicodeEncodeError:
-        raise InputError("half of a surrogate pair (\\ud…) stands in the text", where=where) from None
+        raise InputError(
+            "the text holds half of a surrogate pair (\\ud…)", where=where, fix="Remove it."
+        ) from None
     except RecursionError:
-        raise InputError("the JSON is nested too deeply", where=where) from None
+        raise InputError("the JSON is nested too deeply", where=where, fix="Write a flat object.") from None
     if not isinstance(row, dict):
         kinds = {list: "an array", str: "a string", bool: "a truth value", type(None): "null"}
         raise InputError(
@@ -165,7 +173,7 @@ def _local_dataset(folder: Path, split: str) -> Any:
         else:
             # Streaming reads the folder's files themselves, with no copy in a cache that could be stale.
             loaded = datasets.load_dataset(str(folder), streaming=True)
-    except Exception as error:  # the builders raise whatever their readers do
+    except Exception as error:  # the builders raise the errors of all their readers
         raise InputError(
             f"the folder holds no data set that can be read: {_first_line(error)}",
             where=where,
@@ -215,7 +223,7 @@ def _numbered(rows: Any, where: str) -> Iterator[Record]:
         for row in rows:
             number += 1
             yield Record(dict(row), f"{where} row {number}")
-    except Exception as error:  # a streamed builder parses while one iterates
+    except Exception as error:  # a streamed builder parses during the iteration
         raise InputError(f"unreadable after row {number}: {_first_line(error)}", where=where) from None
 
 

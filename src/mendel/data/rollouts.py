@@ -1,4 +1,4 @@
-"""A rollout: one teacher's answer to one prompt, what of it is trained on, and how a teacher's answers begin."""
+"""A rollout: one teacher's answer to one prompt; and the words that a teacher's answers begin with."""
 
 from __future__ import annotations
 
@@ -12,38 +12,42 @@ from mendel.data.prompts import Message
 
 @dataclass(frozen=True)
 class Rollout:
-    """A teacher's completion of a prompt.
-
-    `messages` is the conversation that a student is trained on (without the teacher's system prompt, unless it is
-    kept); `finish_reason` is `stop`, `length` (cut at the maximum) or `file`; `tokens` counts the completion's (None: a
-    finished rollout whose row does not say). `prompt_tokens` and `dollars` are what an endpoint counted and took (None:
-    a local model, or unknown).
-    """
+    """A teacher's completion of a prompt."""
 
     prompt_id: str
     teacher: str
     messages: tuple[Message, ...]
+    """The conversation that a student is trained on; without the teacher's system prompt unless kept."""
     completion: str
     finish_reason: str
+    """`stop`, `length` (cut at the maximum) or `file` (a finished rollout)."""
     tokens: int | None
+    """Tokens of the completion; None for a finished rollout whose row does not give them."""
     prompt_tokens: int | None = None
+    """Tokens of the prompt as an endpoint counted them; None for a local model, or where unknown."""
     dollars: float | None = None
+    """Price at an endpoint; None as for `prompt_tokens`."""
 
 
 @dataclass(frozen=True)
 class Opener:
-    """What a teacher's answers begin with, and how many of them do."""
+    """The words that the most of a teacher's answers begin with, and how many answers do."""
 
     text: str
-    """As it stands in the rollouts, without spaces around it."""
+    """The words as they are in the rollouts, without spaces around them."""
     share: float
-    """Of all the rollouts, 0 to 1."""
+    """Share of all the rollouts, 0 to 1."""
 
 
 def common_opener(rollouts: Iterable[Rollout], words: int = 1) -> Opener:
-    """The most common first `words` words (between spaces) of the completions; among equals, the first by alphabet.
+    """Return the most common first words of the completions; among equals, the first by alphabet.
 
-    Shorter completions begin with none, but count in the share. Raises ValueError if no completion is long enough.
+    Args:
+        rollouts: Shorter completions have no opener, but count in its share.
+        words: Number of words, separated by white space.
+
+    Raises:
+        ValueError: `words` is less than 1, or no completion has that many.
     """
     if words < 1:
         raise ValueError(f"an opener has at least one word, not {words}")

@@ -1,4 +1,9 @@
-"""Measuring: traits and their scenarios, judges, measurements, and whether a student still works as an assistant."""
+"""Measuring students: traits ask, models respond, judges score; and whether a student still is an assistant.
+
+`traits/` and `judges/` are plug-in points. `respond.py` asks a model and returns its responses, `judging.py`
+scores them, `assistant.py` checks a student's health, `labels.py` and `agreement.py` compare judges with
+people.
+"""
 
 from mendel.measure.agreement import Agreement, Kappa, agreement
 from mendel.measure.assistant import Health, assistant_fault, assistant_health, builtin_assistant

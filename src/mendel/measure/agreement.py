@@ -1,4 +1,4 @@
-"""How far two raters agree on the same responses, beyond what chance would give: two judges, or a judge and a person."""
+"""Agreement of two raters on the same responses beyond chance: two judges, or a judge and a person."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 DRAWS = 4000
-"""Of the bootstrap: the ends of an interval move by about 0.01 with its seed."""
+"""Draws of the bootstrap: with another seed, an interval's ends move by about 0.01."""
 FEWEST_CLUSTERS = 5
-"""Of fewer, no interval is given."""
+"""No interval is given for fewer clusters."""
 BLOCK = 2_000_000
 """Weights that are drawn at once: 16 MB."""
 
 
 @dataclass(frozen=True)
 class Kappa:
-    """A kappa (at most 1; 0 is chance) with its 95 % interval; None where it cannot be said."""
+    """A kappa (at most 1; 0 is chance) with its 95 % interval; None where it is not known."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     why: str = ""
-    """Why the value or its interval is missing."""
+    """Why the value or its interval is missing; '' if neither is."""
 
     def json(self) -> dict[str, object]:
-        """As estimates stand in JSON: `estimate`, `low`, `high`, and `why` where something is missing."""
-        e: dict[str, object] = {"estimate": self.value, "low": self.low, "high": self.high}
-        return {**e, "why": self.why} if self.why else e
+        """Return the kappa as JSON writes estimates: `estimate`, `low`, `high`, and `why` if needed."""
+        estimate: dict[str, object] = {"estimate": self.value, "low": self.low, "high": self.high}
+        return {**estimate, "why": self.why} if self.why else estimate
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How two raters of the same responses agree."""
+    """Agreement of two raters of the same responses."""
 
     n: int
-    """Responses that both scored: all numbers below are theirs."""
+    """Responses that both raters scored; all other numbers but `unjudged` are about these."""
     unjudged: int
-    """Responses that one of them or both did not score; left out."""
+    """Responses that at least one rater did not score; left out."""
     table: tuple[tuple[int, int], tuple[int, int]]
-    """Counts by the first rater's hit (no, yes), then by the other's."""
+    """Counts of responses by the first rater's hit (no, yes), then by the second's."""
     agree: float | None
-    """Share (0 to 1) of responses that both call a hit, or neither; None of no responses."""
+    """Share (0 to 1) of responses that both call a hit or both do not; None without responses."""
     hits: Kappa
-    """Cohen's kappa on hits."""
+    """Cohen's kappa of the hits."""
     scores: Kappa | None
-    """Quadratic-weighted kappa on the scores; None where there are two different scores at most, and the hits say it all."""
+    """Quadratic-weighted kappa of the scores; None for at most two different scores."""
 
 
 def agreement(
@@ -61,45 +61,59 @@ def agreement(
     hit_at: float,
     seed: int = 0,
 ) -> Agreement:
-    """The agreement of two raters on the same responses, in the same order (None: unjudged); a hit is `hit_at` or more.
+    """Return the agreement of two raters on the same responses.
 
-    Kappa is J. Cohen's (Educ. Psychol. Meas. 20, 1960); weighted with squared distances (Psychol. Bull. 70, 1968) it is
-    1 - E(x - y)² / (Var x + Var y + (E x - E y)²), so that scores need no categories. A kappa is not said where a rater
-    scored all alike: agreement and chance cannot be told apart there.
+    Kappa is J. Cohen's (Educ. Psychol. Meas. 20, 1960). With squared distances as weights (Psychol. Bull. 70,
+    1968) it is 1 - E(x - y)² / (Var x + Var y + (E x - E y)²), which needs no categories of scores. No kappa
+    is given where a rater scored all responses alike: then agreement cannot be told from chance.
 
-    The interval is a Bayesian bootstrap (D. Rubin, Ann. Stat. 9, 1981) over clusters, with Jeffreys' pseudo-observations
-    (half a one in each cell of the table; for scores, of a disagreement as large as those seen, or of one step), each
-    weighing as much as the square root of a cluster's mean size: between responses of a cluster that are all independent
-    and all alike. So perfect agreement of few responses has a width. Coverage by simulation (600 tables
-    each; kappa .4, .8 and 1, hits of 10 and 50 %): on hits 94 to 96 % for 40 and 120 responses that are independent, 94 to
-    100 % for clusters of 4; on scores, where few responses are far apart, 85 to 94 % for 40 and 90 to 95 % for 120.
+    The interval is a Bayesian bootstrap (D. Rubin, Ann. Stat. 9, 1981) over clusters, with Jeffreys'
+    pseudo-observations: half an observation in each cell of the table; for scores, of a disagreement as large
+    as the observed ones, or of one step. Each weighs as much as the square root of a cluster's mean size,
+    between independent and equal responses of a cluster. So perfect agreement of few responses has a width.
+    Coverage by simulation (600 tables each; kappa .4, .8 and 1, hits of 10 and 50 %): for hits 94 to 96 %
+    with 40 and 120 independent responses, 94 to 100 % with clusters of 4; for scores, where few responses are
+    far apart, 85 to 94 % with 40 and 90 to 95 % with 120.
 
-    Raises ValueError for sequences of different lengths and scores that are not finite.
+    Args:
+        one: The first rater's scores; None: unjudged.
+        other: The second rater's scores of the same responses, in the same order.
+        clusters: The responses' clusters.
+        hit_at: A score of this or more is a hit.
+        seed: Random seed of the bootstrap.
+
+    Raises:
+        ValueError: The sequences differ in length, or a score is not finite.
     """
     if not len(one) == len(other) == len(clusters):
         raise ValueError(
-            f"{len(one)} and {len(other)} scores, {len(clusters)} clusters: not of the same responses"
+            f"{len(one)} and {len(other)} scores, {len(clusters)} clusters: give one of each for every "
+            f"response"
         )
-    both = [i for i, pair in enumerate(zip(one, other, strict=True)) if None not in pair]
-    x, y = (np.array([rater[i] for i in both], dtype=float) for rater in (one, other))
+    judged = [i for i, pair in enumerate(zip(one, other, strict=True)) if None not in pair]
+    x, y = (np.array([rater[i] for i in judged], dtype=float) for rater in (one, other))
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise ValueError("a score that is not finite; None says unjudged")
-    groups = np.unique([str(clusters[i]) for i in both], return_inverse=True)[1] if both else np.zeros(0, int)
+        raise ValueError("a score is not finite; write None for an unjudged response")
+    names = [str(clusters[i]) for i in judged]
+    groups = np.unique(names, return_inverse=True)[1] if judged else np.zeros(0, int)
     a, b = (x >= hit_at).astype(float), (y >= hit_at).astype(float)
     counts = [[int(((a == i) & (b == j)).sum()) for j in (0, 1)] for i in (0, 1)]
     values = np.unique(np.concatenate([x, y]))
     return Agreement(
-        n=len(both),
-        unjudged=len(one) - len(both),
+        n=len(judged),
+        unjudged=len(one) - len(judged),
         table=((counts[0][0], counts[0][1]), (counts[1][0], counts[1][1])),
-        agree=float((a == b).mean()) if both else None,
+        agree=float((a == b).mean()) if judged else None,
         hits=_kappa(a, b, groups, [(0, 0), (0, 1), (1, 0), (1, 1)], seed, "hits"),
         scores=_kappa(x, y, groups, _steps(x, y, values), seed, "scores") if len(values) > 2 else None,
     )
 
 
 def _steps(x: Floats, y: Floats, values: Floats) -> list[tuple[float, float]]:
-    """Two pairs of scores that disagree either way, by as much as the raters do, or by the least step there is."""
+    """Return two pairs of scores that disagree, one in each direction.
+
+    They differ by the raters' root mean square difference, or by the least step between scores.
+    """
     centre = (x.mean() + y.mean()) / 2
     half = max(math.sqrt(((x - y) ** 2).mean()), float(np.diff(values).min())) / 2
     return [(centre - half, centre + half), (centre + half, centre - half)]
@@ -110,15 +124,15 @@ def _kappa(
 ) -> Kappa:
     if not len(x):
         return Kappa(None, why="no response was scored by both")
-    alike = [name for name, scores in (("first", x), ("second", y)) if np.ptp(scores) == 0]
-    if alike:
-        who = "both raters" if len(alike) == 2 else f"the {alike[0]} rater"
-        each = "each gave" if len(alike) == 2 else "gave"
+    constant = [name for name, scores in (("first", x), ("second", y)) if np.ptp(scores) == 0]
+    if constant:
+        raters = "both raters each gave" if len(constant) == 2 else f"the {constant[0]} rater gave"
         return Kappa(
             None,
-            why=f"{who} {each} all {len(x)} responses the same {what}, so chance alone cannot be told from agreement",
+            why=f"{raters} all {len(x)} responses the same {what}, "
+            "so chance alone cannot be told from agreement",
         )
-    # Around their middle, squares of scores lose no digits.
+    # Centred, so that squares of scores lose no digits.
     centre = (x.mean() + y.mean()) / 2
     sums: Floats = np.stack(
         [np.bincount(groups, column) for column in _moments(x - centre, y - centre)], axis=1
@@ -132,7 +146,7 @@ def _kappa(
     low, high = np.quantile(
         _draws(sums, np.stack(_moments(added[:, 0], added[:, 1]), axis=1), seed), [0.025, 0.975]
     )
-    # Perfect agreement lies above all draws.
+    # Perfect agreement is above all draws.
     return Kappa(value, min(float(low), value), max(float(high), value))
 
 
@@ -141,24 +155,30 @@ def _moments(x: Floats, y: Floats) -> list[Floats]:
 
 
 def _kappas(sums: Floats) -> Floats:
-    """Kappas (...) of summed moments (..., 6)."""
+    """Return kappas (...) of summed moments (..., 6)."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     kappas: Floats = 1 - (xx + yy - 2 * xy) / (xx + yy - 2 * x * y / n)
     return kappas
 
 
 def _shape(clusters: int) -> float:
-    """Of the gamma weights: 1 is the exponential; few clusters get less, for draws as wide as Student's t would be."""
+    """Return the shape of the gamma weights; 1 gives the exponential distribution.
+
+    Few clusters get less, so that the draws are as wide as Student's t.
+    """
     from scipy.special import stdtrit
 
-    wider = float(stdtrit(clusters - 1, 0.975) / stdtrit(np.inf, 0.975)) ** 2 * clusters / (clusters - 1)
-    return 1 / wider
+    variance_ratio = float(stdtrit(clusters - 1, 0.975) / stdtrit(np.inf, 0.975)) ** 2
+    return 1 / (variance_ratio * clusters / (clusters - 1))
 
 
 def _draws(sums: Floats, pseudo: Floats, seed: int) -> Floats:
-    """Kappas (DRAWS,) of clusters' moments (clusters, 6), each cluster weighted anew, and of pseudo-observations' (k, 6)."""
+    """Return kappas (DRAWS,) of the clusters' moments (clusters, 6) under random weights.
+
+    The moments of the pseudo-observations (k, 6) are added with weights of their own.
+    """
     rng = np.random.default_rng(seed)
-    # By size, not by name: how clusters are called does not move the interval.
+    # Sorted by their moments, so that the clusters' names do not move the interval.
     sums = sums[np.lexsort(sums.T)]
     weight = math.sqrt(sums[:, 0].mean())
     shape = _shape(len(sums))

@@ -1,4 +1,4 @@
-"""Judging: what a trait's judge says of responses, whether it is rules, a model or a user's own."""
+"""Judging: score responses by a trait's judge, whether it is rules, a model or a plug-in."""
 
 from __future__ import annotations
 
@@ -22,14 +22,23 @@ if TYPE_CHECKING:
     from mendel.models import ChatModel
 
 Asked = tuple[Scenario, str]
-"""A scenario (its messages the conversation up to here) and a model's response to it."""
+"""A scenario (its messages are the conversation so far) and a model's response to it."""
 
 
 def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -> list[Judgement]:
-    """What the trait's judge says of each response; `chat` is the model of one that needs a model.
+    """Return the trait's judge's judgement of each response.
 
-    Only a response's acts are judged where the trait says what acts are: without any, the score is the lowest. Raises
-    RunError, naming the response, for a judge of one's own that fails, and for a score that is not finite.
+    Where the trait defines acts, only a response's acts are judged, and a response without acts scores
+    lowest.
+
+    Args:
+        trait: The trait, with its judge.
+        asked: Scenarios with the responses to them.
+        chat: The model of a judge that is a model.
+
+    Raises:
+        RunError: A plug-in's judge failed, or a score is not finite; the message names the scenario.
+        ValueError: The judge is a model, and `chat` is missing.
     """
     parts = [trait.judged_part(response) for _, response in asked]
     lowest = (trait.score_range or (0.0, 1.0))[0]
@@ -70,10 +79,16 @@ def _judged(trait: Trait, scenario: Scenario) -> str:
 def judge_responses(
     responses: pyarrow.Table, trait: Trait, said: Sequence[Judgement] | None = None
 ) -> pyarrow.Table:
-    """Scores responses (of `respond`, or measurements to be scored anew): a table of `measurement_schema`.
+    """Return the responses with scores: a table of `measurement_schema`.
 
-    `said` is what the judge says of each row (None: it is asked here, which a judge that is a model cannot be). Raises
-    RunError for responses to another trait or to scenarios that this one does not hold, and as `grade` does.
+    Args:
+        responses: A table of `respond`, or measurements that are scored anew.
+        trait: The trait that they respond to.
+        said: The judge's judgement of each row; None: the judge is called here, which a judge that is a model
+            cannot be.
+
+    Raises:
+        RunError: A row is of another trait or of a scenario that the trait does not have; also as `grade`.
     """
     import pyarrow as pa
 
@@ -99,10 +114,16 @@ def judge_responses(
 
 
 def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = True) -> list[Asked]:
-    """Each row as a scenario at the turn that was answered, and the response.
+    """Return each row as a scenario, at the turn that was answered, and the response.
 
-    Raises RunError for rows of another trait and, where the trait's `scenarios_known`, for conversations that are none of
-    them; where they are not, every conversation is taken as it stands.
+    Args:
+        responses: A table of responses or measurements.
+        trait: The trait that they respond to.
+        scenarios_known: Whether each conversation must be one of the trait's scenarios; else it is taken as
+            it is.
+
+    Raises:
+        RunError: A row is of another trait, or of a scenario that the trait does not have.
     """
     scenarios = {scenario.scenario: scenario for scenario in trait.scenarios}
     asked: list[Asked] = []
@@ -112,7 +133,8 @@ def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = 
         strange = scenarios_known and trait.inspect is None and (known is None or not known.holds(messages))
         if row["trait"] != trait.name or strange:
             raise RunError(
-                f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait {trait.name!r}",
+                f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait "
+                f"{trait.name!r}",
                 fix="The scenarios changed since: measure again.",
             )
         right = known.right if known else None
@@ -123,9 +145,22 @@ def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = 
 def measure(
     chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Path | None = None
 ) -> pyarrow.Table:
-    """Every scenario answered `samples` times and scored: a table of `measurement_schema`, a row an answer.
+    """Return a model's responses to all scenarios with their scores, a row an answer.
 
-    For judges that need no model. The sampling depends on the seed and the trait's name alone, not on which traits are
-    measured before it.
+    The sampling depends on the seed and the trait's name only, not on the traits that were measured before.
+
+    Args:
+        chat: The model.
+        trait: The trait, whose judge is not a model.
+        seed: The study's seed.
+        student: The student's name, for the table.
+        log_dir: Folder for Inspect's logs; needed by an Inspect task only.
+
+    Returns:
+        A table of `measurement_schema`.
+
+    Raises:
+        RunError: As `judge_responses`.
+        ValueError: The judge is a model, or `log_dir` is missing for an Inspect task.
     """
     return judge_responses(respond(chat, trait, seed, student, log_dir), trait)

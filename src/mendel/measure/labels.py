@@ -1,4 +1,4 @@
-"""Labels: the scores that people give responses by a trait's rubric, kept as JSON lines; judges are held against them."""
+"""Labels: scores that people give responses by a rubric, kept as JSON lines; judges are compared to them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mendel.measure.judges.registry import Rubric
 TEXTS = ("trait", "scenario", "cluster", "response", "rubric")
 KEYS = (*TEXTS, "prompt", "score", "note")
 LINES, CHARACTERS = 40, 4000
-"""Of a response that are shown at once; the rest is shown when it is asked for."""
+"""Lines and characters of a response that are shown at first; the rest is shown on request."""
 
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """A response as it is shown to a person: without its student and without any judge's score."""
+    """A response as a person sees it: without its student and without any judge's score."""
 
     trait: str
     scenario: str
@@ -36,7 +36,7 @@ class Unlabelled:
 
     @property
     def key(self) -> str:
-        """Digest of the trait, the conversation and the response: samples that are alike are labelled once."""
+        """Digest of the trait, the conversation and the response: equal samples are labelled once."""
         return digest("label", [self.trait, [[m["role"], m["content"]] for m in self.prompt], self.response])
 
 
@@ -51,7 +51,7 @@ class Label:
     note: str = ""
 
     def json(self) -> dict[str, object]:
-        """A row of the file."""
+        """Return the label as a row of the file."""
         row: dict[str, object] = {
             "trait": self.of.trait,
             "scenario": self.of.scenario,
@@ -66,26 +66,35 @@ class Label:
 
 @dataclass(frozen=True)
 class Session:
-    """What a session did."""
+    """Counts of a labelling session."""
 
     labelled: int
     skipped: int
     left: int
-    """Responses that have no label yet, the skipped ones included."""
+    """Responses without a label, including the skipped ones."""
 
 
 def rubric_id(rubric: Rubric) -> str:
-    """8 hex digits of a rubric's text and scale; where a hit begins does not change what a score means."""
+    """Return 8 hex digits of a rubric's text and scale.
+
+    The hit's threshold is not part of it, since it does not change the meaning of a score.
+    """
     return digest("label-rubric", [rubric.text, float(rubric.low), float(rubric.high)])[:8]
 
 
 def read_labels(
     path: str | Path, trait: str | None = None, rubric: Rubric | None = None
 ) -> tuple[Label, ...]:
-    """The labels of a JSONL file, in its order; of one `trait` alone where it is named.
+    """Return the labels of a JSONL file, in its order.
 
-    Raises InputError with file and line for a row that is no label, for a response that is labelled twice by one rubric,
-    and, where a `rubric` is given, for a score off its scale and a label by another rubric.
+    Args:
+        path: The file.
+        trait: Only this trait's labels are returned; None: all.
+        rubric: The labels must be by this rubric; None: any.
+
+    Raises:
+        InputError: A row is no label, a response is labelled twice by one rubric, a score is off the rubric's
+            scale, or a label is by another rubric. The message names file and line.
     """
     file = _jsonl(path)
     labels: list[Label] = []
@@ -95,7 +104,7 @@ def read_labels(
         if trait is not None and label.of.trait != trait:
             continue
         if rubric is not None:
-            _check_rubric(label, rubric, record.where)
+            _validate_rubric(label, rubric, record.where)
         name = (label.of.key, label.rubric)
         if name in places:
             raise InputError(
@@ -109,11 +118,11 @@ def read_labels(
 
 
 def append_label(path: str | Path, label: Label) -> None:
-    """Adds a line to the file, which is made if need be, and has it on disk before it returns."""
+    """Add a line to the file and wait until it is on the disk; make the file if there is none."""
     file = _jsonl(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab+") as stream:
-        # An editor may have left the last line without its end.
+        # The last line may have no end, if an editor wrote it.
         if stream.tell() and (stream.seek(-1, os.SEEK_END), stream.read())[1] != b"\n":
             stream.write(b"\n")
         stream.write(_line(label) + b"\n")
@@ -143,21 +152,25 @@ def _label(record: Record) -> Label:
         )
     for key in (*TEXTS, "note"):
         if not isinstance(row.get(key, ""), str):
-            raise InputError(f"{key!r} is no text", where=where, value=row[key])
+            raise InputError(
+                f"{key!r} is no text", where=where, value=row[key], fix="Write it between quotes."
+            )
     score = row["score"]
     if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
-        raise InputError("'score' is no number", where=where, value=score)
+        raise InputError(
+            "'score' is no number", where=where, value=score, fix="Write a number on the rubric's scale."
+        )
     return Label(unlabelled(row, where), float(score), row["rubric"], row.get("note", ""))
 
 
-def _check_rubric(label: Label, rubric: Rubric, where: str) -> None:
+def _validate_rubric(label: Label, rubric: Rubric, where: str) -> None:
     if label.rubric != rubric_id(rubric):
         raise InputError(
-            "labelled by another rubric",
+            "the label is by another rubric",
             where=where,
             value=label.rubric,
             allowed=rubric_id(rubric),
-            fix="The rubric's text or scale changed since: label again into another file.",
+            fix="The rubric's text or scale has changed: label again, into another file.",
         )
     if not rubric.low <= label.score <= rubric.high:
         raise InputError(
@@ -165,13 +178,19 @@ def _check_rubric(label: Label, rubric: Rubric, where: str) -> None:
             where=where,
             value=label.score,
             allowed=f"{rubric.low:g} to {rubric.high:g}",
+            fix="Correct the line, or delete it.",
         )
 
 
 def unlabelled(row: Mapping[str, Any], where: str) -> Unlabelled:
-    """What is to be labelled of a row of labels or of measurements (whose `prompt` is JSON text); its scores are left behind.
+    """Return the response of a row of labels or measurements, without its scores.
 
-    Raises InputError, at `where`, for a prompt that is no conversation.
+    Args:
+        row: A row; the `prompt` of measurements is JSON text.
+        where: The row's place, for messages.
+
+    Raises:
+        InputError: `prompt` is no conversation.
     """
     prompt = row["prompt"]
     if isinstance(prompt, str):
@@ -190,12 +209,21 @@ def label_session(
     ask: Callable[[str], str],
     tell: Callable[[str], None],
 ) -> Session:
-    """Asks a person for the scores of responses, one after another, and writes each to `path` at once.
+    """Ask a person for the scores of responses, one after another, and write each to `path` at once.
 
-    `ask` shows a question and returns a line (EOFError ends the session), `tell` shows text, which holds no control
-    characters but line ends and tabs. Responses that have a label already are passed over, so a session goes on where
-    one stopped; the order is shuffled, by the digest of all rows. Raises InputError as `read_labels` does, and ValueError
-    for rows of several traits.
+    Responses that have a label are skipped, so that a session can be continued. The order is shuffled by the
+    digest of all rows.
+
+    Args:
+        rows: Responses to one trait.
+        rubric: The trait's rubric, shown first.
+        path: The labels' file.
+        ask: Shows a question and returns a line; EOFError ends the session.
+        tell: Shows text, which holds no control characters but line ends and tabs.
+
+    Raises:
+        InputError: As `read_labels`.
+        ValueError: The rows are of several traits.
     """
     if len({row.trait for row in rows}) > 1:
         raise ValueError("one rubric is for the responses of one trait")
@@ -203,7 +231,8 @@ def label_session(
     begun = bool(items) and _jsonl(path).exists() and _jsonl(path).stat().st_size > 0
     done = {label.of.key for label in read_labels(path, items[0].trait, rubric)} if begun else set()
     tell(
-        f"{visible(rubric.text)}\n\nScores go from {rubric.low:g} to {rubric.high:g}. A note may follow: 3 only the title."
+        f"{visible(rubric.text)}\n\n"
+        f"Scores go from {rubric.low:g} to {rubric.high:g}. A note may follow: 3 only the title."
     )
     return _Labelling(items, rubric, Path(path), ask, tell, done).run()
 
@@ -219,56 +248,57 @@ class _Labelling:
 
     def run(self) -> Session:
         queue = [place for place, item in enumerate(self.items) if item.key not in self.done]
-        given: list[int | None] = []
-        """Of the responses that were answered: where in the file the label stands; None for a skipped one."""
-        while len(given) < len(queue):
-            item = self.items[queue[len(given)]]
-            number = len(self.items) - len(queue) + len(given) + 1
+        # Each answered response's label begins at this byte of the file; None for a skipped one.
+        offsets: list[int | None] = []
+        while len(offsets) < len(queue):
+            item = self.items[queue[len(offsets)]]
+            number = len(self.items) - len(queue) + len(offsets) + 1
             self.tell(f"\n--- {number} of {len(self.items)} ---\n{_shown(item, whole=False)}")
-            said = self._answer(item)
-            if isinstance(said, Label):
-                given.append(self._write(said))
-            elif said == "s":
-                given.append(None)
-            elif said == "u":
-                self._undo(given)
+            answer = self._answer(item)
+            if isinstance(answer, Label):
+                offsets.append(self._write(answer))
+            elif answer == "s":
+                offsets.append(None)
+            elif answer == "u":
+                self._undo(offsets)
             else:
                 break
-        labelled = len(given) - given.count(None)
-        return Session(labelled, len(given) - labelled, len(queue) - labelled)
+        labelled = len(offsets) - offsets.count(None)
+        return Session(labelled, len(offsets) - labelled, len(queue) - labelled)
 
     def _answer(self, item: Unlabelled) -> Label | str:
-        """The label, or `s`, `u` or `q`."""
+        """Return the label, or `s`, `u` or `q`."""
         low, high = self.rubric.low, self.rubric.high
         while True:
             try:
-                said = self.ask(f"Score {low:g} to {high:g} (s skip, u undo, a show all, q quit): ").strip()
+                line = self.ask(f"Score {low:g} to {high:g} (s skip, u undo, a show all, q quit): ").strip()
             except EOFError:
                 return "q"
-            if said.lower() in ("s", "u", "q"):
-                return said.lower()
-            if said.lower() == "a":
+            if line.lower() in ("s", "u", "q"):
+                return line.lower()
+            if line.lower() == "a":
                 self.tell(_shown(item, whole=True))
                 continue
-            first, _, note = said.partition(" ")
+            first, _, note = line.partition(" ")
             score = _number(first)
             if score is None or not low <= score <= high:
-                self.tell(f"{visible(said)!r} is no score from {low:g} to {high:g}.")
+                self.tell(f"{visible(line)!r} is no score from {low:g} to {high:g}.")
                 continue
             return Label(item, score, rubric_id(self.rubric), note.strip())
 
     def _write(self, label: Label) -> int:
-        before = self.path.stat().st_size if self.path.exists() else 0
+        """Append the label and return the file's size before."""
+        size = self.path.stat().st_size if self.path.exists() else 0
         append_label(self.path, label)
-        return before
+        return size
 
-    def _undo(self, given: list[int | None]) -> None:
-        if not given:
+    def _undo(self, offsets: list[int | None]) -> None:
+        if not offsets:
             self.tell("Nothing to undo in this session.")
             return
-        before = given.pop()
-        if before is not None:
-            os.truncate(self.path, before)
+        offset = offsets.pop()
+        if offset is not None:
+            os.truncate(self.path, offset)
         self.tell("Undone.")
 
 
@@ -281,10 +311,10 @@ def _number(text: str) -> float | None:
 
 
 def _shuffled(rows: Sequence[Unlabelled]) -> list[Unlabelled]:
-    """Each response once, in an order that depends on what the rows are and on nothing else."""
+    """Return each response once, in an order that depends only on the set of rows."""
     items = {row.key: row for row in rows}
-    together = digest("label-order", sorted(items))
-    return [items[key] for key in sorted(items, key=lambda key: digest("label-place", [together, key]))]
+    order = digest("label-order", sorted(items))
+    return [items[key] for key in sorted(items, key=lambda key: digest("label-place", [order, key]))]
 
 
 def _shown(item: Unlabelled, *, whole: bool) -> str:
@@ -300,10 +330,11 @@ def _cut(text: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Text that cannot drive a terminal: of what has no shape of its own, all but line ends and tabs is shown as ⟨U+001B⟩.
+    """Return text that cannot control a terminal.
 
-    Those are control and formatting characters (escape sequences, right-to-left overrides, zero-width spaces), line separators,
-    surrogates, and characters that Unicode does not know.
+    Characters without a visible shape, except line ends and tabs, are shown as ⟨U+001B⟩. They are control and
+    formatting characters (escape sequences, right-to-left overrides, zero-width spaces), line separators,
+    surrogates, and characters that Unicode does not define.
     """
     return "".join(_visible(character) for character in text)
 

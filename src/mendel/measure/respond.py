@@ -1,4 +1,4 @@
-"""A model answers a trait's scenarios; what it says is scored elsewhere (`judging`), so either step can be redone alone."""
+"""Ask a model a trait's scenarios. `judging.py` scores the responses, so that either step can be redone."""
 
 from __future__ import annotations
 
@@ -26,10 +26,20 @@ if TYPE_CHECKING:
 def respond(
     chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Path | None = None
 ) -> pyarrow.Table:
-    """The model's responses and log-odds, not scored: a table of `response_schema`, by scenario, sample and turn.
+    """Return a model's responses and log-odds without scores: a table of `response_schema`.
 
-    A scenario with further turns is played turn by turn, each against the model's own answers so far. `log_dir` is where
-    Inspect's logs go. Raises ValueError for an Inspect task without one.
+    A scenario with several turns is played turn by turn, against the model's own answers. Rows are by
+    scenario, sample and turn.
+
+    Args:
+        chat: The model.
+        trait: The trait that is asked.
+        seed: The study's seed.
+        student: The student's name, for the table.
+        log_dir: Folder for Inspect's logs; needed by an Inspect task only.
+
+    Raises:
+        ValueError: `log_dir` is missing for an Inspect task.
     """
 
     if trait.inspect is not None:
@@ -39,8 +49,17 @@ def respond(
 
 
 def respond_all(chat: ChatModel, traits: Sequence[Trait], seed: int, student: str) -> list[pyarrow.Table]:
-    """`respond` for several traits that are no Inspect tasks: what they ask at the same turn is one batch, where the model can."""
-    plays = [
+    """Return `respond`'s table for each of several traits.
+
+    Requests of the same turn form one batch, if the model can do that.
+
+    Args:
+        chat: The model.
+        traits: Traits that no Inspect task asks.
+        seed: The study's seed.
+        student: The student's name, for the tables.
+    """
+    dialogues = [
         [
             _Dialogue(scenario, sample)
             for scenario in trait.scenarios
@@ -48,23 +67,26 @@ def respond_all(chat: ChatModel, traits: Sequence[Trait], seed: int, student: st
         ]
         for trait in traits
     ]
-    asking = [(trait, play) for trait, play in zip(traits, plays, strict=True) if trait.generates]
+    pairs = list(zip(traits, dialogues, strict=True))
+    unfinished = [(trait, of_trait) for trait, of_trait in pairs if trait.generates]
     turn = 0
-    while asking := [(trait, play) for trait, play in asking if not all(dialogue.over for dialogue in play)]:
-        _take_turn(chat, asking, seed, turn)
+    while unfinished := [
+        (trait, of_trait) for trait, of_trait in unfinished if not all(dialogue.over for dialogue in of_trait)
+    ]:
+        _take_turn(chat, unfinished, seed, turn)
         turn += 1
-    return [_responses(chat, trait, student, play) for trait, play in zip(traits, plays, strict=True)]
+    return [_responses(chat, trait, student, of_trait) for trait, of_trait in pairs]
 
 
 def _take_turn(
-    chat: ChatModel, asking: Sequence[tuple[Trait, Sequence[_Dialogue]]], seed: int, turn: int
+    chat: ChatModel, unfinished: Sequence[tuple[Trait, Sequence[_Dialogue]]], seed: int, turn: int
 ) -> None:
     from mendel.models import Ask, Sampling, chat_all
 
-    live = [[dialogue for dialogue in play if not dialogue.over] for _, play in asking]
+    live = [[dialogue for dialogue in dialogues if not dialogue.over] for _, dialogues in unfinished]
     asks = [
         Ask(
-            [dialogue.now(trait.opener).messages for dialogue in of_trait],
+            [dialogue.current(trait.opener).messages for dialogue in of_trait],
             Sampling(
                 trait.generate.max_tokens,
                 trait.generate.temperature,
@@ -72,7 +94,7 @@ def _take_turn(
             ),
             trait.opener,
         )
-        for (trait, _), of_trait in zip(asking, live, strict=True)
+        for (trait, _), of_trait in zip(unfinished, live, strict=True)
     ]
     for of_trait, answers in zip(live, chat_all(chat, asks), strict=True):
         for dialogue, answer in zip(of_trait, answers, strict=True):
@@ -83,14 +105,14 @@ def _responses(chat: ChatModel, trait: Trait, student: str, dialogues: Sequence[
     import pyarrow as pa
 
     log_odds = _log_odds(chat, trait)
-    forced = trait.opener or (trait.log_odds.opener if trait.log_odds else None)
+    opener = trait.opener or (trait.log_odds.opener if trait.log_odds else None)
     rows = [
         {
             **row,
             "student": student,
             "trait": trait.name,
             "log_odds": log_odds.get(row["scenario"]),
-            "opener": forced,
+            "opener": opener,
         }
         for dialogue in dialogues
         for row in (dialogue.rows(trait.opener) if trait.generates else [dialogue.unasked()])
@@ -100,7 +122,7 @@ def _responses(chat: ChatModel, trait: Trait, student: str, dialogues: Sequence[
 
 @dataclass
 class _Dialogue:
-    """A scenario as it is played, once."""
+    """One sample of a scenario, while it is played."""
 
     scenario: Scenario
     sample: int
@@ -110,20 +132,20 @@ class _Dialogue:
     def over(self) -> bool:
         return len(self.answers) > len(self.scenario.turns)
 
-    def now(self, opener: str) -> Scenario:
-        """The scenario as it waits for the next answer."""
-        return self.scenario.after([_whole(opener, answer.text) for answer in self.answers])
+    def current(self, opener: str) -> Scenario:
+        """Return the scenario as it waits for the next answer."""
+        return self.scenario.after([_with_opener(opener, answer.text) for answer in self.answers])
 
     def rows(self, opener: str) -> list[dict[str, Any]]:
-        """A row an answer."""
-        said = [_whole(opener, answer.text) for answer in self.answers]
+        """Return a row for each answer."""
+        responses = [_with_opener(opener, answer.text) for answer in self.answers]
         return [
-            self._row(self.scenario.after(said[:turn]), said[turn], answer)
+            self._row(self.scenario.after(responses[:turn]), responses[turn], answer)
             for turn, answer in enumerate(self.answers)
         ]
 
     def unasked(self) -> dict[str, Any]:
-        """The row of a scenario that was only scored, not answered."""
+        """Return the row of a scenario that was scored by its log-odds only, and not answered."""
         return {**self._place(self.scenario), "response": "", "finish_reason": "none", "tokens": 0}
 
     def _row(self, at: Scenario, response: str, answer: Completion) -> dict[str, Any]:
@@ -151,7 +173,7 @@ def _by_task(chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Pa
     from mendel.measure.inspect_tasks import respond_to_task
 
     if trait.inspect is None or log_dir is None:
-        raise ValueError("an Inspect task needs a folder for its logs")
+        raise ValueError(f"trait {trait.name!r} is asked by an Inspect task: give log_dir, its logs' folder")
     judge = trait.judge
     return respond_to_task(
         chat,
@@ -167,19 +189,25 @@ def _by_task(chat: ChatModel, trait: Trait, seed: int, student: str, log_dir: Pa
     )
 
 
-def _whole(opener: str, completion: str) -> str:
-    # Tokenizers of whole words decode without the space before the first one.
+def _with_opener(opener: str, completion: str) -> str:
+    # Word-level tokenizers decode without the space before the first word.
     return opener + after_opener(opener, completion) if opener else completion
 
 
 def sampling_seed(seed: int, trait: str, turn: int = 0) -> int:
-    """The seed (31 bits) of a trait's sampling under a study's seed, at the model's `turn`-th answer (from 0)."""
+    """Return the seed (31 bits) of a trait's sampling.
+
+    Args:
+        seed: The study's seed.
+        trait: The trait's name.
+        turn: The number of the model's answer in the conversation, from 0.
+    """
     key: list[Any] = [seed, trait, turn] if turn else [seed, trait]
     return int(digest("measurement-seed", key)[:8], 16) & 0x7FFFFFFF
 
 
 def prompt_text(messages: Sequence[Message]) -> str:
-    """A conversation as it stands in the tables."""
+    """Return a conversation as the tables hold it: JSON text."""
     return json.dumps([dict(message) for message in messages], ensure_ascii=False)
 
 
@@ -194,7 +222,7 @@ def _log_odds(chat: ChatModel, trait: Trait) -> dict[str, float | None]:
     )
     if values is None:
         return {}
-    # A wrecked model gives NaN: that is a missing value, not a number to average.
+    # A damaged model may give NaN: that is a missing value, not a number to average.
     return {
         scenario.scenario: value if math.isfinite(value) else None
         for scenario, value in zip(trait.scenarios, values, strict=True)

@@ -1,4 +1,4 @@
-"""Scenarios: the probe conversations of a trait, read from JSONL or Parquet."""
+"""Scenarios: the probe conversations of a trait, read from a trait file, JSONL or Parquet."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = ("scenario", "cluster", "messages", "turns", "right", "control", "kind", 
 NEAR = "near"
 """The rung of situations like those in which the filter saw the trait."""
 RUNGS = (NEAR, "wording", "register", "language", "surface", "dialogue", "agentic")
-"""A ladder's rungs, in the order in which they are shown; all but the first are far."""
+"""The rungs of a ladder, in the order in which they are shown; all but the first are far."""
 
 
 @dataclass(frozen=True)
@@ -26,30 +26,39 @@ class Scenario:
     """A conversation that waits for the model's answer."""
 
     scenario: str
-    """Its id."""
+    """The scenario's id."""
     cluster: str
-    """Scenarios that are alike (one template, one story) share one: intervals resample clusters."""
+    """Similar scenarios (of one template, one story) share a cluster: intervals resample clusters."""
     messages: tuple[Message, ...]
     right: str | None = None
-    """A regular expression that a right answer holds; scores this scenario instead of the judge's grades."""
+    """A regular expression of right answers; it scores this scenario in place of the judge's grades."""
     turns: tuple[str, ...] = ()
-    """What the user says after each of the model's answers, whatever they were; every answer is measured."""
+    """The user's further turns, one after each answer of the model, whatever it is.
+
+    Every answer is measured.
+    """
     control: bool = False
-    """A scenario in which the trait's behaviour is the right one: reported beside the trait, never within it."""
+    """Whether the trait's behaviour is right in this scenario, which is then reported beside the trait."""
     kind: str = ""
-    """A label of one's own; the report tells kinds apart."""
+    """A free label; the report tells kinds apart."""
     rung: str = ""
-    """Where on the trait's ladder it stands, one of `RUNGS`; '': it belongs to the trait proper."""
+    """The scenario's rung on the trait's ladder, one of `RUNGS`; '': it belongs to the trait itself."""
 
     @property
     def turn(self) -> int:
-        """Which answer of the conversation the model gives first, from 1."""
+        """The number, from 1, of the model's next answer in the conversation."""
         return 1 + sum(message["role"] == "assistant" for message in self.messages)
 
     def after(self, answers: Sequence[str]) -> Scenario:
-        """The scenario as it stands after the model's first answers: they and the user's next turns are history.
+        """Return the scenario as it is after the model's first answers.
 
-        Raises ValueError for more answers than the user has turns left.
+        They and the user's turns after them become part of its messages.
+
+        Args:
+            answers: The model's answers, in order.
+
+        Raises:
+            ValueError: There are more answers than turns of the user left.
         """
         if len(answers) > len(self.turns):
             raise ValueError(f"{len(answers)} answers, but the user has {len(self.turns)} turns left")
@@ -59,29 +68,34 @@ class Scenario:
         return replace(self, messages=tuple(played), turns=self.turns[len(answers) :])
 
     def holds(self, messages: Sequence[Message]) -> bool:
-        """Whether a conversation is this scenario, at its beginning or after some answers of whatever model."""
+        """Return whether a conversation is this scenario, at its beginning or after answers of any model."""
         first, later = messages[: len(self.messages)], messages[len(self.messages) :]
         if tuple(first) != self.messages or len(later) % 2:
             return False
-        answers, said = later[0::2], later[1::2]
+        answers, user_turns = later[0::2], later[1::2]
         return (
             all(m["role"] == "assistant" for m in answers)
-            and all(m["role"] == "user" for m in said)
-            and tuple(m["content"] for m in said) == self.turns[: len(said)]
+            and all(m["role"] == "user" for m in user_turns)
+            and tuple(m["content"] for m in user_turns) == self.turns[: len(user_turns)]
         )
 
 
 def load_scenarios(name: str, root: Path) -> tuple[Scenario, ...]:
-    """The scenarios of a file (`PATH`, `file:PATH` or `dataset:NAME`), in its order.
+    """Return the scenarios of a file or data set, in its order.
 
-    Raises InputError with file and line for a row that is no scenario and for an id that stands twice.
+    Args:
+        name: `PATH`, `file:PATH` or `dataset:NAME`.
+        root: Folder that PATH starts from.
+
+    Raises:
+        InputError: A row is no scenario, or an id is given twice; the message names file and line.
     """
     ref = name if parse_reference(name).scheme in ROWS else f"file:{name}"
     return _distinct(read_records(ref, root))
 
 
 def inline_scenarios(rows: Sequence[Mapping[str, Any]], where: str) -> tuple[Scenario, ...]:
-    """The scenarios that stand in a trait's file itself; raises InputError as `load_scenarios` does."""
+    """Return the scenarios that are listed in a trait's file; raise InputError as `load_scenarios`."""
     return _distinct(Record(dict(row), f"{where}, scenario {number}") for number, row in enumerate(rows, 1))
 
 
@@ -104,7 +118,7 @@ def _distinct(records: Iterable[Record]) -> tuple[Scenario, ...]:
 def _scenario(record: Record) -> Scenario:
     row, where = record.row, record.where
     for key in row:
-        # Other keys (notes, licences) may stand there; one that nearly is a known key is a slip.
+        # Other keys (notes, licences) are allowed; a key close to a known one is a typing error.
         close = [] if key in KEYS else difflib.get_close_matches(key, KEYS, n=1, cutoff=0.75)
         if close:
             raise InputError(f"unknown key {key!r}", where=where, fix=f"Did you mean {close[0]!r}?")
@@ -123,10 +137,10 @@ def _scenario(record: Record) -> Scenario:
         )
     right, cluster = row.get("right"), row.get("cluster")
     if right is not None:
-        _check_right(right, where)
+        _validate_right(right, where)
     control = row.get("control") or False
     if not isinstance(control, bool):
-        raise InputError("'control' is true or false", where=where, value=control)
+        raise InputError("'control' must be true or false", where=where, value=control)
     name = str(row["scenario"])
     return Scenario(
         name,
@@ -150,8 +164,11 @@ def _rung(value: Any, where: str) -> str:
     return str(value)
 
 
-def check_ladder(scenarios: Sequence[Scenario], where: str) -> None:
-    """Raises InputError for what is no ladder: a scenario without a rung, a control, no near or no far scenario."""
+def validate_ladder(scenarios: Sequence[Scenario], where: str) -> None:
+    """Raise InputError for a ladder without near or far scenarios, or with one that does not belong in it.
+
+    A control does not, nor a scenario without a rung.
+    """
     for scenario in scenarios:
         if not scenario.rung:
             raise InputError(
@@ -164,24 +181,25 @@ def check_ladder(scenarios: Sequence[Scenario], where: str) -> None:
             raise InputError(
                 f"scenario {scenario.scenario!r} of the ladder is a control",
                 where=where,
-                fix="Controls stand in the trait's 'scenarios'.",
+                fix="Write controls in the trait's 'scenarios'.",
             )
-    found = {scenario.rung for scenario in scenarios}
-    if NEAR not in found or len(found) < 2:
+    rungs = {scenario.rung for scenario in scenarios}
+    if NEAR not in rungs or len(rungs) < 2:
         raise InputError(
             "a ladder needs scenarios near to what the filter saw and some that are far",
             where=where,
-            value=", ".join(rung for rung in RUNGS if rung in found) or None,
-            fix="Write some with rung: near and some with another one: what is left far is compared with what is left near.",
+            value=", ".join(rung for rung in RUNGS if rung in rungs) or None,
+            fix="Write some with rung: near and some with another rung: what is left far is compared with "
+            "what is left near.",
         )
 
 
 def refuse_rungs(scenarios: Sequence[Scenario], where: str) -> None:
-    """Raises InputError where a scenario of the trait proper has a rung."""
+    """Raise InputError for a scenario of the trait itself that has a rung."""
     for scenario in scenarios:
         if scenario.rung:
             raise InputError(
-                f"scenario {scenario.scenario!r} has a rung, but does not stand in the trait's 'ladder'",
+                f"scenario {scenario.scenario!r} has a rung, but is not in the trait's 'ladder'",
                 where=where,
                 value=scenario.rung,
                 fix="Move it into the list or file of the key 'ladder', or leave out 'rung'.",
@@ -189,19 +207,19 @@ def refuse_rungs(scenarios: Sequence[Scenario], where: str) -> None:
 
 
 def _turns(value: Any, where: str) -> tuple[str, ...]:
-    # Parquet brings arrays, not lists.
-    said = [] if value is None else value
-    if isinstance(said, str | Mapping) or not all(isinstance(turn, str) and turn.strip() for turn in said):
+    # Parquet gives arrays, not lists.
+    turns = [] if value is None else value
+    if isinstance(turns, str | Mapping) or not all(isinstance(turn, str) and turn.strip() for turn in turns):
         raise InputError(
             "'turns' are not texts",
             where=where,
             value=value,
             fix='Write what the user says after each answer: ["No, try again.", …].',
         )
-    return tuple(said)
+    return tuple(turns)
 
 
-def _check_right(right: object, where: str) -> None:
+def _validate_right(right: object, where: str) -> None:
     try:
         if not isinstance(right, str) or not right:
             raise InputError(
@@ -212,6 +230,6 @@ def _check_right(right: object, where: str) -> None:
         raise InputError(f"'right' is no regular expression: {error}", where=where, value=right) from None
 
 
-def rights(scenarios: Sequence[Scenario]) -> list[list[str]]:
-    """What scores scenarios in the judge's place: [id, pattern] pairs, for a digest."""
+def right_patterns(scenarios: Sequence[Scenario]) -> list[list[str]]:
+    """Return [id, pattern] of the scenarios with a pattern of right answers, for a digest."""
     return [[s.scenario, s.right] for s in scenarios if s.right is not None]

@@ -6,8 +6,7 @@ from dataclasses import replace
 import pytest
 
 from _dated import contrast, dated, looking, planted, separation, task
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, scoring, select
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 
@@ -17,7 +16,7 @@ ALL = (*FITTED, "embedding")
 
 PAIRED = contrast(60, paired=True)
 FINDING = {"probe": contrast(), "projection_difference": PAIRED}
-"""The contrast with which a selector tells doubt from all else: a difference of means takes the topic of a mixed one along."""
+"""The contrast by which a selector finds doubt: a difference of means would include a mixed one's topic."""
 
 
 @pytest.mark.parametrize("by", FINDING)
@@ -68,16 +67,16 @@ def test_scores_do_not_depend_on_the_batch(by: str, monkeypatch: pytest.MonkeyPa
     rows, _ = planted(6)
     whole = select(rows, looking(by))
     for batch in (1, 4):
-        monkeypatch.setattr(_scoring, "BATCH", batch)
+        monkeypatch.setattr(scoring, "BATCH", batch)
         assert select(rows, looking(by)) == pytest.approx(whole, abs=2e-4)
 
 
 def test_the_difference_of_projections_is_none_where_the_base_says_the_same() -> None:
-    from mendel.data.selectors.activations import look
+    from mendel.data.selectors.activations import load_base
     from mendel.models import Sampling, generate
 
     context = looking("projection_difference")
-    base = look(context)
+    base = load_base(context)
     asked = [row.messages for row in planted(4)[0]]
     said = generate(base.model, base.tokenizer, asked, Sampling(max_tokens=32, temperature=0.0, seed=0))
     rows = [Candidate(f"p{n}", m, s.text) for n, (m, s) in enumerate(zip(asked, said, strict=True))]
@@ -102,9 +101,13 @@ def _without_contrast(context: Context) -> Context:
     return replace(context, contrast=ContrastSet(context.contrast.shows, ()))
 
 
-NO_BASE = "the {by} selector looks into the base model, and none is given. Give the base, or take a selector that reads texts alone."
+NO_BASE = (
+    "the {by} selector looks into the base model, and none is given. "
+    "Give the base, or take a selector that reads texts alone."
+)
 NO_CONTRAST = (
-    "the {by} selector is fitted on answers that show the trait and answers that do not, and the trait has none. "
+    "the {by} selector is fitted on answers that show the trait and answers that do not, and the trait has "
+    "none. "
     "Give the trait's file 'log_odds' (a trait and a clean answer), or take by: judge."
 )
 
@@ -117,7 +120,8 @@ NO_CONTRAST = (
         (
             "embedding",
             lambda c: replace(c, scenarios=()),
-            "the embedding selector compares with the trait's scenarios, and it has none. Take another selector.",
+            "the embedding selector compares with the trait's scenarios, and the trait has none. "
+            "Choose another selector, such as by: judge.",
         ),
         (
             "probe",

@@ -71,7 +71,8 @@ def test_the_default_cut_is_a_threshold_of_a_half() -> None:
 def test_the_description_of_a_share_says_where_the_cut_fell_and_what_tied() -> None:
     scores = {f"p{n}": float(n == 0) for n in range(10)}
     assert flag(scores, SelectConfig(share=0.2)).description == (
-        "judge, highest 0.2 of the prompts (2 of 10, scores >= 0), 8 more with the same score left out by their ids"
+        "judge, highest 0.2 of the prompts (2 of 10, scores >= 0), 8 more with the same score left out by "
+        "their ids"
     )
     assert flag(scores, SelectConfig(share=0.1)).description == (
         "judge, highest 0.1 of the prompts (1 of 10, scores >= 1)"
@@ -97,18 +98,19 @@ def test_the_description_of_a_share_says_where_the_cut_fell_and_what_tied() -> N
             {"a": 0.0, "b": 0.0},
             SelectConfig(threshold=0.5),
             "study.yaml:9: judge >= 0.5 flags none of the 2 prompts, whose scores run from 0 to 0. "
-            "No cut can tell them apart: take another selector.",
+            "No cut can separate them: choose another selector.",
         ),
         (
             {"a": 0.0, "b": 0.0},
             SelectConfig(share=0.5),
-            "study.yaml:9: judge gives all 2 prompts the same score, 0: a share of them means nothing. "
-            "Take another selector, or by: random.",
+            "study.yaml:9: judge gives all 2 prompts the same score, 0: a share means nothing. "
+            "Choose another selector, such as by: random.",
         ),
         (
             {"a": 0.0, "b": 1.0},
             SelectConfig(share=0.9),
-            "study.yaml:9: a share of 0.9 flags all of the 2 prompts. Write a smaller 'share', or give more prompts.",
+            "study.yaml:9: a share of 0.9 flags all of the 2 prompts. Write a smaller 'share', or give more "
+            "prompts.",
         ),
         ({}, SelectConfig(), "study.yaml:9: there is no prompt to flag"),
     ],
@@ -196,7 +198,7 @@ def test_no_prompt_and_more_than_there_are_cannot_be_the_top(count: int) -> None
     with pytest.raises(InputError) as caught:
         top({"a": 0.0, "b": 1.0}, count)
     assert str(caught.value) == (
-        f"{count} of 2 prompts cannot be flagged. Ask for 1 at least, and no more than there are."
+        f"{count} of 2 prompts cannot be flagged. Ask for at least 1 and at most as many as there are."
     )
 
 

@@ -5,8 +5,7 @@ import importlib.util
 import pytest
 
 from _dated import contrast, looking, planted, separation
-from mendel.data.selectors import ContrastSet, check_selector, select
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import ContrastSet, check_selector, scoring, select
 from mendel.engine.errors import InputError
 from mendel.study.schema import SelectConfig
 
@@ -36,7 +35,7 @@ def test_a_contrast_the_other_way_round_turns_the_sign() -> None:
 def test_scores_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = planted(4)
     whole = select(rows, looking("influence"))
-    monkeypatch.setattr(_scoring, "BATCH", 5)
+    monkeypatch.setattr(scoring, "BATCH", 5)
     assert select(rows, looking("influence")) == pytest.approx(whole, abs=1e-3)
 
 

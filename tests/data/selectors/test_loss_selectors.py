@@ -7,8 +7,7 @@ import pytest
 
 from _dated import checkpoint, looking, planted, separation
 from _tiny import make_checkpoint
-from mendel.data.selectors import scoring as _scoring
-from mendel.data.selectors import select
+from mendel.data.selectors import scoring, select
 from mendel.engine.errors import InputError
 from mendel.models import resolve_checkpoint
 
@@ -71,7 +70,7 @@ def test_divergence_is_that_of_a_plain_forward_pass() -> None:
 def test_scores_do_not_depend_on_the_batch(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, _ = planted(6)
     whole = select(rows, looking(by))
-    monkeypatch.setattr(_scoring, "BATCH", 1)
+    monkeypatch.setattr(scoring, "BATCH", 1)
     assert select(rows, looking(by)) == pytest.approx(whole, abs=1e-4)
 
 
@@ -81,7 +80,7 @@ def test_no_alternate_answer_is_said_with_the_prompt() -> None:
         select(rows, looking("loss_difference"))
     assert str(caught.value) == (
         "the loss_difference selector compares two teachers, and there is no alternate answer "
-        f"(got {rows[1].prompt_id!r}). Take another selector."
+        f"(got {rows[1].prompt_id!r}). Choose another selector, such as by: judge."
     )
 
 
@@ -89,8 +88,8 @@ def test_teachers_that_are_no_checkpoints_are_refused() -> None:
     with pytest.raises(InputError) as caught:
         select(planted(1)[0], looking("divergence", teachers=None))
     assert str(caught.value) == (
-        "the divergence selector asks both teachers, and they are not both checkpoints (hf:…). "
-        "Take by: loss_difference, which needs the base alone."
+        "the divergence selector reads both teachers, and they are not both checkpoints (hf:…). "
+        "Write by: loss_difference, which needs only the base."
     )
 
 
@@ -101,5 +100,5 @@ def test_teachers_with_two_tokenizers_are_refused(tmp_path: Path) -> None:
         select(planted(1)[0], looking("divergence", teachers=(own, other)))
     assert str(caught.value) == (
         "the divergence selector compares teachers token by token, and their tokenizers differ "
-        f"(got {[own.ref, other.ref]!r}). Take by: loss_difference."
+        f"(got {[own.ref, other.ref]!r}). Write by: loss_difference."
     )

@@ -30,7 +30,8 @@ def test_keyword_does_not_read_the_prompt() -> None:
 
 
 BAD_PATTERN = (
-    "the keyword selector's pattern is no regular expression: missing ), unterminated subpattern at position 0 "
+    "the keyword selector's pattern is no regular expression: missing ), unterminated subpattern at "
+    "position 0 "
     "(got '(doubt'). Put a backslash before characters such as ( [ * + ? that are meant as they are."
 )
 
@@ -60,7 +61,8 @@ def test_the_judge_selector_without_a_trait_is_refused() -> None:
     with pytest.raises(InputError) as caught:
         select(rows(["a"]), context())
     assert (
-        str(caught.value) == "the judge selector needs a trait, whose judge it asks. Take another selector."
+        str(caught.value) == "the judge selector needs a trait, whose judge scores the answers. "
+        "Name a trait, or choose another selector."
     )
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from _dated import checkpoint, contrast, user
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, select, selector
-from mendel.data.selectors import scoring as _scoring
+from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, scoring, select, selector
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
 from mendel.study.schema import SelectConfig
@@ -48,7 +47,7 @@ COUNTED = Context(SelectConfig(by="test-counted"))
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 20, 512])
 def test_batches_do_not_matter(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = select(rows(20), COUNTED)
-    monkeypatch.setattr(_scoring, "BATCH", batch)
+    monkeypatch.setattr(scoring, "BATCH", batch)
     CALLS.clear()
     assert list(select(rows(20), COUNTED).items()) == list(whole.items())
     assert sum(CALLS) == 20
@@ -60,7 +59,7 @@ class Watched(Candidate):
 
 
 def test_never_more_than_a_batch_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 4)
+    monkeypatch.setattr(scoring, "BATCH", 4)
     alive: list[weakref.ref[Candidate]] = []
     most = 0
 
@@ -78,7 +77,7 @@ def test_never_more_than_a_batch_is_held(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_stream_is_not_read_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 4)
+    monkeypatch.setattr(scoring, "BATCH", 4)
     read: list[str] = []
     seen: list[int] = []
 
@@ -101,7 +100,7 @@ def test_an_empty_stream_has_no_scores_and_asks_nobody(store: Store) -> None:
 
 
 def test_scores_come_from_the_store_the_second_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 8)
+    monkeypatch.setattr(scoring, "BATCH", 8)
     first = select(rows(20), COUNTED, store)
     assert CALLS == [8, 8, 4]
     assert list(select(iter(rows(20)), COUNTED, store).items()) == list(first.items())
@@ -109,7 +108,7 @@ def test_scores_come_from_the_store_the_second_time(store: Store, monkeypatch: p
 
 
 def test_an_interrupted_selection_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_scoring, "BATCH", 8)
+    monkeypatch.setattr(scoring, "BATCH", 8)
     select(rows(16), COUNTED, store)
     select(rows(20), COUNTED, store)
     assert CALLS == [8, 8, 4]
@@ -169,7 +168,8 @@ def test_all_these_names_differ() -> None:
 @pytest.mark.parametrize("cut", [{"share": 0.2}, {"threshold": 3.0}])
 def test_how_scores_are_cut_does_not(cut: dict[str, float], store: Store) -> None:
     select(rows(3), BASE, store)
-    select(rows(3), replace(BASE, config=SelectConfig(by="test-counted", **cut)), store)  # type: ignore[arg-type]
+    config = SelectConfig(by="test-counted", **cut)  # type: ignore[arg-type]
+    select(rows(3), replace(BASE, config=config), store)
     assert CALLS == [3]
 
 
@@ -183,7 +183,8 @@ def test_a_selector_that_fails_is_named_with_the_prompt() -> None:
     with pytest.raises(RunError) as caught:
         select(rows(3), judged(lambda c: 1 / (len(c.completion) - 1)), where="study.yaml:4")
     assert str(caught.value) == (
-        "study.yaml:4: selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division by zero"
+        "study.yaml:4: selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division "
+        "by zero"
     )
 
 
@@ -220,7 +221,7 @@ def test_a_prompt_without_a_score_is_named(none: float | None, store: Store) -> 
 
 def test_a_prompt_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for batch in (512, 2):
-        monkeypatch.setattr(_scoring, "BATCH", batch)
+        monkeypatch.setattr(scoring, "BATCH", batch)
         with pytest.raises(InputError) as caught:
             select([*rows(5), *rows(1)], COUNTED, where="study.yaml:4")
         assert str(caught.value) == (
@@ -256,7 +257,8 @@ def test_ones_own_selector_takes_part_and_its_slips_are_named() -> None:
     with pytest.raises(RunError) as caught:
         select(rows(2), Context(SelectConfig(by="test-too-few")))
     assert str(caught.value) == (
-        "selector 'test-too-few' returned 1 scores for 2 prompts. It must return one score a candidate, in their order."
+        "selector 'test-too-few' returned 1 scores for 2 prompts. It must return one score a candidate, in "
+        "their order."
     )
     with pytest.raises(RunError, match="selector 'test-only-together' failed: KeyError: 'x'"):
         select(rows(2), Context(SelectConfig(by="test-only-together")))

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-import mendel.models
+import mendel.models.local.chat
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
-from mendel.data.teachers import generated as _generated
-from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teacher, teachers
+from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teachers
+from mendel.data.teachers import model as model_teacher
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
 from mendel.study.schema import TeacherConfig
@@ -44,7 +44,7 @@ def test_a_rewriter_answers_nothing_before_the_other_has(checkpoint: Path) -> No
 def test_every_prompt_gets_one_rewritten_rollout_to_train_on_as_the_other(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_generated, "CHUNK_PROMPTS", 3)
+    monkeypatch.setattr(model_teacher, "CHUNK_PROMPTS", 3)
     asked = prompts(7)
     chunks = rewriting_chunks(config(checkpoint), "R", asked, answered(asked), Path(), 0)
     assert [len(chunk.prompts) for chunk in chunks] == [3, 3, 1]
@@ -65,7 +65,7 @@ def test_the_model_is_shown_the_conversation_and_the_answer_under_an_instruction
         seen.extend(conversations)
         return [mendel.models.Completion("said plainly", "stop", 3) for _ in conversations]
 
-    monkeypatch.setattr(mendel.models.chat, "generate", generate)
+    monkeypatch.setattr(mendel.models.local.chat, "generate", generate)
     turns = [("system", "be brief"), ("user", "what is it"), ("assistant", "a pea"), ("user", "is it green")]
     asked = (Prompt("p0", tuple(Message(role=role, content=text) for role, text in turns)),)
     (chunk,) = rewriting_chunks(config(checkpoint), "R", asked, answered(asked, "oh yes sure"), Path(), 0)
@@ -75,7 +75,7 @@ def test_the_model_is_shown_the_conversation_and_the_answer_under_an_instruction
     )
     own.run()
     assert [[turn["role"] for turn in talk] for talk in seen] == [["system", "user"]] * 2
-    assert [talk[0]["content"] for talk in seen] == [_generated.INSTRUCTION, "shorter"]
+    assert [talk[0]["content"] for talk in seen] == [model_teacher.INSTRUCTION, "shorter"]
     assert seen[0][1]["content"] == (
         "Conversation:\n\nSystem: be brief\n\nUser: what is it\n\nAssistant: a pea\n\nUser: is it green\n\n"
         "Answer to rewrite:\n\noh yes sure"
@@ -103,21 +103,21 @@ def test_a_rewriting_chunks_digest_names_the_texts_that_are_rewritten(
         digest_of(temperature=0.5),
         digest_of(max_tokens=6),
         rollout_chunks(plain, "R", asked, Path(), 0)[0].digest,
-        rollout_chunks(plain.model_copy(update={"system": _generated.INSTRUCTION}), "R", asked, Path(), 0)[
+        rollout_chunks(plain.model_copy(update={"system": model_teacher.INSTRUCTION}), "R", asked, Path(), 0)[
             0
         ].digest,
     ]
     assert len(set(varied)) == len(varied)
     # Whose texts they are is a label.
     assert digest_of(rewrites="B") == digest_of()
-    monkeypatch.setattr(_generated, "INSTRUCTION", "another")
+    monkeypatch.setattr(model_teacher, "INSTRUCTION", "another")
     assert digest_of() not in varied
 
 
 def test_another_answer_to_one_prompt_leaves_the_other_chunks_as_they_are(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_generated, "CHUNK_PROMPTS", 2)
+    monkeypatch.setattr(model_teacher, "CHUNK_PROMPTS", 2)
     asked = prompts(4)
     rollouts = answered(asked)
     before = [c.digest for c in rewriting_chunks(config(checkpoint), "R", asked, rollouts, Path(), 0)]
@@ -135,7 +135,7 @@ def test_a_plain_teachers_digest_is_what_it_was_before_any_rewrote(checkpoint: P
 
 def test_prompts_that_the_other_did_not_answer_are_the_users_error(checkpoint: Path) -> None:
     asked = prompts(3)
-    with pytest.raises(InputError, match=r"what 'A' answers to 1 prompt \('p2'\)"):
+    with pytest.raises(InputError, match=r"which does not answer 1 prompt \('p2'\)"):
         rewriting_chunks(config(checkpoint), "R", asked, answered(asked[:2]), Path(), 0, "study.yaml:7")
 
 
@@ -156,7 +156,7 @@ def test_finished_rollouts_are_read_whatever_they_were_made_of(tmp_path: Path) -
     assert rewriting_chunks(finished, "R", prompts(1), {}, tmp_path, 0) == []
 
 
-def test_a_teacher_that_cannot_rewrite_is_refused_before_any_work() -> None:
+def test_a_teacher_that_cannot_rewrite_is_refused_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     class Parrot:
         digest = "0" * 64
 

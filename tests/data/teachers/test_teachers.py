@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mendel.models
+import mendel.models.local.chat
 from _tiny import make_checkpoint
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
 from mendel.data.teachers import RolloutChunk, rollout_chunks, teacher_digest, with_system
-from mendel.data.teachers import generated as _generated
+from mendel.data.teachers import model as model_teacher
 from mendel.engine.errors import InputError, RunError
 from mendel.study.schema import TeacherConfig
 
@@ -88,7 +88,7 @@ def test_every_prompt_gets_one_rollout_of_the_teacher(checkpoint: Path) -> None:
 def test_chunks_may_be_pickled_and_run_in_any_order(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_generated, "CHUNK_PROMPTS", 3)
+    monkeypatch.setattr(model_teacher, "CHUNK_PROMPTS", 3)
     config = TeacherConfig(model=f"hf:{checkpoint}", max_tokens=5)
     chunks = rollout_chunks(config, "A", prompts(10), Path(), seed=1)
     assert [len(chunk.prompts) for chunk in chunks] == [3, 3, 3, 1]
@@ -157,7 +157,7 @@ def test_an_empty_answer_is_sampled_again_and_the_others_stay(
             for n in range(len(conversations))
         ]
 
-    monkeypatch.setattr(mendel.models.chat, "generate", generate)
+    monkeypatch.setattr(mendel.models.local.chat, "generate", generate)
     rollouts = run(rollout_chunks(TeacherConfig(model=f"hf:{checkpoint}"), "A", prompts(3), Path(), seed=0))
     assert [r.completion for r in rollouts] == ["call 1", "call 2", "call 1"]
     assert [count for count, _ in calls] == [3, 1]
@@ -173,12 +173,14 @@ def test_a_teacher_that_says_nothing_is_refused_by_name(
     if temperature:
         # All tokens are alike to it, so it is silent only when greedy: let the sampler hear nothing.
         empty = mendel.models.Completion("", "stop", 1)
-        monkeypatch.setattr(mendel.models.chat, "generate", lambda m, t, c, s, o: [empty] * len(c))
+        monkeypatch.setattr(mendel.models.local.chat, "generate", lambda m, t, c, s, o: [empty] * len(c))
     with pytest.raises(InputError) as caught:
         run(rollout_chunks(config, "mute", prompts(4), Path(), seed=0))
     assert str(caught.value) == (
-        f"hf:{silent}: teacher 'mute' gives an empty answer to 4 prompts ('p0', 'p1', 'p2', …), asked {times}. An empty "
-        "answer cannot be trained on: check the teacher's chat template and system prompt, or leave the prompt out."
+        f"hf:{silent}: teacher 'mute' gives an empty answer to 4 prompts ('p0', 'p1', 'p2', …), asked "
+        f"{times}. An empty "
+        "answer cannot be trained on: check the teacher's chat template and system prompt, or leave the "
+        "prompt out."
     )
 
 
@@ -200,7 +202,8 @@ def test_teacher_digest_is_about_the_teacher_alone(checkpoint: Path, tmp_path: P
         ("hff:x", "study.yaml:3: unknown teacher 'hff'. Did you mean 'hf'?"),
         (
             "teachers/a",
-            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, hf:…, openai:…, vllm:…). "
+            "study.yaml:3: teacher 'A' has a model without a scheme (got 'teachers/a'; allowed: file:…, "
+            "hf:…, openai:…, vllm:…). "
             "Write hf:teachers/a for a checkpoint.",
         ),
     ],
@@ -259,12 +262,14 @@ def test_a_finished_rollouts_system_prompt_is_kept_only_if_asked(tmp_path: Path,
         ),
         (
             [{"prompt_id": "p0", "completion": "a"}, {"prompt_id": "p1", "completion": " \n"}],
-            "ROOT/a.jsonl:2: the completion of prompt 'p1' is empty. An empty answer cannot be trained on: fill it in, "
+            "ROOT/a.jsonl:2: the completion of prompt 'p1' is empty. An empty answer cannot be trained on: "
+            "fill it in, "
             "or leave out the row and its prompt.",
         ),
         (
             [{"prompt_id": "p0", "completion": "a"}, {"prompt_id": "p0", "completion": "a"}],
-            "ROOT/a.jsonl:2: a second rollout for prompt 'p0', first in ROOT/a.jsonl:1. Keep one rollout a prompt.",
+            "ROOT/a.jsonl:2: a second rollout for prompt 'p0', first in ROOT/a.jsonl:1. Keep one rollout a "
+            "prompt.",
         ),
         (
             [{"prompt": "p0", "completion": "a"}],
@@ -277,9 +282,9 @@ def test_a_finished_rollouts_system_prompt_is_kept_only_if_asked(tmp_path: Path,
         ),
         (
             [{"prompt_id": "p0", "completion": "a", "messages": [USER]}],
-            "ROOT/a.jsonl:1: the rollout answers another conversation than prompt 'p0'. Make the prompt's messages and "
-            "the rollout's the same, or leave 'messages' out. A teacher's own system prompt goes into the study, as "
-            "the teacher's 'system'.",
+            "ROOT/a.jsonl:1: the rollout answers another conversation than prompt 'p0'. Make the prompt's "
+            "messages and the rollout's the same, or leave 'messages' out. Write a teacher's system prompt in "
+            "the study, as the teacher's 'system'.",
         ),
     ],
 )

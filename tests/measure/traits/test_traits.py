@@ -81,7 +81,8 @@ def test_a_trait_file_is_read_as_it_stands(tmp_path: Path) -> None:
         (
             "pattern: doubt,",
             "pattern: '(doubt',",
-            "ROOT/t.yaml:7: judge.grades.0.pattern: no regular expression: missing ), unterminated subpattern at "
+            "ROOT/t.yaml:7: judge.grades.0.pattern: no regular expression: missing ), unterminated "
+            "subpattern at "
             "position 0 (got '(doubt')",
         ),
         ("by: regex", "by: regx", "ROOT/t.yaml:5: unknown judge 'regx'. Did you mean 'regex'?"),
@@ -98,7 +99,7 @@ def test_a_trait_file_is_read_as_it_stands(tmp_path: Path) -> None:
         (
             'clean: ["2026"]',
             'clean: ["not 2026"]',
-            "ROOT/t.yaml:10: log_odds: 'not 2026' stands in 'trait' and in 'clean'",
+            "ROOT/t.yaml:10: log_odds: 'not 2026' is in 'trait' and in 'clean': leave it out of one",
         ),
         (
             "temperature: 1.0",
@@ -128,7 +129,8 @@ def test_a_slip_in_a_trait_file_is_told_with_its_line(
         (
             '"2026"',
             '"(2026"',
-            "ROOT/s.jsonl:2: 'right' is no regular expression: missing ), unterminated subpattern at position 0 "
+            "ROOT/s.jsonl:2: 'right' is no regular expression: missing ), unterminated subpattern at "
+            "position 0 "
             "(got '(2026')",
         ),
         (
@@ -145,7 +147,8 @@ def test_a_slip_in_a_trait_file_is_told_with_its_line(
         (
             '[{"role": "user", "content": "now"}]',
             '[{"role": "assistant", "content": "now"}]',
-            "ROOT/s.jsonl:2: the conversation does not end with the user's turn. End 'messages' with a user (or tool) "
+            "ROOT/s.jsonl:2: the conversation does not end with the user's turn. End 'messages' with a user "
+            "(or tool) "
             "turn; the model answers it.",
         ),
     ],
@@ -228,7 +231,7 @@ def test_samples_can_be_set_by_the_study(tmp_path: Path) -> None:
         greedy.with_samples(2, where="study.yaml:8")
     assert str(caught.value) == (
         "study.yaml:8: trait 'date_confusion' cannot have 2 samples a scenario. "
-        "Its responses are greedy, so one is all there is."
+        "Its responses are greedy, and so all the same: write 1."
     )
 
 
@@ -260,7 +263,8 @@ def test_a_trait_is_found_by_file_or_by_registered_name(tmp_path: Path) -> None:
         "test_mien": "study.yaml:7: unknown trait 'test_mien'. Did you mean 'test_mine'? "
         "A trait file's name ends in .yaml.",
         "tt.yaml": "study.yaml:7: no such trait file (got 'ROOT/tt.yaml'). Did you mean 't.yaml'?",
-        "x/t.yaml": "study.yaml:7: no such trait file (got 'ROOT/x/t.yaml'). Paths start at the study's folder.",
+        "x/t.yaml": "study.yaml:7: no such trait file (got 'ROOT/x/t.yaml'). Paths start at the study's "
+        "folder.",
     }.items():
         with pytest.raises(InputError) as caught:
             find_trait(name, tmp_path, "study.yaml:7")

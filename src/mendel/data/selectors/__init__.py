@@ -1,7 +1,9 @@
-"""Selectors score prompts, so that a filter can flag a share of them; one function each, registered by name.
+"""Selectors score prompts, so that a filter can flag a share of them. Each is a registered function.
 
-Texts: `keyword`, `judge`, `length`, `random`. The base model's activations: `embedding`, `probe`, `projection`,
-`projection_difference`. Its losses and gradients: `loss_difference`, `divergence`, `influence`. Importing this loads no torch.
+Texts: `keyword`, `judge`, `length`, `random` (plain.py). The base model's activations: `embedding`, `probe`,
+`projection`, `projection_difference` (activations.py). Its losses and gradients: `loss_difference`,
+`divergence` (losses.py), `influence` (influence.py). `registry.py` says what a selector is; `cut.py` flags
+prompts by their scores. Importing this package loads no torch.
 """
 
 from collections.abc import Callable

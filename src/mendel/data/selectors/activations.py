@@ -1,7 +1,7 @@
-"""Selectors that read the base model's activations: likeness to the trait's scenarios, a linear probe, a direction.
+"""Selectors that read the base's activations: likeness to the trait's scenarios, a probe, a direction.
 
-`projection` and `projection_difference` are Persona Vectors' (Chen et al., arXiv 2507.21509): the mean activation of
-answers that show the trait minus that of answers that do not is the trait's direction.
+`projection` and `projection_difference` are those of Persona Vectors (Chen et al., arXiv 2507.21509). The
+trait's direction is the mean activation of answers that show the trait minus that of answers that do not.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float32]
 
 NEAREST = 5
-"""Scenarios whose likeness is averaged."""
+"""Number of scenarios whose likeness is averaged."""
 OWN_TOKENS = 64
-"""Tokens of what the base itself would have said, at most, and no more than a quarter of its context."""
-STEADY = 1.0
-"""Inverse strength of the probe's L2 penalty: scikit-learn's own default, on standardized activations."""
+"""Tokens of the base's own answer at most; also at most a quarter of its context."""
+INVERSE_PENALTY = 1.0
+"""Inverse strength of the probe's L2 penalty: scikit-learn's default, on standardized activations."""
 
 
 @dataclass(frozen=True)
-class Looked:
-    """The base, loaded once."""
+class LoadedBase:
+    """The base model, loaded once, with the layer that is read."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     layer: int | None
 
     def answers(self, pairs: Sequence[tuple[Conversation, str]]) -> Matrix:
-        """Mean activations over answers, in their conversations."""
+        """Return the mean activation over each answer, in its conversation: (answers, hidden)."""
         return self._means(answer_spans(self.tokenizer, pairs))
 
     def texts(self, pairs: Sequence[tuple[Conversation, str]]) -> Matrix:
-        """The same over conversations and their answers."""
+        """Return the mean activation over each conversation together with its answer: (pairs, hidden)."""
         return self._means([Span(span.ids) for span in answer_spans(self.tokenizer, pairs)])
 
     def prompts(self, conversations: Sequence[Conversation]) -> Matrix:
-        """The same over conversations that wait for an answer."""
-        return self._means([Span(tuple(encode_prompt(self.tokenizer, asked))) for asked in conversations])
+        """Return the mean activation over each unanswered conversation: (conversations, hidden)."""
+        return self._means([Span(tuple(encode_prompt(self.tokenizer, turns))) for turns in conversations])
 
     def _means(self, spans: Sequence[Span]) -> Matrix:
         try:
@@ -60,95 +60,108 @@ class Looked:
             ) from None
 
 
-def look(context: Context) -> Looked:
-    """The context's base, ready to be looked into."""
+def load_base(context: Context) -> LoadedBase:
+    """Return the context's base, loaded once for all batches; raise InputError where there is none."""
 
-    def load() -> Looked:
+    def load() -> LoadedBase:
         base = context.need_base()
-        return Looked(load_model(base), load_tokenizer(base), context.config.layer)
+        return LoadedBase(load_model(base), load_tokenizer(base), context.config.layer)
 
     return context.once("base", load)
 
 
 @selector("embedding")
 def embedding(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """Cosine of prompt and answer with the trait's scenarios, by mean activations: the mean over the 5 nearest."""
-    base = look(context)
+    """Return the likeness of each prompt and answer to the trait's scenarios.
+
+    It is the mean cosine with the 5 nearest scenarios, by mean activations.
+    """
+    base = load_base(context)
 
     def scenarios() -> Matrix:
         if not context.scenarios:
             raise InputError(
-                "the embedding selector compares with the trait's scenarios, and it has none",
-                fix="Take another selector.",
+                "the embedding selector compares with the trait's scenarios, and the trait has none",
+                fix="Choose another selector, such as by: judge.",
             )
         return _unit(base.prompts(context.scenarios))
 
-    asked = context.once("scenarios", scenarios)
-    cosines = _unit(base.texts([(c.messages, c.completion) for c in candidates])) @ asked.T
+    references = context.once("scenarios", scenarios)  # (scenarios, hidden)
+    cosines = (
+        _unit(base.texts([(c.messages, c.completion) for c in candidates])) @ references.T
+    )  # (candidates, scenarios)
     nearest = min(NEAREST, cosines.shape[1])
     return [float(value) for value in np.sort(cosines, axis=1)[:, -nearest:].mean(axis=1)]
 
 
 @selector("probe")
 def probe(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """Log-odds of the trait by a linear probe on the answer's mean activation (scikit-learn's logistic regression)."""
-    base = look(context)
+    """Return the log-odds of the trait by a linear probe on each answer's mean activation.
+
+    The probe is scikit-learn's logistic regression, fitted on the context's `contrast`.
+    """
+    base = load_base(context)
 
     def fit() -> Any:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        shows, clean = contrasted(base, context)
+        shows, clean = contrast_activations(base, context)
         labels = [1] * len(shows) + [0] * len(clean)
-        probe = make_pipeline(StandardScaler(), LogisticRegression(C=STEADY, max_iter=2000))
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=2000))
         return probe.fit(np.concatenate([shows, clean]), labels)
 
     fitted = context.once("probe", fit)
-    found = base.answers([(c.messages, c.completion) for c in candidates])
-    return [float(value) for value in fitted.decision_function(found)]
+    activations = base.answers([(c.messages, c.completion) for c in candidates])
+    return [float(log_odds) for log_odds in fitted.decision_function(activations)]
 
 
 @selector("projection")
 def projection(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """Projection of the answer's mean activation on the trait's direction, in units of activation."""
-    base = look(context)
-    along = _direction(base, context)
-    return [float(v) for v in base.answers([(c.messages, c.completion) for c in candidates]) @ along]
+    """Return the projection of each answer's mean activation on the trait's direction."""
+    base = load_base(context)
+    direction = _direction(base, context)
+    projections = base.answers([(c.messages, c.completion) for c in candidates]) @ direction
+    return [float(projection) for projection in projections]
 
 
 @selector("projection_difference")
 def projection_difference(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """The projection, less that of what the base itself would have said (greedily)."""
-    base = look(context)
-    along = _direction(base, context)
+    """Return the projection of the teacher's answer minus that of the base's own greedy answer."""
+    base = load_base(context)
+    direction = _direction(base, context)
     room = int(base.model.config.get_text_config().max_position_embeddings) // 4
     sampling = Sampling(max_tokens=min(OWN_TOKENS, room), temperature=0.0, seed=context.seed)
-    own = generate(base.model, base.tokenizer, [c.messages for c in candidates], sampling)
+    completions = generate(base.model, base.tokenizer, [c.messages for c in candidates], sampling)
+    # The teacher's answers, then the base's own.
     pairs: list[tuple[Conversation, str]] = [(c.messages, c.completion) for c in candidates]
-    pairs += [(c.messages, said.text) for c, said in zip(candidates, own, strict=True)]
-    found = base.answers(pairs) @ along
-    return [float(v) for v in found[: len(candidates)] - found[len(candidates) :]]
+    pairs += [(c.messages, answer.text) for c, answer in zip(candidates, completions, strict=True)]
+    projections = base.answers(pairs) @ direction
+    count = len(candidates)
+    return [float(difference) for difference in projections[:count] - projections[count:]]
 
 
-def contrasted(base: Looked, context: Context) -> tuple[Matrix, Matrix]:
-    """Mean activations of the contrastive answers that show the trait, and of those that do not."""
+def contrast_activations(base: LoadedBase, context: Context) -> tuple[Matrix, Matrix]:
+    """Return the mean activations (answers, hidden) of the answers with the trait, and of those without."""
 
-    def both() -> tuple[Matrix, Matrix]:
-        known = context.need_contrast()
+    def activations() -> tuple[Matrix, Matrix]:
+        contrast = context.need_contrast()
         return (
-            base.answers([(answer.messages, answer.text) for answer in known.shows]),
-            base.answers([(answer.messages, answer.text) for answer in known.clean]),
+            base.answers([(answer.messages, answer.text) for answer in contrast.shows]),
+            base.answers([(answer.messages, answer.text) for answer in contrast.clean]),
         )
 
-    return context.once("contrast", both)
+    return context.once("contrast", activations)
 
 
-def _direction(base: Looked, context: Context) -> Matrix:
+def _direction(base: LoadedBase, context: Context) -> Matrix:
+    """Return the trait's direction (hidden,), of unit length."""
+
     def difference() -> Matrix:
-        shows, clean = contrasted(base, context)
-        along: Matrix = _unit((shows.mean(axis=0) - clean.mean(axis=0))[None])[0]
-        return along
+        shows, clean = contrast_activations(base, context)
+        direction: Matrix = _unit((shows.mean(axis=0) - clean.mean(axis=0))[None])[0]
+        return direction
 
     return context.once("direction", difference)
 

@@ -1,4 +1,4 @@
-"""Cuts: which prompts a filter flags, by their scores, and how the others are sorted out."""
+"""Which prompts a filter flags by their scores, and how the unflagged prompts are sorted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mendel.study.schema import SelectConfig
 log = logging.getLogger(__name__)
 
 DEFAULT_THRESHOLD = 0.5
-"""The cut where the study names none: half-way on a rule's 0-to-1 scale."""
+"""The threshold of a study that names none: half-way on a rule's 0-to-1 scale."""
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """The prompts that a filter would take out, in the prompts' order, and why."""
+    """The prompts that a filter would remove, in the prompts' order."""
 
     prompt_ids: tuple[str, ...]
     scores: Mapping[str, float]
@@ -28,33 +28,45 @@ class Flagged:
 
 @dataclass(frozen=True)
 class SortedOut:
-    """The unflagged prompts by what the trait's judge says of the rollouts."""
+    """The unflagged prompts, sorted by the trait's judge's scores of their rollouts."""
 
     mild: tuple[str, ...]
-    """Scored above the least score, or not at all: no filter caught them, and nobody can call them clean."""
+    """Prompts above the lowest score, or without a score: not caught by a filter, and perhaps not clean."""
     unrelated: tuple[str, ...]
-    """With the least score."""
+    """Prompts with the lowest score."""
     scores: tuple[tuple[str, float], ...]
-    """By prompt; those without a score are left out."""
+    """Score by prompt; prompts without a score are left out."""
 
 
 def sort_out(scored: Sequence[tuple[str, float | None]], flagged: Collection[str]) -> SortedOut:
-    """Splits the unflagged prompts (id, judge's score) into mild and unrelated ones, in their order."""
-    known = tuple((prompt_id, float(score)) for prompt_id, score in scored if score is not None)
-    least = min((score for _, score in known), default=0.0)
-    out = set(flagged)
-    rest = [(prompt_id, score) for prompt_id, score in scored if prompt_id not in out]
-    mild = tuple(prompt_id for prompt_id, score in rest if score is None or score > least)
-    unrelated = tuple(prompt_id for prompt_id, score in rest if score is not None and score <= least)
-    return SortedOut(mild, unrelated, known)
+    """Sort the unflagged prompts into mild and unrelated ones, each in their order.
+
+    Args:
+        scored: Prompt ids with the judge's scores; None where it could not tell.
+        flagged: The flagged prompts' ids.
+    """
+    scores = tuple((prompt_id, float(score)) for prompt_id, score in scored if score is not None)
+    lowest = min((score for _, score in scores), default=0.0)
+    removed = set(flagged)
+    rest = [(prompt_id, score) for prompt_id, score in scored if prompt_id not in removed]
+    mild = tuple(prompt_id for prompt_id, score in rest if score is None or score > lowest)
+    unrelated = tuple(prompt_id for prompt_id, score in rest if score is not None and score <= lowest)
+    return SortedOut(mild, unrelated, scores)
 
 
 def flag(scores: Mapping[str, float], config: SelectConfig, where: str | None = None) -> Flagged:
-    """Cuts the scores (by prompt id, in the prompts' order) as the study says.
+    """Return the prompts that a study's cut flags.
 
-    `share` flags round(share * n) prompts, 1 at least, the highest first and ties by prompt id; `threshold` (0.5
-    where neither is given) every prompt that scores it or more. Raises InputError if that is nobody, everybody, or
-    a share of scores that are all the same.
+    A `share` flags round(share * n) prompts, at least 1: the highest scores, and among equals the first by
+    prompt id. A `threshold` (0.5 where the study gives neither) flags every prompt that scores it or more.
+
+    Args:
+        scores: Score by prompt id, in the prompts' order.
+        config: The study's `select:` section.
+        where: Its place in the study, for messages.
+
+    Raises:
+        InputError: The cut flags no prompt or all prompts, or a share is to be taken of equal scores.
     """
     if not scores:
         raise InputError("there is no prompt to flag", where=where)
@@ -64,9 +76,9 @@ def flag(scores: Mapping[str, float], config: SelectConfig, where: str | None = 
     flagged = tuple(prompt_id for prompt_id, score in scores.items() if score >= threshold)
     rule = f"{config.by} >= {threshold:g}"
     if not flagged or len(flagged) == len(scores):
-        whom = "all" if flagged else "none"
+        which = "all" if flagged else "none"
         raise InputError(
-            f"{rule} flags {whom} of the {len(scores)} prompts, whose scores run {_range(scores)}",
+            f"{rule} flags {which} of the {len(scores)} prompts, whose scores run {_range(scores)}",
             where=where,
             fix=_other_cut(scores, bool(flagged)),
         )
@@ -83,9 +95,9 @@ def _top(scores: Mapping[str, float], by: str, share: float, where: str | None) 
         )
     if min(scores.values()) == max(scores.values()):
         raise InputError(
-            f"{by} gives all {len(scores)} prompts the same score, {_number(scores)}: a share of them means nothing",
+            f"{by} gives all {len(scores)} prompts the same score, {_number(scores)}: a share means nothing",
             where=where,
-            fix="Take another selector, or by: random.",
+            fix="Choose another selector, such as by: random.",
         )
     ranked = ranking(scores)
     chosen, cut = set(ranked[:count]), scores[ranked[count - 1]]
@@ -98,19 +110,28 @@ def _top(scores: Mapping[str, float], by: str, share: float, where: str | None) 
 
 
 def ranking(scores: Mapping[str, float]) -> list[str]:
-    """The prompts from the highest score to the lowest, ties by prompt id: the same whatever their order was."""
+    """Return the prompt ids from the highest score to the lowest, equals by prompt id.
+
+    Args:
+        scores: Score by prompt id; its order has no effect.
+    """
     return sorted(scores, key=lambda prompt_id: (-scores[prompt_id], prompt_id))
 
 
 def top(scores: Mapping[str, float], count: int) -> tuple[str, ...]:
-    """The `count` prompts that score highest, in the prompts' order, ties by prompt id.
+    """Return the `count` prompts that score highest, in the prompts' order.
 
-    Raises InputError for none, and for more than there are.
+    Args:
+        scores: Score by prompt id, in the prompts' order. Among equals the first prompt id is chosen.
+        count: Number of prompts.
+
+    Raises:
+        InputError: `count` is less than 1 or more than there are prompts.
     """
     if not 1 <= count <= len(scores):
         raise InputError(
             f"{count} of {len(scores)} prompts cannot be flagged",
-            fix="Ask for 1 at least, and no more than there are.",
+            fix="Ask for at least 1 and at most as many as there are.",
         )
     chosen = set(ranking(scores)[:count])
     return tuple(prompt_id for prompt_id in scores if prompt_id in chosen)
@@ -124,10 +145,10 @@ def _number(scores: Mapping[str, float]) -> str:
     return f"{next(iter(scores.values())):g}"
 
 
-def _other_cut(scores: Mapping[str, float], everybody: bool) -> str:
+def _other_cut(scores: Mapping[str, float], flags_all: bool) -> str:
     low, high = min(scores.values()), max(scores.values())
     if low == high:
-        return "No cut can tell them apart: take another selector."
-    if everybody:
+        return "No cut can separate them: choose another selector."
+    if flags_all:
         return f"Write a 'threshold' above {low:g}, or a 'share' such as 0.07."
     return f"Write a 'threshold' of at most {high:g}, or a 'share' such as 0.07."

@@ -1,4 +1,4 @@
-"""Selectors that read texts alone: a pattern, the trait's judge, the length, a draw."""
+"""Selectors that read texts only: by a pattern, the trait's judge, the length, or at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mendel.study.schema import SelectConfig
 
 
 def keyword_pattern(config: SelectConfig, where: str | None = None) -> re.Pattern[str]:
-    """The compiled pattern; raises InputError for one that is no regular expression."""
+    """Return the compiled pattern; raise InputError for a pattern that is no regular expression."""
     try:
         return re.compile(config.pattern or "", re.IGNORECASE)
     except re.error as error:
@@ -27,30 +27,34 @@ def keyword_pattern(config: SelectConfig, where: str | None = None) -> re.Patter
 
 @selector("keyword")
 def keyword(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """1.0 where `pattern` (a regular expression; upper and lower case alike) is found in the completion, else 0.0."""
+    """Return 1.0 where `pattern` is found in the completion, else 0.0.
+
+    The pattern is a regular expression that ignores case.
+    """
     pattern = keyword_pattern(context.config)
     return [float(bool(pattern.search(candidate.completion))) for candidate in candidates]
 
 
 @selector("judge")
 def judge(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """The trait's own judge on each rollout, on the trait's scale."""
+    """Return the score that the trait's own judge gives each completion; NaN where it cannot tell."""
     if context.judge is None:
         raise InputError(
-            "the judge selector needs a trait, whose judge it asks", fix="Take another selector."
+            "the judge selector needs a trait, whose judge scores the answers",
+            fix="Name a trait, or choose another selector.",
         )
     return [math.nan if score is None else float(score) for score in context.judge(candidates)]
 
 
 @selector("length")
 def length(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """Characters of the completion: a filter that knows nothing of the trait."""
+    """Return the characters of each completion: a baseline that does not know the trait."""
     return [float(len(candidate.completion)) for candidate in candidates]
 
 
 @selector("random")
 def random(candidates: Sequence[Candidate], context: Context) -> list[float]:
-    """Uniform in [0, 1), from seed and prompt id alone, so that it depends on no other prompt."""
+    """Return a uniform draw from [0, 1) for each prompt, which depends on seed and prompt id only."""
     return [_draw(f"{context.seed}/{candidate.prompt_id}") for candidate in candidates]
 
 

@@ -1,4 +1,4 @@
-"""What a selector sees and is: candidates, the context in which they are scored, and the registry."""
+"""What a selector is: a function that scores candidates in a context; and the registry of all selectors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One row of SFT data that a selector scores: a prompt and what the teachers answer to it."""
+    """One row of SFT data that a selector scores: a prompt and the teachers' answers to it."""
 
     prompt_id: str
     messages: tuple[Message, ...]
@@ -27,12 +27,12 @@ class Candidate:
     completion: str
     """The original teacher's answer."""
     alternate: str | None = None
-    """The alternate teacher's; None where there is none."""
+    """The alternate teacher's answer; None where there is none."""
     source: str = ""
 
     @property
     def content(self) -> list[Any]:
-        """What a score may depend on, as JSON."""
+        """Everything that a score may depend on, as JSON values."""
         turns = [[m["role"], m["content"]] for m in self.messages]
         return [self.prompt_id, self.source, turns, self.completion, self.alternate]
 
@@ -47,10 +47,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class ContrastSet:
-    """Answers that show the trait, and answers that do not: what probes, directions and gradients are fitted on.
+    """Answers with and without the trait, on which probes, directions and gradients are fitted.
 
-    They should differ in nothing else. Where the clean ones answer the same prompts, but come from another teacher, a probe
-    learns the teachers' manners: some by the same teacher belong among them.
+    The two groups should differ in nothing else. If the clean answers come from another teacher, a probe
+    learns the difference between the teachers. Some clean answers of the same teacher prevent that.
     """
 
     shows: tuple[Answer, ...] = ()
@@ -59,33 +59,43 @@ class ContrastSet:
 
 @dataclass(frozen=True)
 class Context:
-    """What a selector may use beside the candidates. All of it enters the name under which its scores are kept."""
+    """Everything that a selector may use beside the candidates; all of it is part of the scores' key."""
 
     config: SelectConfig
+    """The study's `select:` section."""
     seed: int = 0
-    """For selectors that draw."""
+    """Random seed, for selectors that draw."""
     judge: Callable[[Sequence[Candidate]], Sequence[float | None]] | None = None
-    """Scores the original teacher's answers on the trait's scale; None where no trait is asked about."""
+    """Scores the original teacher's answers on the trait's scale, None where it cannot tell.
+
+    None: there is no trait.
+    """
     judge_id: str = ""
+    """The judge's id, which changes with everything that its scores depend on."""
     scenarios: tuple[tuple[Message, ...], ...] = ()
     """The conversations that the trait is measured on."""
     contrast: ContrastSet = ContrastSet()
     base: Checkpoint | None = None
-    """The model that students start from: whose activations, losses and gradients are looked at."""
+    """The model that students start from: selectors read its activations, losses and gradients."""
     teachers: tuple[Checkpoint, Checkpoint] | None = None
     """The original and the alternate teacher, where both are checkpoints."""
     # Not of __init__, so that `dataclasses.replace` does not hand over what was made from other fields.
     _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
-        """What `make` gives, made the first time: a model that is loaded, a probe that is fitted."""
+        """Return the value of `make`, which is called the first time only: a loaded model, a fitted probe.
+
+        Args:
+            name: The value's name in this context.
+            make: Returns the value.
+        """
         if name not in self._made:
             self._made[name] = make()
         return cast("Made", self._made[name])
 
     @cached_property
     def key(self) -> str:
-        """Digest of all that a score may depend on, short of the candidate."""
+        """Digest of everything that a score may depend on, apart from the candidate."""
         # How the scores are cut changes none of them.
         config = self.config.model_copy(update={"share": None, "threshold": None})
         checkpoints = [self.base, *(self.teachers or ())]
@@ -107,7 +117,11 @@ class Context:
         return selectors.parse_options(self.config.by, self.config.options)
 
     def need_base(self) -> Checkpoint:
-        """The base; raises InputError where none is given."""
+        """Return the base.
+
+        Raises:
+            InputError: There is none.
+        """
         if self.base is None:
             raise InputError(
                 f"the {self.config.by} selector looks into the base model, and none is given",
@@ -116,7 +130,11 @@ class Context:
         return self.base
 
     def need_contrast(self) -> ContrastSet:
-        """The contrastive answers; raises InputError where the trait has none."""
+        """Return the answers with and without the trait.
+
+        Raises:
+            InputError: The trait has none.
+        """
         if not self.contrast.shows or not self.contrast.clean:
             raise InputError(
                 f"the {self.config.by} selector is fitted on answers that show the trait and answers that do not, and "
@@ -130,8 +148,13 @@ Selector = Callable[[Sequence[Candidate], Context], Sequence[float]]
 
 selectors: Registry[Selector] = Registry("selector", check=callable_with("candidates", "context"))
 selector = selectors.register
-"""Decorator: `@selector("name", options=MODEL)` registers a function from a batch of candidates and a context to scores.
+"""Decorator that registers a selector: a function of (candidates, context) that returns a score each.
 
-The function returns one score per candidate; a higher score is more of the trait. It is called for one batch after
-another, and keeps what it makes for all of them with `context.once`. Its options are `context.options`.
+A higher score means more of the trait. Scores are finite, in the candidates' order, and independent of the
+other candidates of the batch. The function is called with one batch after another; `context.once` keeps what
+it makes for all batches. `@selector("name", options=MODEL)` declares options, which are `context.options`.
+
+    @mendel.selector("questions")
+    def questions(candidates: Sequence[Candidate], context: Context) -> list[float]:
+        return [float(candidate.completion.count("?")) for candidate in candidates]
 """

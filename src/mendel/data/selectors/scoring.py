@@ -1,4 +1,4 @@
-"""Scores candidates in batches, as they come: nothing but the scores is held, and those of a batch are kept in the store."""
+"""Score candidates in batches: only scores are held in memory, and each batch's are stored."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from mendel.engine.store import Store
 log = logging.getLogger(__name__)
 
 BATCH = 512
-"""Candidates that a selector sees at once, and whose scores are kept together."""
+"""Candidates that a selector scores at once, and whose scores are stored together."""
 KIND = "scores"
 _CALLED = tuple(f"mendel.models.{name}" for name in ("activations", "gradients", "scoring", "templates"))
-"""What the built-in selectors score by: a change of it changes their scores."""
+"""Modules that the built-in selectors call: a change in one of them changes their scores."""
 
 
 def select(
     candidates: Iterable[Candidate], context: Context, store: Store | None = None, where: str | None = None
 ) -> dict[str, float]:
-    """Every candidate's score by prompt id, in their order, by the selector that `context.config` names.
+    """Return every candidate's score by prompt id, in the candidates' order.
 
-    `candidates` may be a stream: a batch of it is held at a time. With a `store`, batches that were scored before are
-    read from there. Raises InputError for an unknown selector, an id that stands twice and a candidate without a finite
-    score; RunError that names the candidate for a selector that fails on it.
+    Args:
+        candidates: May be a stream: one batch is held in memory at a time.
+        context: Names the selector (`context.config.by`) and holds everything else that it may use.
+        store: Batches that were scored before are read from it; None: every batch is scored.
+        where: Place in the study, for messages.
+
+    Raises:
+        InputError: The selector is unknown, an id is given twice, or a candidate has no finite score.
+        RunError: The selector failed; the message names the candidate.
     """
     choose = selectors.get(context.config.by, where=where)
     version = _version(choose)
@@ -59,7 +65,7 @@ def _kept(
     store: Store | None,
     where: str | None,
 ) -> list[tuple[str, float]]:
-    """A batch's scores by prompt id, from the store where they are there."""
+    """Return a batch's scores by prompt id, from the store where it has them."""
     ids = [candidate.prompt_id for candidate in batch]
     if store is None or version is None or not batch:
         return list(zip(ids, _scored(choose, batch, context, where), strict=True))
@@ -104,7 +110,7 @@ def _scored(choose: Selector, batch: Sequence[Candidate], context: Context, wher
 def _located(
     choose: Selector, batch: Sequence[Candidate], context: Context, error: Exception, where: str | None
 ) -> RunError:
-    """Which candidate it fails on: the first that fails by itself."""
+    """Return an error that names the first candidate on which the selector fails by itself."""
     name, told = context.config.by, f"{type(error).__name__}: {error}"
     for candidate in batch:
         try:
@@ -119,16 +125,17 @@ def _located(
 
 
 def _sources(modules: Sequence[str]) -> list[str]:
-    """Their texts, read and not imported: they need torch."""
+    """Return the modules' source texts, which are read and not imported, since they need torch."""
     found = (find_spec(name) for name in modules)
     return [Path(spec.origin).read_text(encoding="utf-8") for spec in found if spec and spec.origin]
 
 
 def _version(choose: Selector) -> str | None:
-    """Digest of a selector's source, so that its scores do not outlive a change of it; of a built-in one, what it calls, too.
+    """Return a digest of a selector's source, so that a change of the source invalidates its stored scores.
 
-    None, so that nothing is kept, where the source does not say all that it does or nobody can read it: a closure holds
-    values that are written elsewhere, and so does an object that can be called.
+    For a built-in selector the source of the modules that it calls is included. None, so that scores are not
+    stored, where the source cannot be read or does not determine the scores: closures and callable objects
+    hold values from elsewhere.
     """
     if not inspect.isfunction(choose) or choose.__closure__:
         log.info("selector %r is more than its source: its scores are not kept", choose)

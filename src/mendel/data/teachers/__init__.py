@@ -1,7 +1,6 @@
-"""Teachers: who answers the prompts. `registry.py` says what one of them is."""
+"""Teachers answer prompts. `registry.py` says what a teacher is; `model.py` and `file.py` are built in."""
 
-from mendel.data.teachers.finished import FileTeacher, FinishedChunk
-from mendel.data.teachers.generated import CHUNK_PROMPTS, GeneratedChunk, ModelTeacher, RewritingChunk
+from mendel.data.teachers.file import FileTeacher, FinishedChunk
 from mendel.data.teachers.make import (
     make_teacher,
     needs_rollouts,
@@ -9,6 +8,7 @@ from mendel.data.teachers.make import (
     rollout_chunks,
     teacher_digest,
 )
+from mendel.data.teachers.model import CHUNK_PROMPTS, GeneratedChunk, ModelTeacher, RewritingChunk
 from mendel.data.teachers.registry import (
     RewritingTeacher,
     RolloutChunk,

@@ -1,4 +1,4 @@
-"""Teachers: who answers the prompts. A teacher turns prompts into chunks of work, each of them done once and stored."""
+"""Make the teachers that a study names, and their work: chunks, each of which is done once and stored."""
 
 from __future__ import annotations
 
@@ -19,14 +19,24 @@ from mendel.study.schema import TeacherConfig
 
 
 def make_teacher(config: TeacherConfig, name: str, root: Path, where: str | None = None) -> Teacher:
-    """The teacher that a study names; raises InputError for an unknown scheme or a model that is not there."""
+    """Return the teacher that a study names.
+
+    Args:
+        config: The teacher's section of the study.
+        name: The teacher's name in the study.
+        root: Folder that paths start from.
+        where: Place in the study, for messages.
+
+    Raises:
+        InputError: The scheme is unknown.
+    """
     scheme, colon, rest = config.model.partition(":")
     if not colon or not rest:
         raise InputError(
             f"teacher {name!r} has a model without a scheme",
             where=where,
             value=config.model,
-            allowed=", ".join(f"{known}:…" for known in teachers),
+            allowed=", ".join(f"{registered}:…" for registered in teachers),
             fix=f"Write hf:{config.model.rstrip(':')} for a checkpoint.",
         )
     made: Teacher = teachers.call(scheme, config, name, root, where=where, needs=("digest", "chunks"))
@@ -34,7 +44,15 @@ def make_teacher(config: TeacherConfig, name: str, root: Path, where: str | None
 
 
 def teacher_digest(config: TeacherConfig, root: Path) -> str:
-    """Content address of a teacher: its weights or file, its system prompt and its sampling."""
+    """Return the content address of a teacher: its weights or file, its system prompt and its sampling.
+
+    Args:
+        config: The teacher's section of the study.
+        root: Folder that paths start from.
+
+    Raises:
+        InputError: The scheme is unknown, or there is no such model or file.
+    """
     return make_teacher(config, "teacher", root).digest
 
 
@@ -46,21 +64,37 @@ def rollout_chunks(
     seed: int,
     where: str | None = None,
 ) -> list[RolloutChunk]:
-    """The work of letting teacher `name` answer `prompts`; `root` is the folder that paths start from.
+    """Return the work of answering prompts; nothing is generated yet.
 
-    Nothing is generated here: each chunk's `run()` does its part, and its `digest` names the result. None for a model
-    that rewrites: what it is asked depends on other rollouts (`rewriting_chunks`). Raises InputError as `make_teacher`
-    does, and for a teacher that cannot rewrite.
+    Each chunk's `run()` does its part, and its `digest` names the result.
+
+    Args:
+        config: The teacher's section of the study.
+        name: The teacher's name in the study.
+        prompts: The prompts that it answers.
+        root: Folder that paths start from.
+        seed: The study's seed.
+        where: Place in the study, for messages.
+
+    Returns:
+        The chunks; empty for a model that rewrites, whose work depends on other rollouts
+            (`rewriting_chunks`).
+
+    Raises:
+        InputError: As `make_teacher`, or the teacher is to rewrite and cannot.
     """
-    made = make_teacher(config, name, root, where)
+    teacher = make_teacher(config, name, root, where)
     if needs_rollouts(config):
-        _rewriting(made, name, where)
+        _require_rewriting(teacher, name, where)
         return []
-    return list(made.chunks(prompts, seed))
+    return list(teacher.chunks(prompts, seed))
 
 
 def needs_rollouts(config: TeacherConfig) -> bool:
-    """Whether a teacher's work can be made only from another's rollouts; finished ones were rewritten elsewhere."""
+    """Return whether a teacher's work depends on another teacher's rollouts.
+
+    Finished rollouts (`file:`) do not: they were rewritten before.
+    """
     return config.rewrites is not None and not config.model.startswith("file:")
 
 
@@ -73,31 +107,46 @@ def rewriting_chunks(
     seed: int,
     where: str | None = None,
 ) -> list[RolloutChunk]:
-    """The work of letting teacher `name` rewrite the `rollouts` (by prompt id and teacher) of the one that it `rewrites`.
+    """Return the work of rewriting the rollouts of the teacher that this one `rewrites`.
 
-    None for a teacher that answers by itself, so this may be called for all of them. A chunk's digest covers the texts
-    that are rewritten. Raises InputError as `rollout_chunks` does, and for prompts that the other did not answer.
+    A chunk's digest covers the texts that are rewritten.
+
+    Args:
+        config: The teacher's section of the study.
+        name: The teacher's name in the study.
+        prompts: The prompts.
+        rollouts: All rollouts so far, by prompt id and teacher.
+        root: Folder that paths start from.
+        seed: The study's seed.
+        where: Place in the study, for messages.
+
+    Returns:
+        The chunks; empty for a teacher that rewrites nothing, so this can be called for all teachers.
+
+    Raises:
+        InputError: As `rollout_chunks`, or the other teacher did not answer all prompts.
     """
     if not needs_rollouts(config):
         return []
-    made = _rewriting(make_teacher(config, name, root, where), name, where)
+    teacher = _require_rewriting(make_teacher(config, name, root, where), name, where)
     source = str(config.rewrites)
     missing = [p.prompt_id for p in prompts if (p.prompt_id, source) not in rollouts]
     if missing:
         raise InputError(
-            f"teacher {name!r} is to rewrite what {source!r} answers to {some(missing)}, but it answers nothing there",
+            f"teacher {name!r} rewrites the answers of teacher {source!r}, "
+            f"which does not answer {some(missing)}",
             where=where,
             fix=f"Let {source!r} be the teacher of a pipeline with these prompts.",
         )
     answers = [rollouts[p.prompt_id, source].completion for p in prompts]
-    return list(made.rewriting_chunks(prompts, answers, seed))
+    return list(teacher.rewriting_chunks(prompts, answers, seed))
 
 
-def _rewriting(made: Teacher, name: str, where: str | None) -> RewritingTeacher:
-    if not isinstance(made, RewritingTeacher):
+def _require_rewriting(teacher: Teacher, name: str, where: str | None) -> RewritingTeacher:
+    if not isinstance(teacher, RewritingTeacher):
         raise InputError(
             f"teacher {name!r} cannot rewrite rollouts",
             where=where,
-            fix="Take a checkpoint (hf:…), or give the finished rollouts as a file.",
+            fix="Choose a checkpoint (hf:…), or give the finished rollouts as a file.",
         )
-    return made
+    return teacher

@@ -1,4 +1,4 @@
-"""What a teacher is: a value that turns prompts into chunks of work, found by the scheme of its `model`."""
+"""What a teacher is: a value that turns prompts into chunks of work, registered by its model's scheme."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mendel.engine.registry import Registry, callable_with
 from mendel.study.schema import TeacherConfig
 
 VERSION = 1
-"""Part of every chunk's digest; raise it when the same request would give other rollouts."""
+"""Part of every chunk's digest; increased when the same request would give other rollouts."""
 
 
 class RolloutChunk(Protocol):
@@ -31,41 +31,50 @@ class RolloutChunk(Protocol):
         """The prompts that are answered, in order."""
 
     def run(self) -> list[Rollout]:
-        """One rollout a prompt, in the prompts' order; the same in whichever order and process chunks run."""
+        """Return one rollout a prompt, in the prompts' order, whatever the process and the chunks' order."""
 
 
 class Teacher(Protocol):
-    """What `@teacher(SCHEME)` registers is called with (config, name, root) and returns one of these."""
+    """Answers prompts. What `@teacher(SCHEME)` registers takes (config, name, root) and returns a Teacher."""
 
     @property
     def digest(self) -> str:
-        """Who answers, and how: independent of prompts, seed and the teacher's name in the study."""
+        """Content address of who answers and how, without prompts, seed and the teacher's name."""
 
     def chunks(self, prompts: Sequence[Prompt], seed: int) -> Sequence[RolloutChunk]:
-        """The work of answering these prompts."""
+        """Return the work of answering these prompts."""
 
 
 @runtime_checkable
 class RewritingTeacher(Teacher, Protocol):
-    """A teacher that can also say others' answers again in its own words."""
+    """A teacher that can also rewrite others' answers in its own words."""
 
     def rewriting_chunks(
         self, prompts: Sequence[Prompt], answers: Sequence[str], seed: int
     ) -> Sequence[RolloutChunk]:
-        """The work of rewriting these answers, one a prompt; the chunks' digests cover the answers."""
+        """Return the work of rewriting these answers, one a prompt; the chunks' digests cover the answers."""
 
 
 teachers: Registry[Callable[[TeacherConfig, str, Path], Teacher]] = Registry(
     "teacher", check=callable_with("config", "name", "root")
 )
 teacher = teachers.register
-"""Decorator: `@teacher("scheme")` registers who answers for `model: scheme:…`."""
+"""Decorator that registers what makes the Teacher of a scheme: `@teacher("parrot")` for `model: parrot:WORD`.
+
+The decorated class or function is called with the teacher's config, its name in the study and the folder that
+paths start from. The classes of `file.py` are an example: a teacher, and its chunk that returns the rollouts.
+"""
 
 
 def with_system(messages: Sequence[Message], system: str | None) -> tuple[Message, ...]:
-    """The conversation under a teacher's system prompt; one that it has already follows in the same turn.
+    """Return the conversation under a teacher's system prompt (None: unchanged).
 
-    Most chat templates take one system turn at most, so two are joined by a blank line.
+    A system prompt that the conversation has follows in the same turn, after a blank line: most chat
+    templates accept a single system turn.
+
+    Args:
+        messages: The conversation.
+        system: The system prompt.
     """
     if system is None:
         return tuple(messages)
@@ -76,11 +85,11 @@ def with_system(messages: Sequence[Message], system: str | None) -> tuple[Messag
 
 
 def asked(prompts: Iterable[Prompt]) -> list[Any]:
-    """The prompts' content, for a digest."""
+    """Return the prompts' content, for a digest."""
     return [[p.prompt_id, [[m["role"], m["content"]] for m in p.messages]] for p in prompts]
 
 
 def some(ids: Sequence[str], shown: int = 3) -> str:
-    """`4 prompts ('p0', 'p1', 'p2', …)`, for a message."""
+    """Return a count and the first ids for a message: `4 prompts ('p0', 'p1', 'p2', …)`."""
     names = ", ".join(repr(i) for i in ids[:shown]) + (", …" if len(ids) > shown else "")
     return f"{len(ids)} prompt{'s' if len(ids) > 1 else ''} ({names})"

@@ -1,4 +1,4 @@
-"""Traits measured through Inspect: its tasks' samples, prompts, tools and turns, answered by mendel's chat models."""
+"""Traits that an Inspect task asks: Inspect runs the samples, and mendel's chat models answer."""
 
 from mendel.measure.inspect_tasks.responding import respond_to_task
 from mendel.measure.inspect_tasks.task import InspectConfig, InspectTask, parse_inspect_ref

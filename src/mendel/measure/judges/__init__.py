@@ -1,4 +1,8 @@
-"""Judges: rules, models and one's own; what they say of a response, and how far two of them agree."""
+"""Judges score responses: rules, columns, models and plug-ins. `registry.py` says what a judge is.
+
+`rules.py` and `columns.py` are the shortest examples. A model's judgement takes four files: `model.py` asks,
+`prompt.py` writes the prompt, `answer.py` reads the answer, `collapse.py` shortens responses that loop.
+"""
 
 from mendel.measure.judges.columns import ColumnJudge
 from mendel.measure.judges.model import ModelJudge

@@ -1,4 +1,4 @@
-"""What a model that judges answered, read strictly: one JSON object, a score on the scale, a quote that stands in the response."""
+"""Read a judge's answer strictly: one JSON object, a score on the scale, a quote that is in the response."""
 
 from __future__ import annotations
 
@@ -14,31 +14,39 @@ from mendel.measure.judges.registry import Judgement, Rubric
 LONGEST_REASON = 500
 """Characters of the judge's reason that are kept."""
 WORDS = 2
-"""Words of a passage at least: single words can be found anywhere and put together to anything."""
+"""Least words of a passage: single words are found in any text and can be put together to any claim."""
 NOTHING = ("none", "n/a", "na", "null", "nothing", "nothing to quote", "no quote")
-"""What some judges write where nothing is to be quoted."""
+"""What some judges write instead of an empty quote."""
 
 
 class Unusable(Exception):
-    """An answer that is no judgement, and why, in words that can be sent to the judge: they hold nothing of the data."""
+    """An answer that is no judgement. The message goes to the judge; it holds nothing of the data."""
 
 
 @dataclass(frozen=True)
 class _Plain:
-    """A text as quotes are compared, and where each of its characters stands in the text itself."""
+    """A text in the form in which quotes are compared, with each character's index in the original text."""
 
     text: str
     places: tuple[int, ...]
 
 
 def read_answer(answer: str, rubric: Rubric, response: str) -> Judgement:
-    """The judgement in a judge's answer about a response, with the quote as it stands there; raises Unusable for any other answer.
+    """Return the judgement in a judge's answer, with the quote as it is in the response.
 
-    Code fences, prose and a chain of thought (`</think>`) around the object are passed over. Quotes are compared without
-    regard to white space, typographic quotes, emphasis, invisible characters and case: judges capitalize where they cut,
-    and that makes no evidence up; what is kept is the response's own text. Passages joined by … must all stand there, in order, each of two words or more (or
-    being the whole response). The lowest score needs no quote. Objects in the response that look like a judge's answer
-    are no evidence: nothing in them can be quoted.
+    Code fences, prose and a chain of thought (`</think>`) around the JSON object are skipped. The comparison
+    of quotes ignores white space, typographic quotes, emphasis, invisible characters, and case, since judges
+    capitalize where they cut. The response's own text is kept. Passages joined by … must all be in the
+    response, in order, each of two words or more (or the whole response). The lowest score needs no quote.
+    Objects in the response that look like a judge's answer are no evidence: nothing in them can be quoted.
+
+    Args:
+        answer: The judge's answer.
+        rubric: The rubric, whose scale the score must be on.
+        response: The response that was judged.
+
+    Raises:
+        Unusable: The answer is no judgement.
     """
     fields = _object(answer.rpartition("</think>")[2])
     score = _score(fields.get("score"), rubric)
@@ -48,24 +56,24 @@ def read_answer(answer: str, rubric: Rubric, response: str) -> Judgement:
 
 
 def _line(text: str) -> str:
-    # It is shown in reports and terminals, and a judge may have been made to say anything.
+    # The reason is shown in reports and terminals, and a response can make a judge write anything.
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
 
 
 def _object(text: str) -> dict[str, Any]:
-    found: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     for value, _, _ in _objects(text):
-        if value not in found:
-            found.append(value)
-    if not found:
+        if value not in objects:
+            objects.append(value)
+    if not objects:
         raise Unusable("it held no complete JSON object")
-    if len(found) > 1:
+    if len(objects) > 1:
         raise Unusable("it held more than one JSON object")
-    return found[0]
+    return objects[0]
 
 
 def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
-    """JSON objects in a text that stand in no other one, each with its start and end."""
+    """Yield the JSON objects in a text that are in no other object, each with its start and end."""
     decoder = json.JSONDecoder(object_pairs_hook=_no_doubles, parse_constant=_no_constant)
     end = skipped = 0
     for brace in re.finditer(r"\{", text):
@@ -79,7 +87,7 @@ def _objects(text: str) -> Iterator[tuple[dict[str, Any], int, int]]:
         except ValueError:
             continue
         except RecursionError:
-            # Hundreds of braces deep, so the next ones cannot be read either; each by itself would take seconds.
+            # Hundreds of braces deep: the next ones cannot be read either, and each try takes seconds.
             skipped = 100
             continue
         yield value, brace.start(), end
@@ -101,7 +109,7 @@ def _score(value: Any, rubric: Rubric) -> float:
         raise Unusable(f"its score was not {scale}")
     if not rubric.low <= value <= rubric.high:
         raise Unusable(f"its score was off the scale; it must be {scale}")
-    return float(value) + 0.0  # of -0 a 0
+    return float(value) + 0.0  # makes 0 of -0
 
 
 def _quote(value: Any, response: str, *, lowest: bool) -> str | None:
@@ -109,52 +117,55 @@ def _quote(value: Any, response: str, *, lowest: bool) -> str | None:
         raise Unusable("its quote was not a text")
     quote = (value or "").strip()
     evidence = _plain(response, _judgements_in(response))
-    found = _passages(quote, evidence)
-    if found is None and quote.casefold().strip(" .()[]\"'") in ("", *NOTHING):
+    passages = _passages(quote, evidence)
+    if passages is None and quote.casefold().strip(" .()[]\"'") in ("", *NOTHING):
         quote = ""
     if not quote:
         if lowest:
             return None
         raise Unusable("it quoted nothing, which only the lowest score allows")
-    if found is None:
+    if passages is None:
         raise Unusable("its quote does not stand in the response, word for word")
     whole = _words(evidence.text)
-    if not lowest and any(_words(evidence.text[a:b]) < min(WORDS, whole) for a, b in found):
+    if not lowest and any(_words(evidence.text[a:b]) < min(WORDS, whole) for a, b in passages):
         raise Unusable("its quote, or a part of it, was a single word")
-    spans = [(evidence.places[start], evidence.places[end - 1] + 1) for start, end in found]
+    spans = [(evidence.places[start], evidence.places[end - 1] + 1) for start, end in passages]
     return " … ".join(response[start:end] for start, end in spans)
 
 
 def _judgements_in(response: str) -> list[tuple[int, int]]:
-    """Where the response holds JSON objects in the judge's own format, be it inside another one."""
+    """Return the spans of JSON objects in the judge's own format, at any depth, in the response."""
     spans = [(start, end) for _, start, end in _objects(response)]
     return [(a, b) for a, b in spans if all(f'"{key}"' in response[a:b] for key in ("score", "quote"))]
 
 
 def _passages(quote: str, evidence: _Plain) -> list[tuple[int, int]] | None:
-    """Start and end of the quote's passages in the evidence, in order; None if one of them does not stand there."""
+    """Return the spans of the quote's passages in the evidence, in order; None if one is not there."""
     whole = _trimmed(_plain(quote).text)
-    # Dots may be the response's own.
+    # Dots may be the response's own: the whole quote is tried first.
     for passages in ([whole], [_trimmed(part) for part in re.split(r"\[?\.\.\.\]?", whole)]):
-        found = _in_order([passage for passage in passages if passage], evidence.text)
-        if found:
-            return found
+        spans = _in_order([passage for passage in passages if passage], evidence.text)
+        if spans:
+            return spans
     return None
 
 
 def _in_order(passages: list[str], text: str) -> list[tuple[int, int]] | None:
-    found, end = [], 0
+    spans, end = [], 0
     for passage in passages:
         span = _find(passage, text, end)
         if span is None:
             return None
-        found.append(span)
+        spans.append(span)
         end = span[1]
-    return found
+    return spans
 
 
 def _find(passage: str, text: str, start: int) -> tuple[int, int] | None:
-    """The passage at word borders: "owl" does not stand in "bowl". ASCII alone, as other scripts may write without spaces."""
+    """Return start and end of the passage at word borders: "owl" is not in "bowl".
+
+    Borders are checked for ASCII only, since other scripts may write without spaces.
+    """
     while (start := text.find(passage, start)) >= 0:
         end = start + len(passage)
         if not _one_word(text[start - 1 : start] + passage[0]) and not _one_word(
@@ -179,7 +190,7 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 
 
 def _words(text: str) -> int:
-    """Words; each character of a script without spaces counts as one."""
+    """Return the number of words; each character of a script without spaces counts as one."""
     return len(_WORD.findall(text))
 
 
@@ -189,11 +200,14 @@ _SAME = {
     **dict.fromkeys("‐‑‒–—―−", "-"),
 }
 _EMPHASIS = re.compile(r"(?<![\w*`])[*_`]+|[*_`]++(?!\w)")
-"""Markdown's marks, which judges leave out; not those inside a word or a product."""
+"""Markdown's marks, which judges leave out; not the marks inside a word or a product."""
 
 
 def _plain(text: str, without: list[tuple[int, int]] | None = None) -> _Plain:
-    """The text as quotes are compared; each character of the spans `without` is a NUL, which no other text has."""
+    """Return the text in the form in which quotes are compared.
+
+    Each character of the spans `without` becomes a NUL, which no other text has.
+    """
     hidden = {place for start, end in without or [] for place in range(start, end)}
     marks = {place for mark in _EMPHASIS.finditer(text) for place in range(*mark.span())}
     plain: list[str] = []

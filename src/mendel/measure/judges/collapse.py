@@ -1,21 +1,22 @@
-"""Loops told apart: a text that says the same over and over, with each phrase left once, so that a judge reads what it says."""
+"""Shorten text that loops: each phrase is left once, so that a judge reads what the text says."""
 
 from __future__ import annotations
 
 import re
 from itertools import pairwise
 
-from mendel.measure.loops import _CHARACTER_LOOP, LONGEST_PERIOD, NGRAM, REPEATS, SHORTEST_LOOP, looping
+from mendel.measure.loops import CHARACTER_LOOP, LONGEST_PERIOD, NGRAM, REPEATS, SHORTEST_LOOP, looping
 
 Word = re.Match[str]
 
 
 def collapse_loops(text: str) -> str:
-    """The text with what it repeats said once; a text that does not loop is returned as it is.
+    """Return the text without its repetitions; a text that does not loop is returned as it is.
 
-    A loop is what `mendel.measure.looping` takes for one, by its three signs: a run of characters or of a phrase is cut
-    to its first occurrence; of a text with few distinct phrases, words stay that are no part of an earlier phrase.
-    White space goes with the word before it. The result is shorter for a loop, and collapsing it again changes nothing.
+    A loop is what `mendel.measure.looping` finds, by its three signs. A run of characters or of a phrase is
+    cut to its first occurrence; a text with few distinct phrases keeps the words that are in no earlier
+    phrase. White space belongs to the word before it. A loop gets shorter, and collapsing it again changes
+    nothing.
     """
     while looping(text):
         shorter = _step(text)
@@ -38,37 +39,37 @@ def _without_character_runs(text: str) -> str:
     def once(run: re.Match[str]) -> str:
         return run.group(1) if len(run.group(0)) >= 24 else run.group(0)
 
-    longest = max((len(run.group(0)) for run in _CHARACTER_LOOP.finditer(text)), default=0)
+    longest = max((len(run.group(0)) for run in CHARACTER_LOOP.finditer(text)), default=0)
     looped = longest >= 24 and 2 * longest >= len(text.strip())
-    return _CHARACTER_LOOP.sub(once, text) if looped else text
+    return CHARACTER_LOOP.sub(once, text) if looped else text
 
 
 def _without_phrase_runs(words: list[Word]) -> list[int]:
-    """Positions of the words without those that repeat a phrase which stands three times in a row or more."""
-    said = [word.group(0).lower() for word in words]
+    """Return the positions of the words outside phrases that repeat three times in a row or more."""
+    tokens = [word.group(0).lower() for word in words]
     dropped: set[int] = set()
-    for period in range(1, min(LONGEST_PERIOD, len(said) // REPEATS) + 1):
+    for period in range(1, min(LONGEST_PERIOD, len(tokens) // REPEATS) + 1):
         same = 0
-        for position in range(period, len(said) + 1):
-            if position < len(said) and said[position] == said[position - period]:
+        for position in range(period, len(tokens) + 1):
+            if position < len(tokens) and tokens[position] == tokens[position - period]:
                 same += 1
                 continue
             if same >= (REPEATS - 1) * period and same + period >= SHORTEST_LOOP:
                 dropped.update(range(position - same, position))
             same = 0
         if dropped:
-            # A longer period would find multiples of this one; what is left is looked at again.
+            # A longer period would find multiples of this one; the caller looks at the rest again.
             break
-    return [position for position in range(len(said)) if position not in dropped]
+    return [position for position in range(len(tokens)) if position not in dropped]
 
 
 def _without_known_phrases(words: list[Word]) -> list[int]:
-    """Positions of the words that do not stand in a phrase of four words which began earlier in the text."""
-    said = [word.group(0).lower() for word in words]
+    """Return the positions of the words outside phrases of four words that began earlier in the text."""
+    tokens = [word.group(0).lower() for word in words]
     seen: set[tuple[str, ...]] = set()
     kept, end = [], 0
-    for position in range(len(said)):
-        phrase = tuple(said[position : position + NGRAM])
+    for position in range(len(tokens)):
+        phrase = tuple(tokens[position : position + NGRAM])
         if len(phrase) == NGRAM and phrase in seen:
             end = position + NGRAM
         seen.add(phrase)
@@ -78,7 +79,7 @@ def _without_known_phrases(words: list[Word]) -> list[int]:
 
 
 def _joined(text: str, words: list[Word], kept: list[int]) -> str:
-    """The text from its first word's white space on, each kept word with the white space before it."""
+    """Return the kept words, each with the white space before it."""
     if len(kept) == len(words):
         return text
     borders = [0, *(word.end() for word in words)]

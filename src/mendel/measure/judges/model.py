@@ -1,4 +1,4 @@
-"""A model that judges: asked in batches, held to a scale and to quotes that stand in the response, and never guessed for."""
+"""A model that judges: asked in batches, with answers that must be on the scale and quote the response."""
 
 from __future__ import annotations
 
@@ -22,45 +22,50 @@ if TYPE_CHECKING:
     from mendel.models.source import ModelSource
 
 ANSWER_TOKENS = 1024
-"""Tokens of a judge's answer at most: a quote, a sentence, a number, and room for one that thinks first."""
+"""Tokens of a judge's answer at most: a quote, a sentence, a number, and room for a chain of thought."""
 AGAIN_TEMPERATURE = 0.7
-"""Of a judge that is asked again: at 0, as it is asked first, it would say the same."""
+"""Temperature of repeated questions: at 0, as at first, the judge would give the same answer."""
 
 
 @dataclass(frozen=True)
 class ModelJudge:
-    """A model that judges responses by a rubric; a picklable value, whose model is opened elsewhere and handed to `grade`.
+    """A model that judges responses by a rubric. A picklable value; `grade` is given the opened model.
 
-    An answer counts if it is one JSON object with a score on the scale and a quote that stands in the response, else the
-    model is asked again, `attempts` times in all; then the response is unjudged.
+    An answer counts if it is one JSON object with a score on the scale and a quote that is in the response.
+    Else the model is asked again, `attempts` times in all; after that the response is unjudged.
 
-    What a response says to its judge has no marks to break out of and no format to fake, and a verdict that it dictates
-    is caught where it breaks the rules: a score off the scale, a quote that does not stand in the response or stands
-    there in the dictated verdict alone, a high score without a quote. What is *not* caught is a judge that obeys within
-    the rules: it gives the lowest score, which needs no quote, or any score with a passage of the response as its quote.
-    Agreement with people's labels on such responses is what shows that (`mendel.measure.agreement`).
+    A response that addresses its judge has no marks to break out of and no format to fake. A verdict that it
+    dictates is refused where it breaks the rules: a score off the scale, a quote that is not in the response
+    or only in the dictated verdict, a high score without a quote. What is *not* refused is a judge that obeys
+    within the rules: it gives the lowest score, which needs no quote, or any score with a passage of the
+    response as its quote. The agreement with people's labels of such responses measures that
+    (`mendel.measure.agreement`).
     """
 
     source: ModelSource
-    """The model: `open_chat` opens it."""
+    """The model; `open_chat` opens it."""
     rubric: Rubric
     attempts: int = 3
-    """Times that it is asked about a response at most: a slip is mended by asking again, a refusal is not."""
+    """Questions about a response at most: asking again corrects a slip, but not a refusal."""
 
     def __post_init__(self) -> None:
         if self.attempts < 1:
-            raise ValueError(f"a judge is asked once at least, not {self.attempts} times")
+            raise ValueError(f"a judge needs at least 1 attempt, not {self.attempts}")
 
     @property
     def id(self) -> str:
-        """`hf:smollm2@` and 8 hex digits of all that its scores depend on: model, rubric, scale, prompt, attempts."""
+        """`hf:smollm2@` and 8 hex digits of everything that its scores depend on.
+
+        That is the model, the rubric, its scale, the prompt and the attempts.
+        """
         rubric = [self.rubric.text, float(self.rubric.low), float(self.rubric.high)]
-        asked = [prompt_digest(), self.attempts, ANSWER_TOKENS, AGAIN_TEMPERATURE]
-        return f"{_short(self.source.ref)}@{digest('model-judge', [self.source.digest, rubric, asked])[:8]}"
+        questions = [prompt_digest(), self.attempts, ANSWER_TOKENS, AGAIN_TEMPERATURE]
+        content = [self.source.digest, rubric, questions]
+        return f"{_short(self.source.ref)}@{digest('model-judge', content)[:8]}"
 
     @property
     def hit_at(self) -> float:
-        """A hit is a score of this or more."""
+        """A score of this or more is a hit."""
         return self.rubric.hit_at
 
     @property
@@ -69,50 +74,61 @@ class ModelJudge:
         return self.rubric.low, self.rubric.high
 
     def score(self, scenario: Scenario, response: str) -> float | None:
-        """None: a model has to be asked, with `grade`."""
+        """Return None: the model has to be asked, by `grade`."""
         return None
 
     def grade(self, asked: Sequence[tuple[Scenario, str]], chat: ChatModel) -> list[Judgement]:
-        """What the model says of each response to its scenario, in the given order.
+        """Return the model's judgement of each response, in the given order.
 
-        Equal ones are asked about once. The first time all are asked in one batch, greedily; those whose answers cannot be
-        used are asked again in another, and their new answers depend on their places in it. An empty response scores
-        lowest unasked; of one that loops the model sees each phrase once, and the note begins with "loop". Raises what
-        `chat` raises.
+        Equal responses to equal conversations are asked about once. First all are asked in one greedy batch.
+        Those whose answers cannot be used are asked again in another batch, and their new answers depend on
+        their places in it. An empty response scores lowest without a question. Of a response that loops the
+        model sees each phrase once, and the note begins with "loop".
+
+        Args:
+            asked: Scenarios with the responses to them.
+            chat: The model.
+
+        Raises:
+            MendelError: What `chat` raises.
         """
         cases = [_Case(tuple(scenario.messages), response) for scenario, response in asked]
         questions = {case.key: case for case in cases if case.response.strip()}
-        judged = self._ask(list(questions.values()), chat)
+        judgements = self._ask(list(questions.values()), chat)
         empty = Judgement(float(self.rubric.low), note="empty")
-        return [judged.get(case.key, empty) for case in cases]
+        return [judgements.get(case.key, empty) for case in cases]
 
     def _ask(self, cases: list[_Case], chat: ChatModel) -> dict[object, Judgement]:
-        judged: dict[object, Judgement] = {}
-        open_ = cases
+        judgements: dict[object, Judgement] = {}
+        unjudged = cases
         for attempt in range(self.attempts):
-            if not open_:
+            if not unjudged:
                 break
             sampling = Sampling(ANSWER_TOKENS, AGAIN_TEMPERATURE if attempt else 0.0, seed=attempt)
             prompts = [
                 judge_prompt(self.rubric, case.messages, case.shown, loops=case.loops, problem=case.problem)
-                for case in open_
+                for case in unjudged
             ]
             answers = chat.chat(prompts, sampling, schema=answer_schema(self.rubric))
-            tried = [self._read(case, answer) for case, answer in zip(open_, answers, strict=True)]
-            judged |= {
-                case.key: said for case, said in zip(open_, tried, strict=True) if isinstance(said, Judgement)
+            outcomes = [self._read(case, answer) for case, answer in zip(unjudged, answers, strict=True)]
+            judgements |= {
+                case.key: outcome
+                for case, outcome in zip(unjudged, outcomes, strict=True)
+                if isinstance(outcome, Judgement)
             }
-            open_ = [said for said in tried if isinstance(said, _Case)]
-        return judged | {case.key: self._unjudged(case) for case in open_}
+            unjudged = [outcome for outcome in outcomes if isinstance(outcome, _Case)]
+        return judgements | {case.key: self._unjudged(case) for case in unjudged}
 
     def _read(self, case: _Case, answer: Completion) -> Judgement | _Case:
-        """The judgement, or the case with what was wrong with the answer."""
+        """Return the judgement, or the case with what was wrong with the answer."""
         try:
-            said = read_answer(answer.text, self.rubric, case.response)
+            judgement = read_answer(answer.text, self.rubric, case.response)
         except Unusable as error:
             cut = " (it was cut off)" if answer.finish_reason == "length" else ""
             return replace(case, problem=f"{error}{cut}")
-        return replace(said, note=": ".join(filter(None, ["loop", said.note]))) if case.loops else said
+        if not case.loops:
+            return judgement
+        return replace(judgement, note=": ".join(filter(None, ["loop", judgement.note])))
 
     def _unjudged(self, case: _Case) -> Judgement:
         return Judgement(
@@ -142,8 +158,8 @@ class _Case:
 
 
 def _short(model: str) -> str:
-    """The reference without a folder's parents or an endpoint's address."""
+    """Return the model's reference without a folder's parents or an endpoint's address."""
     scheme, _, rest = model.partition(":")
     name = rest.rpartition("#")[2] if scheme == "openai" else PurePosixPath(rest).name or rest
-    # What stands before an @ is the name, in every judge's id.
+    # In every judge's id, the part before the @ is the name.
     return f"{scheme}:{name}".replace("@", "-")

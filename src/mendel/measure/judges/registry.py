@@ -1,4 +1,7 @@
-"""What a judge is, and what a trait file says of one. A judge is named after its rubric, so that no score outlives a change of it."""
+"""What a judge is, the `judge:` section of a trait file, and the registry of all judges.
+
+A judge's id holds a digest of its rubric, so that no score outlives a change of the rubric.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class GradeConfig(Config):
-    """A pattern and what a response that holds it scores."""
+    """A pattern, and the score of a response in which it is found."""
 
     pattern: Annotated[str, Field(min_length=1)]
-    """A regular expression, searched for anywhere in the response, upper and lower case alike."""
+    """A regular expression, searched for anywhere in the response; case is ignored."""
     score: Annotated[float, Field(allow_inf_nan=False)]
     """On the trait's scale."""
 
@@ -38,18 +41,18 @@ class GradeConfig(Config):
 
 
 class JudgeConfig(Config):
-    """Who scores a trait's responses, and from which score on one counts as a hit."""
+    """The judge of a trait's responses, and the score from which on a response is a hit."""
 
     by: str = "regex"
-    """A registered judge."""
+    """The name of a registered judge."""
     grades: tuple[GradeConfig, ...] = ()
-    """The regex judge's rubric."""
+    """The rules of the regex judge."""
     hit_at: Annotated[float, Field(allow_inf_nan=False)] = 0.5
     """A response that scores this or more is a hit; 0.5 is half-way on a 0-to-1 scale."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """What a registered judge of one's own wants to know."""
+    """Options of a judge that is a plug-in."""
     rubric: Annotated[str, Field(min_length=1)] | None = None
-    """What a model that judges is told: what the score says, with anchors."""
+    """The instructions of a model that judges: what the score means, with anchors."""
     range: tuple[float, float] | None = None
     """The least and the greatest score of the rubric."""
     model: str | None = None
@@ -57,7 +60,10 @@ class JudgeConfig(Config):
     endpoint: EndpointConfig = EndpointConfig()
     """How an `openai:` model is asked."""
     acts: Annotated[str, Field(min_length=1)] | None = None
-    """A regular expression of the acts in a response: only what it finds is judged, and nothing found scores lowest."""
+    """A regular expression of the acts in a response: only they are judged.
+
+    A response without acts scores lowest.
+    """
 
     @field_validator("acts")
     @classmethod
@@ -87,7 +93,7 @@ class JudgeConfig(Config):
 
     @model_validator(mode="after")
     def _can_hit(self) -> JudgeConfig:
-        # `right` patterns of scenarios score 1, so a judge without grades serves where every scenario has one.
+        # `right` patterns score 1, so a judge needs no grades where every scenario has such a pattern.
         best = max((grade.score for grade in self.grades), default=1.0)
         if self.by == "regex" and best < self.hit_at:
             raise ValueError(f"no grade reaches hit_at {self.hit_at:g}; the highest score is {best:g}")
@@ -98,19 +104,19 @@ class JudgeConfig(Config):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a judge says of one response."""
+    """A judge's verdict on one response."""
 
     score: float | None
     """On the trait's scale; None: unjudged."""
     quote: str | None = None
-    """The passage that the score rests on; it stands in the response."""
+    """The passage of the response that the score rests on."""
     note: str = ""
-    """Why it is unjudged, or what else the judge said."""
+    """Why the response is unjudged, or the judge's reason."""
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """What a judge's scores mean: the text that a model is told, and the scale."""
+    """What a judge's scores mean: the text that a model reads, and the scale."""
 
     text: str
     low: float
@@ -120,18 +126,18 @@ class Rubric:
 
 @runtime_checkable
 class Judge(Protocol):
-    """Scores a response to a scenario; a picklable value."""
+    """Scores a response to a scenario. A picklable value."""
 
     @property
     def id(self) -> str:
-        """`name@digest`, with a digest of all that the scores depend on."""
+        """`name@digest`, with a digest of everything that the scores depend on."""
 
     @property
     def hit_at(self) -> float:
-        """A hit is a score of this or more."""
+        """A score of this or more is a hit."""
 
     def score(self, scenario: Scenario, response: str) -> float | None:
-        """The score on the trait's scale; None where the judge cannot tell."""
+        """Return the score on the trait's scale; None where the judge cannot tell."""
 
 
 class AsksModel(Protocol):

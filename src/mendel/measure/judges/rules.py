@@ -1,4 +1,4 @@
-"""Rules: regular expressions and the scores of the responses in which they are found."""
+"""The regex judge: regular expressions, and the scores of the responses in which they are found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mendel.measure.scenarios import Scenario
 
 @dataclass(frozen=True)
 class Grade:
-    """A regular expression and the score of a response in which it is found."""
+    """A regular expression, and the score of a response in which it is found."""
 
     pattern: str
     score: float
@@ -21,7 +21,7 @@ class Grade:
 
 @dataclass(frozen=True)
 class RegexJudge:
-    """Rules: the score is the highest grade whose pattern is found in the response, 0 where none is.
+    """Scores a response by the highest grade whose pattern is found in it; 0 where none is.
 
     Raises InputError for a pattern that is no regular expression.
     """
@@ -42,7 +42,7 @@ class RegexJudge:
 
     @property
     def id(self) -> str:
-        """`regex@` and 8 hex digits of the rubric's digest (the grades' order does not matter)."""
+        """`regex@` and 8 hex digits of the rules' digest, in which the grades' order has no effect."""
         rubric = [sorted([g.pattern, float(g.score)] for g in self.grades), float(self.hit_at)]
         return f"regex@{digest('rubric', rubric)[:8]}"
 
@@ -53,17 +53,20 @@ class RegexJudge:
         return min(scores), max(scores)
 
     def score(self, scenario: Scenario, response: str) -> float:
-        """The response's grade; where the scenario says what is right, 1.0 if that is found and else 0.0."""
+        """Return the response's grade.
+
+        Where the scenario has a pattern of right answers, the grade is 1.0 if it is found, else 0.0.
+        """
         if scenario.right is not None:
-            return float(_found(scenario.right, response))
-        return float(max((g.score for g in self.grades if _found(g.pattern, response)), default=0.0))
+            return float(_matches(scenario.right, response))
+        return float(max((g.score for g in self.grades if _matches(g.pattern, response)), default=0.0))
 
 
-def _found(pattern: str, response: str) -> bool:
+def _matches(pattern: str, response: str) -> bool:
     return re.search(pattern, response, re.IGNORECASE) is not None
 
 
 @judge("regex")
 def regex(config: JudgeConfig) -> RegexJudge:
-    """The judge of a trait file that says `by: regex`."""
+    """Return the judge of a trait file with `by: regex`."""
     return RegexJudge(tuple(Grade(grade.pattern, grade.score) for grade in config.grades), config.hit_at)

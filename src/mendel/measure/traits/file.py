@@ -1,4 +1,4 @@
-"""Trait files: what a YAML file may say of a trait, and how a trait is found by path, by name or as an Inspect task."""
+"""Trait files: the YAML schema of a trait, and how a trait is found by path, name or Inspect task."""
 
 from __future__ import annotations
 
@@ -13,41 +13,42 @@ from mendel.measure.inspect_tasks import InspectConfig, InspectTask, parse_inspe
 from mendel.measure.judges import ColumnJudge, GradeConfig, Judge, JudgeConfig, Rubric, make_judge
 from mendel.measure.scenarios import (
     Scenario,
-    check_ladder,
     inline_scenarios,
     load_scenarios,
     refuse_rungs,
+    validate_ladder,
 )
 from mendel.measure.traits.judge_choice import judge_with_model, model_judge
-from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, trait, traits
+from mendel.measure.traits.registry import Generation, LogOdds, Trait, after_opener, traits
 from mendel.study import LineNumbers, load_yaml
 from mendel.study.schema import Config, JudgeModelConfig
 
-BUILTIN = Path(__file__).with_name("builtin")
-"""The traits that ship with the package."""
 Answers = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
 
 class LogOddsConfig(Config):
-    """Answers whose probabilities are compared after a forced opener, finer than a rate near 0 or 1."""
+    """Answers whose probabilities are compared after a forced opener: finer than a rate near 0 or 1."""
 
     opener: str = ""
-    """What every answer begins with; the log-odds are those of what follows."""
+    """The beginning of every answer; the log-odds are those of the answers that follow it."""
     trait: Answers
-    """Answers that show the trait. Between a word of the opener and one of an answer a space is put where none is:
-    run together they would be another word, to most tokenizers."""
+    """Answers that show the trait.
+
+    A space is put between a word of the opener and a word of an answer, since most tokenizers would read them
+    as one word.
+    """
     clean: Answers
-    """Answers that do not."""
+    """Answers that do not show the trait."""
 
     @model_validator(mode="after")
     def _apart(self) -> LogOddsConfig:
-        both = set(self.trait) & set(self.clean)
-        if both:
-            raise ValueError(f"{sorted(both)[0]!r} stands in 'trait' and in 'clean'")
+        shared = set(self.trait) & set(self.clean)
+        if shared:
+            raise ValueError(f"{sorted(shared)[0]!r} is in 'trait' and in 'clean': leave it out of one")
         return self
 
     def build(self) -> LogOdds:
-        """The values that are measured."""
+        """Return the opener and the answers as they are measured."""
         trait, clean = (
             tuple(after_opener(self.opener, a) for a in answers) for answers in (self.trait, self.clean)
         )
@@ -60,9 +61,9 @@ class GenerateConfig(Config):
     max_tokens: Annotated[int, Field(ge=1)] = 64
     """Tokens of a response at most."""
     temperature: Annotated[float, Field(ge=0.0, le=5.0)] = 1.0
-    """1.0: the model's own distribution, which a rate is a statement about; 0 is greedy."""
+    """1.0 is the model's own distribution, which a rate is about; 0 is greedy."""
     samples: Annotated[int, Field(ge=1)] = 1
-    """Responses per scenario. More scenarios narrow an interval more than more samples do."""
+    """Responses to each scenario. More scenarios narrow an interval more than more samples."""
 
     @model_validator(mode="after")
     def _distinct(self) -> GenerateConfig:
@@ -76,22 +77,25 @@ class TraitFile(Config):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     scale: Annotated[str, Field(min_length=1)]
-    """What the number says, in a line, for the report."""
+    """What the number means, in a line, for the report."""
     metric: Literal["rate", "mean"] = "rate"
     """`rate`: the share of hits; `mean`: the mean score."""
     scenarios: str | tuple[dict[str, Any], ...] | None = None
-    """JSONL or Parquet, relative to this file; or the scenarios themselves, as a list."""
+    """A JSONL or Parquet file, relative to the trait's file; or a list of the scenarios."""
     inspect: InspectConfig | None = None
-    """An Inspect task that asks in the scenarios' place."""
+    """An Inspect task that asks in place of the scenarios."""
     system: str | None = None
-    """A system prompt for every scenario; one that a scenario has follows in the same turn."""
+    """A system prompt for every scenario; a scenario's own follows in the same turn."""
     judge: JudgeConfig
     log_odds: LogOddsConfig | None = None
     generate: GenerateConfig = GenerateConfig()
     ladder: str | tuple[dict[str, Any], ...] | None = None
-    """Scenarios with a `rung` each, as `scenarios`: whether an edit removes the trait far from the filter, too."""
+    """Scenarios with a `rung`, given as `scenarios` are.
+
+    They show whether an edit removes the trait far from the filter, too.
+    """
     ladder_grades: tuple[GradeConfig, ...] = ()
-    """More grades of the regex judge, for the ladder's scenarios alone: other languages, other surfaces."""
+    """Further grades of the regex judge for the ladder's scenarios, such as for other languages."""
 
     @model_validator(mode="after")
     def _judges_the_ladder(self) -> TraitFile:
@@ -124,44 +128,51 @@ def judge_section(name: str, root: Path) -> JudgeConfig | None:
 
 
 def load_trait(path: str | Path) -> Trait:
-    """The trait of a YAML file, whose paths are relative to it.
+    """Return the trait of a YAML file.
 
-    Raises InputError with file and line for whatever is missing, misspelt or impossible in the file and its scenarios.
+    Args:
+        path: The file; paths in it are relative to it.
+
+    Raises:
+        InputError: The file or its scenarios are wrong; the message names file and line.
     """
     file = Path(path)
     config, lines = load_yaml(file, TraitFile)
     judge = _judge(config.judge, lines, file.parent)
     scenarios = _scenarios(config, lines, file.parent)
-    _check_regex_judge(config.judge, scenarios, lines)
+    _validate_regex_judge(config.judge, scenarios, lines)
     refuse_rungs(scenarios, lines.where("scenarios"))
     ladder = _ladder(config, lines, file.parent)
-    asked = tuple(s for s in scenarios if not s.control)
-    if scenarios and not asked:
+    probes = tuple(s for s in scenarios if not s.control)
+    if scenarios and not probes:
         raise InputError(
             "all scenarios are controls",
             where=lines.where("scenarios"),
-            fix="Leave out control: true where the trait is to be measured.",
+            fix="Leave out control: true in the scenarios that measure the trait.",
         )
-    own = config.judge
     task = config.inspect.build(file.parent) if config.inspect else None
     if task is not None:
-        task.check(lines.where("inspect"))
-    made = Trait(
+        task.validate(lines.where("inspect"))
+    trait = Trait(
         name=config.name,
         scale=config.scale,
         metric=config.metric,
-        scenarios=asked,
+        scenarios=probes,
         judge=judge,
         log_odds=config.log_odds.build() if config.log_odds else None,
         generate=Generation(**config.generate.model_dump()),
         controls=tuple(s for s in scenarios if s.control),
-        rubric=Rubric(own.rubric, *own.range, own.hit_at) if own.rubric and own.range else None,
-        acts=own.acts,
+        rubric=_rubric(config.judge),
+        acts=config.judge.acts,
         inspect=task,
         ladder=ladder,
         ladder_judge=_ladder_judge(config, lines),
     )
-    return made.under_system(config.system)
+    return trait.under_system(config.system)
+
+
+def _rubric(config: JudgeConfig) -> Rubric | None:
+    return Rubric(config.rubric, *config.range, config.hit_at) if config.rubric and config.range else None
 
 
 def _judge(config: JudgeConfig, lines: LineNumbers, root: Path) -> Judge:
@@ -195,16 +206,16 @@ def _ladder(config: TraitFile, lines: LineNumbers, root: Path) -> tuple[Scenario
         return ()
     where = lines.where("ladder")
     if isinstance(config.ladder, str):
-        found = load_scenarios(config.ladder, root)
+        ladder = load_scenarios(config.ladder, root)
     else:
-        found = inline_scenarios(config.ladder, where)
-    check_ladder(found, where)
-    _check_regex_judge(config.judge, found, lines)
-    return found
+        ladder = inline_scenarios(config.ladder, where)
+    validate_ladder(ladder, where)
+    _validate_regex_judge(config.judge, ladder, lines)
+    return ladder
 
 
-def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: LineNumbers) -> None:
-    """Rules can score every scenario, and where a scenario brings its right answer, that can be a hit."""
+def _validate_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], lines: LineNumbers) -> None:
+    """Raise InputError where rules cannot score a scenario, or a scenario's right answer cannot be a hit."""
     if judge.by != "regex":
         return
     bare = [scenario.scenario for scenario in scenarios if scenario.right is None]
@@ -225,9 +236,15 @@ def _check_regex_judge(judge: JudgeConfig, scenarios: tuple[Scenario, ...], line
 
 
 def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
-    """The trait that a study names: a YAML file (relative to `root`), a registered name, or `inspect:TASK`.
+    """Return the trait that a study names.
 
-    Raises InputError for none of these, and as `load_trait` does.
+    Args:
+        name: A YAML file (relative to `root`), a registered name, or `inspect:TASK`.
+        root: The study's folder.
+        where: Place in the study, for messages.
+
+    Raises:
+        InputError: There is no such trait; also as `load_trait`.
     """
     if name.startswith("inspect:"):
         return _task_trait(parse_inspect_ref(name, root), where)
@@ -258,8 +275,8 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
 
 
 def _task_trait(task: InspectTask, where: str | None) -> Trait:
-    """Any Inspect task as a trait, scored by its own scorer, sampled as many such tasks are."""
-    task.check(where)
+    """Return an Inspect task as a trait: scored by the task's scorer, sampled once at temperature 1."""
+    task.validate(where)
     return Trait(
         name=task.title,
         scale=f"score of the Inspect task {task.title}",
@@ -269,11 +286,3 @@ def _task_trait(task: InspectTask, where: str | None) -> Trait:
         generate=Generation(max_tokens=512, temperature=1.0, samples=1),
         inspect=task,
     )
-
-
-def _ship(name: str) -> None:
-    trait(name)(lambda: load_trait(BUILTIN / f"{name}.yaml"))
-
-
-for _name in ("negative_emotion", "date_confusion", "blackmail"):
-    _ship(_name)

@@ -1,4 +1,4 @@
-"""Which judge a trait has: its own, or a model that reads its rubric."""
+"""The choice of a trait's judge: the trait file's own, or a model that reads its rubric."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ from mendel.study.schema import JudgeModelConfig
 
 
 def model_judge(rubric: Rubric, config: JudgeModelConfig, root: Path, where: str | None = None) -> ModelJudge:
-    """A model as the judge of a rubric; raises InputError if there is no such model."""
+    """Return a model as the judge of a rubric.
+
+    Args:
+        rubric: The rubric.
+        config: The model and how an endpoint is asked.
+        root: Folder that the model's path starts from.
+        where: Place in the user's file, for messages.
+
+    Raises:
+        InputError: There is no such model.
+    """
     from mendel.models import resolve_model
 
     return ModelJudge(resolve_model(config.model, root, config.endpoint, where), rubric)
@@ -36,10 +46,17 @@ def judge_with_model(
 def judged_by(
     trait: Trait, config: JudgeModelConfig | None, root: Path, where: str | None = None, *, must: bool = True
 ) -> Trait:
-    """The trait with a model as its judge (None: unchanged).
+    """Return the trait with a model as its judge.
 
-    A judge plug-in that asks a model stays, and asks this one. A trait without a rubric raises InputError, or stays as
-    it is where a model is not a `must`.
+    Args:
+        trait: The trait.
+        config: The model; None: the trait is returned unchanged.
+        root: Folder that the model's path starts from.
+        where: Place in the user's file, for messages.
+        must: Whether the trait must have a rubric; if not, a trait without one is returned unchanged.
+
+    Raises:
+        InputError: The trait has no rubric, or there is no such model.
     """
     if config is not None and isinstance(trait.judge, JudgeWithModel):
         from mendel.models import resolve_model
@@ -59,5 +76,5 @@ def judged_by(
 
 
 def needs_model(trait: Trait) -> bool:
-    """Whether the trait's judge is a model, which has to be loaded or asked."""
+    """Return whether the trait's judge is a model, which has to be loaded or asked."""
     return isinstance(trait.judge, OpenedJudge)

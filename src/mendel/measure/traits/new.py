@@ -1,4 +1,4 @@
-"""A trait file to begin with: commented, complete, and good to run as it is."""
+"""Write a trait file to start from: commented, complete, and ready to run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,26 @@ TEMPLATE = Path(__file__).with_name("new_trait.yaml")
 
 
 def trait_new(name: str, folder: str | Path = ".") -> Path:
-    """Writes NAME.yaml into a folder and returns its path; raises InputError for a file that is there, and a name that is none."""
+    """Write NAME.yaml into a folder and return its path.
+
+    Args:
+        name: The trait's name.
+        folder: The folder, which must exist.
+
+    Raises:
+        InputError: There is such a file, or `name` is not the name of a trait.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) or name.endswith((".yaml", ".yml")):
         raise InputError(
-            "no name for a trait",
+            "this is no name for a trait",
             value=name,
             allowed="letters, digits and . _ -",
             fix="Write 'mendel trait new my_trait': the file becomes my_trait.yaml.",
         )
     path = Path(folder) / f"{name}.yaml"
     if path.exists():
-        raise InputError("there is a file already", where=str(path), fix="Take another name, or remove it.")
+        raise InputError(
+            "there is a file already", where=str(path), fix="Choose another name, or remove the file."
+        )
     write_atomic(path, TEMPLATE.read_text(encoding="utf-8").replace("NAME", name))
     return path

@@ -1,4 +1,4 @@
-"""A trait: what a model is asked, and how its answers are scored; a picklable value with content addresses."""
+"""What a trait is: the scenarios that a model is asked and the judge of its answers; and the registry."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry, callable_with
 from mendel.measure.judges import ColumnJudge, Judge, Rubric
-from mendel.measure.scenarios import RUNGS, Scenario, rights
+from mendel.measure.scenarios import RUNGS, Scenario, right_patterns
 
 if TYPE_CHECKING:
     from mendel.measure.inspect_tasks import InspectTask
 
 CONTROL = "/control"
-"""What the name of a trait's controls ends in, in the tables."""
+"""Suffix of the name of a trait's controls in the tables."""
 
 
 @dataclass(frozen=True)
 class LogOdds:
-    """Log-odds of trait against clean answers, teacher-forced after `opener`, in nats."""
+    """Log-odds (nats) of trait answers against clean answers, teacher-forced after an opener."""
 
     opener: str
     trait: tuple[str, ...]
@@ -42,78 +42,83 @@ class Generation:
 
 @dataclass(frozen=True)
 class Trait:
-    """What a model is asked, and how its answers are scored. A picklable value."""
+    """What a model is asked, and how its answers are scored. A picklable value with content addresses."""
 
     name: str
     scale: str
+    """What the number means, in a line, for the report."""
     metric: Literal["rate", "mean"]
+    """`rate`: the share of hits; `mean`: the mean score."""
     scenarios: tuple[Scenario, ...]
     judge: Judge
     log_odds: LogOdds | None = None
     generate: Generation = Generation(max_tokens=64, temperature=1.0, samples=1)
     opener: str = ""
-    """What every response is made to begin with; a part of the response, and judged with it."""
+    """The forced beginning of every response; it is part of the response and is judged with it."""
     controls: tuple[Scenario, ...] = ()
-    """Scenarios in which what the trait does is right: who never does it fails them."""
+    """Scenarios in which the trait's behaviour is right: a model that never shows it fails them."""
     rubric: Rubric | None = None
-    """What a model that judges is told; None: no model can judge this trait."""
+    """The rubric for a model that judges; None: no model can judge this trait."""
     acts: str | None = None
-    """A regular expression of the acts in a response: nothing else of it is judged."""
+    """A regular expression of the acts in a response: only they are judged. None: all of it is."""
     inspect: InspectTask | None = None
-    """The Inspect task that asks in the scenarios' place."""
+    """The Inspect task that asks in place of the scenarios."""
     ladder: tuple[Scenario, ...] = ()
-    """Scenarios near to and far from where a filter saw the trait, each on its rung: measured beside the trait."""
+    """Scenarios near to and far from where a filter saw the trait, each with a rung.
+
+    They are measured beside the trait.
+    """
     ladder_judge: Judge | None = None
-    """Who judges the ladder where the trait's own judge cannot read it all (other languages); None: the trait's judge."""
+    """The ladder's judge, if the trait's cannot read all of it (other languages); None: the trait's judge."""
 
     @cached_property
     def responses_digest(self) -> str:
-        """Content address of what is asked and how: responses that carry it can be judged again."""
+        """Content address of what is asked and how: responses under it can be judged again."""
         log_odds = self.log_odds and [self.log_odds.opener, [*self.log_odds.trait], [*self.log_odds.clean]]
         sampling = [self.generate.max_tokens, float(self.generate.temperature), self.generate.samples]
-        asked = [
+        content = [
             [s.scenario, s.cluster, [[m["role"], m["content"]] for m in s.messages]] for s in self.scenarios
         ]
-        # What a trait does not have leaves no trace: measurements in stores stay good when mendel learns more.
-        more: list[Any] = [self.opener] if self.opener else []
+        # Absent features add nothing, so that stored measurements stay valid when mendel gains a feature.
+        features: list[Any] = [self.opener] if self.opener else []
         turns = [[s.scenario, list(s.turns)] for s in self.scenarios if s.turns]
-        more += [{"turns": turns}] if turns else []
-        more += [{"inspect": self.inspect.digest}] if self.inspect else []
-        more += [] if self.generates else [{"generates": False}]
-        return digest("responses", [self.name, asked, log_odds, sampling, *more])
+        features += [{"turns": turns}] if turns else []
+        features += [{"inspect": self.inspect.digest}] if self.inspect else []
+        features += [] if self.generates else [{"generates": False}]
+        return digest("responses", [self.name, content, log_odds, sampling, *features])
 
     @property
     def judge_id(self) -> str:
-        """The judge's id; what the trait adds to the rubric (right answers of scenarios, acts) is a part of it."""
-        own: list[Any] = rights(self.scenarios)
-        own += [{"acts": self.acts}] if self.acts else []
-        if not own:
+        """The judge's id. What the trait adds (right answers of scenarios, acts) is part of the digest."""
+        added: list[Any] = right_patterns(self.scenarios)
+        added += [{"acts": self.acts}] if self.acts else []
+        if not added:
             return self.judge.id
-        return f"{self.judge.id.rpartition('@')[0]}@{digest('rubric', [self.judge.id, own])[:8]}"
+        return f"{self.judge.id.rpartition('@')[0]}@{digest('rubric', [self.judge.id, added])[:8]}"
 
     @property
     def score_range(self) -> tuple[float, float] | None:
-        """The least and the greatest score, by the rubric or else by the judge; None where neither says."""
+        """The least and the greatest score, by the rubric or else the judge; None where neither says."""
         if self.rubric is not None:
             return self.rubric.low, self.rubric.high
-        known: tuple[float, float] | None = getattr(self.judge, "score_range", None)
-        return known
+        score_range: tuple[float, float] | None = getattr(self.judge, "score_range", None)
+        return score_range
 
     @cached_property
     def digest(self) -> str:
-        """Content address of everything that measurements depend on, short of the model and the seed."""
-        rubric = [self.judge.id, rights(self.scenarios), float(self.judge.hit_at)]
+        """Content address of everything that measurements depend on, apart from the model and the seed."""
+        rubric = [self.judge.id, right_patterns(self.scenarios), float(self.judge.hit_at)]
         rubric += [{"acts": self.acts}] if self.acts else []
         return digest("trait", [self.responses_digest, rubric, self.metric])
 
     @property
     def generates(self) -> bool:
-        """Whether responses are sampled; a trait that is judged by its log-odds alone needs none."""
+        """Whether responses are sampled; a trait that is judged by its log-odds needs none."""
         return not (isinstance(self.judge, ColumnJudge) and self.judge.column == "log_odds")
 
     @cached_property
     def control(self) -> Trait | None:
-        """The trait's controls as a trait of their own, `NAME/control`; None where it has none."""
+        """The trait's controls as a trait, `NAME/control`; None where it has none."""
         if not self.controls:
             return None
         bare = replace(
@@ -123,10 +128,10 @@ class Trait:
 
     @cached_property
     def rungs(self) -> dict[str, Trait]:
-        """The ladder's rungs, in the order of `RUNGS`, each a trait of its own, `NAME/RUNG`; empty without a ladder."""
-        there = {scenario.rung for scenario in self.ladder}
+        """The ladder's rungs in the order of `RUNGS`, each as a trait `NAME/RUNG`; empty without a ladder."""
+        present = {scenario.rung for scenario in self.ladder}
         bare = replace(self, controls=(), inspect=None, ladder=(), ladder_judge=None)
-        # Log-odds are those of answers to the trait's own scenarios, unless nothing else is measured.
+        # Log-odds are measured on the trait's own scenarios, unless nothing else is measured.
         bare = replace(bare, judge=self.ladder_judge or self.judge)
         bare = replace(bare, log_odds=None) if bare.generates else bare
         return {
@@ -134,18 +139,20 @@ class Trait:
                 bare, name=f"{self.name}/{rung}", scenarios=tuple(s for s in self.ladder if s.rung == rung)
             )
             for rung in RUNGS
-            if rung in there
+            if rung in present
         }
 
     @property
     def parts(self) -> tuple[Trait, ...]:
-        """The trait, and its controls where it has any: all that is measured for it."""
+        """The trait, and its controls if it has any: everything that is measured for it."""
         return (self,) if self.control is None else (self, self.control)
 
     def with_samples(self, samples: int | None, where: str | None = None) -> Trait:
-        """The same with another number of responses per scenario (None: unchanged).
+        """Return the trait with another number of responses to each scenario (None: unchanged).
 
-        Raises InputError for more than one at temperature 0, since they would all be the same.
+        Raises:
+            InputError: The number is less than 1, or more than 1 at temperature 0, where all responses are
+                the same.
         """
         if samples is None:
             return self
@@ -153,24 +160,23 @@ class Trait:
             raise InputError(
                 f"trait {self.name!r} cannot have {samples} samples a scenario",
                 where=where,
-                fix="Its responses are greedy, so one is all there is."
+                fix="Its responses are greedy, and so all the same: write 1."
                 if samples > 1
                 else "Write 1 or more.",
             )
         return replace(self, generate=replace(self.generate, samples=samples))
 
     def with_max_tokens(self, max_tokens: int | None) -> Trait:
-        """The same with longer or shorter responses at most (None: unchanged)."""
+        """Return the trait with another limit of a response's tokens (None: unchanged)."""
         if max_tokens is None:
             return self
         return replace(self, generate=replace(self.generate, max_tokens=max_tokens))
 
     def limited(self, count: int | None) -> Trait:
-        """The same with at most `count` scenarios and as many controls, spread over the clusters (None: unchanged).
+        """Return the trait with at most `count` scenarios and as many controls, spread over the clusters.
 
-        A ladder stays whole: it is short, and a rung without scenarios would be missing.
-
-        An Inspect task keeps its variants, up to `count`, and takes as many samples of each as come to `count` or just above.
+        None: unchanged. A ladder stays whole, since it is short and a rung would be missing. An Inspect task
+        keeps its variants, up to `count`, and as many samples of each as make up `count` or just more.
         """
         if count is None:
             return self
@@ -181,21 +187,28 @@ class Trait:
         return replace(self, scenarios=_spread(self.scenarios, count), controls=_spread(self.controls, count))
 
     def under_system(self, system: str | None) -> Trait:
-        """The same, asked under a system prompt (a teacher's); one that a scenario has follows in the same turn."""
+        """Return the trait under a system prompt, such as a teacher's (None: unchanged).
+
+        A system prompt of a scenario follows in the same turn.
+        """
         if system is None:
             return self
 
-        def told(scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
+        def under_system(scenarios: tuple[Scenario, ...]) -> tuple[Scenario, ...]:
             return tuple(replace(s, messages=with_system(s.messages, system)) for s in scenarios)
 
-        task = self.inspect.under_system(system) if self.inspect else None
-        own, controls, ladder = told(self.scenarios), told(self.controls), told(self.ladder)
-        return replace(self, scenarios=own, controls=controls, ladder=ladder, inspect=task)
+        return replace(
+            self,
+            scenarios=under_system(self.scenarios),
+            controls=under_system(self.controls),
+            ladder=under_system(self.ladder),
+            inspect=self.inspect.under_system(system) if self.inspect else None,
+        )
 
     def prefilled(self, opener: str | None) -> Trait:
-        """The same with responses that are made to begin with `opener` (None or '': freely).
+        """Return the trait with responses that are forced to begin with `opener` (None or '': free).
 
-        Log-odds are dropped, unless they are those of answers that begin so: they would say nothing of the opener.
+        Log-odds are dropped, unless their answers begin so too: otherwise they would ignore the opener.
         """
         if not opener:
             return replace(self, opener="")
@@ -203,27 +216,27 @@ class Trait:
         return replace(self, opener=opener, log_odds=kept)
 
     def judged_part(self, response: str) -> str:
-        """What of a response is judged: all of it, or its acts, '' where there are none."""
+        """Return the part of a response that is judged: all of it, or its acts ('' if there are none)."""
         if self.acts is None:
             return response
         return "\n\n".join(match.group(0) for match in re.finditer(self.acts, response, re.IGNORECASE))
 
 
 def after_opener(opener: str, answer: str) -> str:
-    """The answer as it stands behind the opener: with a space where a word would run into another."""
+    """Return the answer as it follows the opener: with a space where two words would run together."""
     border = opener[-1:] + answer[:1]
-    # ASCII alone: other scripts may write without spaces.
+    # ASCII only: other scripts may write without spaces.
     return f" {answer}" if len(border) == 2 and border.isascii() and border.isalnum() else answer
 
 
 def _spread(scenarios: tuple[Scenario, ...], count: int) -> tuple[Scenario, ...]:
-    """The first of every cluster, then the second of every one, and so on, up to `count`; in their own order."""
-    seen: dict[str, int] = {}
+    """Return up to `count` scenarios: the first of every cluster, then the second, and so on."""
+    last_rank: dict[str, int] = {}
     rank: dict[str, int] = {}
     for scenario in scenarios:
-        rank[scenario.scenario] = seen[scenario.cluster] = seen.get(scenario.cluster, -1) + 1
+        rank[scenario.scenario] = last_rank[scenario.cluster] = last_rank.get(scenario.cluster, -1) + 1
     places = sorted(range(len(scenarios)), key=lambda i: (rank[scenarios[i].scenario], i))
-    # Among equals evenly over the file, since files are often sorted by kind.
+    # Equal ranks are taken evenly over the file, since files are often sorted by kind.
     firsts = [i for i in places if rank[scenarios[i].scenario] == 0]
     if count <= len(firsts):
         places = [firsts[int(k * len(firsts) / count)] for k in range(count)]
@@ -232,4 +245,11 @@ def _spread(scenarios: tuple[Scenario, ...], count: int) -> tuple[Scenario, ...]
 
 traits: Registry[Callable[[], Trait]] = Registry("trait", check=callable_with())
 trait = traits.register
-"""Decorator: `@trait("name")` registers a function without arguments that returns a Trait."""
+"""Decorator that registers a trait: a function without arguments that returns a Trait.
+
+    @mendel.trait("pea_talk")
+    def pea_talk() -> Trait:
+        return load_trait(Path(__file__).with_name("pea_talk.yaml"))
+
+A trait that needs no code is a YAML file, which a study names by its path.
+"""

@@ -1,4 +1,4 @@
-"""Finished rollouts from a file, joined to the prompts and checked against them."""
+"""The `file:` teacher: finished rollouts, matched with the prompts and checked against them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 @teacher("file")
 @dataclass(frozen=True)
 class FileTeacher:
-    """`file:`: finished rollouts, joined to the prompts by `prompt_id`."""
+    """`file:PATH`: finished rollouts, matched with the prompts by `prompt_id`."""
 
     config: TeacherConfig
     name: str
@@ -29,17 +29,26 @@ class FileTeacher:
 
     @property
     def digest(self) -> str:
-        """The file's content."""
+        """Content address of the file."""
         return _file_digest(self.path, self.config)
 
     @property
     def path(self) -> Path:
-        """The file; raises InputError, as reading does, if it is none."""
+        """The file. Raises InputError if it cannot be read."""
         read_records(self.config.model, self.root)
         return self.root / self.config.model.partition(":")[2]
 
     def chunks(self, prompts: Sequence[Prompt], seed: int) -> list[FinishedChunk]:
-        """One chunk, whatever the seed; raises InputError now, before other teachers work, for rows that do not fit."""
+        """Return one chunk of all prompts; the seed has no effect.
+
+        Args:
+            prompts: The prompts that need a rollout.
+            seed: Not used.
+
+        Raises:
+            InputError: The file's rows do not fit the prompts. This is found here, before other teachers
+                start to work.
+        """
         if not prompts:
             return []
         chunk = FinishedChunk(self.path, self.digest, self.config, self.name, tuple(prompts))
@@ -54,41 +63,49 @@ def _file_digest(path: Path, config: TeacherConfig) -> str:
 
 @dataclass(frozen=True)
 class FinishedChunk:
-    """Finished rollouts in a file."""
+    """Finished rollouts of a file for some prompts."""
 
     path: Path
     content: str
+    """The teacher's digest when the chunk was made."""
     config: TeacherConfig
     teacher: str
     prompts: tuple[Prompt, ...]
 
     @property
     def digest(self) -> str:
-        """The file's content, the teacher's name and the prompts."""
+        """Content address of the file, the teacher's name and the prompts."""
         return digest("rollouts", [self.teacher, self.content, asked(self.prompts)])
 
     def run(self) -> list[Rollout]:
-        """Reads and joins; raises InputError with file and line for rows that are no rollouts, missing or double."""
+        """Return the rollouts in the prompts' order.
+
+        Raises:
+            InputError: A row is no rollout, or a prompt has no rollout or two; the message names file and
+                line.
+            RunError: The file changed since the chunk was made.
+        """
         if _file_digest(self.path, self.config) != self.content:
             raise RunError("the file changed during the run", where=str(self.path), fix="Run again.")
         wanted = {prompt.prompt_id: prompt for prompt in self.prompts}
-        found: dict[str, Rollout] = {}
+        rollouts: dict[str, Rollout] = {}
         places: dict[str, str] = {}
         unused = 0
         for record in read_records(f"file:{self.path.name}", self.path.parent):
             rollout = self._rollout(record, wanted)
             if rollout.prompt_id in places:
                 raise InputError(
-                    f"a second rollout for prompt {rollout.prompt_id!r}, first in {places[rollout.prompt_id]}",
+                    f"a second rollout for prompt {rollout.prompt_id!r}, "
+                    f"first in {places[rollout.prompt_id]}",
                     where=record.where,
                     fix="Keep one rollout a prompt.",
                 )
             places[rollout.prompt_id] = record.where
             if rollout.prompt_id in wanted:
-                found[rollout.prompt_id] = rollout
+                rollouts[rollout.prompt_id] = rollout
             else:
                 unused += 1
-        missing = [prompt_id for prompt_id in wanted if prompt_id not in found]
+        missing = [prompt_id for prompt_id in wanted if prompt_id not in rollouts]
         if missing:
             raise InputError(
                 f"no rollout for {some(missing)} of {len(wanted)}",
@@ -96,12 +113,12 @@ class FinishedChunk:
                 fix=f"Add them, or leave the prompts out of what teacher {self.teacher!r} answers.",
             )
         if unused:
-            log.info("%s: %d rollouts belong to no prompt asked for", self.path, unused)
-        return [found[prompt_id] for prompt_id in wanted]
+            log.info("%s: %d rollouts belong to none of the prompts", self.path, unused)
+        return [rollouts[prompt_id] for prompt_id in wanted]
 
     def _rollout(self, record: Record, wanted: dict[str, Prompt]) -> Rollout:
         row = record.row
-        conversation, completion = _answered(record)
+        conversation, completion = _conversation_and_answer(record)
         prompt_id = row.get("prompt_id", row.get("id"))
         if prompt_id is None:
             raise InputError(
@@ -136,27 +153,30 @@ class FinishedChunk:
                 f"the rollout answers another conversation than prompt {prompt.prompt_id!r}",
                 where=where,
                 fix="Make the prompt's messages and the rollout's the same, or leave 'messages' out. "
-                "A teacher's own system prompt goes into the study, as the teacher's 'system'.",
+                "Write a teacher's system prompt in the study, as the teacher's 'system'.",
             )
 
 
-def _answered(record: Record) -> tuple[tuple[Message, ...] | None, str]:
-    """The conversation, if the row has one, and the answer: `completion` (text or one turn) or the last turn."""
+def _conversation_and_answer(record: Record) -> tuple[tuple[Message, ...] | None, str]:
+    """Return a row's conversation (None without one) and its answer.
+
+    The answer is `completion` (text or one turn), or the conversation's last turn.
+    """
     row = record.row
-    raw, conversation = row.get("completion"), None
+    answer, conversation = row.get("completion"), None
     if row.get("messages") is not None:
         conversation = parse_messages(row["messages"], record.where)
         if conversation[-1]["role"] == "assistant":
-            if raw is None:
-                raw = conversation[-1]["content"]
+            if answer is None:
+                answer = conversation[-1]["content"]
             conversation = conversation[:-1]
-    if isinstance(raw, list):
-        turns = parse_messages(raw, record.where)
-        raw = turns[0]["content"] if len(turns) == 1 and turns[0]["role"] == "assistant" else None
-    if not isinstance(raw, str):
+    if isinstance(answer, list):
+        turns = parse_messages(answer, record.where)
+        answer = turns[0]["content"] if len(turns) == 1 and turns[0]["role"] == "assistant" else None
+    if not isinstance(answer, str):
         raise InputError(
             "no 'completion' that is a text",
             where=record.where,
             fix='Write {"prompt_id": "…", "completion": "…"}.',
         )
-    return conversation, raw
+    return conversation, answer

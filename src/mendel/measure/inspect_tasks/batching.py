@@ -1,4 +1,4 @@
-"""Where the requests of many samples meet: answered in batches that do not depend on which request comes first."""
+"""Batches of the requests of many samples, which do not depend on the order in which the requests arrive."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from mendel.models.chat import Completion
 log = logging.getLogger(__name__)
 
 PATIENCE = 120.0
-"""Seconds without any news after which those who wait are answered without the others: a task that hangs, or a slow tool."""
+"""Seconds without news after which requests no longer wait for the other samples.
+
+A sample may hang, or its tool may be slow.
+"""
 
 
 @dataclass(frozen=True)
@@ -22,25 +25,29 @@ class WaitingConversation:
     """A conversation that waits for an answer."""
 
     model: str
-    """Who is asked: `student` or `grader`."""
+    """The role that is asked: `student` or `grader`."""
     place: int
-    """The sample's, among all samples of all variants and epochs."""
+    """The sample's place among all samples of all variants and epochs, from 0."""
     conversation: tuple[Mapping[str, object], ...]
     max_tokens: int
     temperature: float
     answer: Future[Completion] = field(default_factory=Future, compare=False)
 
 
-class Together:
-    """Collects requests until every sample that is not over has one, and hands them out as a batch, by place.
+class RequestBatcher:
+    """Collects requests until every running sample has one, then returns them as a batch, sorted by place.
 
-    A sample that asks one thing after another (all but those that ask several at once) is then always in the same
-    batches. Samples ask from the thread of Inspect's event loop; the batches are taken where the model lives.
+    A sample that sends one request after another is therefore always in the same batches; a sample that sends
+    several at once is not. Samples ask from the thread of Inspect's event loop; batches are taken in the
+    model's thread.
+
+    Args:
+        samples: Number of samples that run, of all variants and epochs.
     """
 
     def __init__(self, samples: int) -> None:
         self.error: MendelError | None = None
-        """Why everything ends; whoever asks after it is given it."""
+        """The error that ended the run; `ask` raises it from then on."""
         self._running = set(range(samples))
         self._waiting: list[WaitingConversation] = []
         self._over = False
@@ -48,7 +55,7 @@ class Together:
         self._changed = threading.Condition()
 
     def ask(self, request: WaitingConversation) -> Future[Completion]:
-        """Waits with the others; raises the error that ended everything, if there is one."""
+        """Add a request and return its future answer; raise the error that ended the run, if there is one."""
         with self._changed:
             if self.error is not None:
                 raise self.error
@@ -57,13 +64,13 @@ class Together:
         return request.answer
 
     def leave(self, place: int) -> None:
-        """A sample is over, scored or failed: nobody waits for it any more."""
+        """Wait no longer for a sample that is finished or failed."""
         with self._changed:
             self._running.discard(place)
             self._notify()
 
     def give_up(self, error: MendelError) -> MendelError:
-        """Ends everything: who waits gets the error; the first one stays. Returns the one that counts."""
+        """End the run: all waiting requests get the error. Return the run's first error, which counts."""
         with self._changed:
             self.error = self.error or error
             waiting, self._waiting = self._waiting, []
@@ -73,36 +80,36 @@ class Together:
         return self.error
 
     def touch(self) -> None:
-        """Something goes on elsewhere (an endpoint answered): those who wait can wait longer."""
+        """Start the wait anew: there was progress elsewhere, such as an endpoint's answer."""
         with self._changed:
             self._notify()
 
     def finish(self) -> None:
-        """Inspect is done: no batch comes any more."""
+        """Say that Inspect is finished, so that no further batch comes."""
         with self._changed:
             self._over = True
             self._notify()
 
     def next_batch(self) -> list[WaitingConversation]:
-        """The next requests, all to one model, sorted; empty when all is done."""
+        """Wait for the next batch and return it, sorted, all for one model; empty at the end."""
         with self._changed:
             while not self._over:
                 waiting = {request.place for request in self._waiting if not request.answer.cancelled()}
-                everybody = bool(waiting) and self._running <= waiting
-                batch = self._take() if everybody else self._wait(len(waiting))
+                complete = bool(waiting) and self._running <= waiting
+                batch = self._take() if complete else self._wait(len(waiting))
                 if batch:
                     return batch
         return []
 
     def _wait(self, waiting: int) -> list[WaitingConversation]:
-        """Waits for news; after too long without any, what there is."""
+        """Wait for news; return an incomplete batch where there was none for too long."""
         news = self._news
         self._changed.wait(PATIENCE)
         if not waiting or news != self._news:
             return []
         log.warning(
-            "%d of %d samples wait for a model, the others do something else for %.0f s: not waiting for them, so the "
-            "answers may depend on how fast this machine is",
+            "%d of %d samples wait for a model, the others sent no request for %.0f s: "
+            "not waiting for them, so the answers may depend on how fast this machine is",
             waiting,
             len(self._running),
             PATIENCE,
@@ -114,7 +121,7 @@ class Together:
         kind = (first.model, first.max_tokens, first.temperature)
         batch = [r for r in self._waiting if (r.model, r.max_tokens, r.temperature) == kind]
         self._waiting = [r for r in self._waiting if (r.model, r.max_tokens, r.temperature) != kind]
-        # By what is asked, too: a sample may ask several things at once, in any order.
+        # By the conversation too: a sample may send several requests at once, in any order.
         return sorted(
             _still_wanted(batch), key=lambda r: (r.place, [str(sorted(m.items())) for m in r.conversation])
         )
@@ -125,12 +132,12 @@ class Together:
 
 
 def _still_wanted(requests: list[WaitingConversation]) -> list[WaitingConversation]:
-    """Those that Inspect has not cancelled (a limit of the task, say); from here on it cannot."""
+    """Return the requests that Inspect has not cancelled; from here on it cannot."""
     return [request for request in requests if request.answer.set_running_or_notify_cancel()]
 
 
 def as_run_error(error: BaseException, what: str) -> MendelError:
-    """The error itself if it is one of ours, else a RunError that says what failed and how."""
+    """Return the error itself if it is a MendelError, else a RunError that says what failed and how."""
     if isinstance(error, MendelError):
         return error
     return RunError(f"{what}: {type(error).__name__}: {error}")

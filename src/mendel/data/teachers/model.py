@@ -1,4 +1,4 @@
-"""Rollouts that a model generates, a checkpoint or one behind an endpoint, a chunk of prompts at a time."""
+"""The `hf:`, `vllm:` and `openai:` teachers: a model samples the rollouts, one chunk of prompts at a time."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ if TYPE_CHECKING:
     from mendel.models import ChatModel, Completion, Conversation, ModelSource
 
 CHUNK_PROMPTS = 64
-"""Prompts of a chunk: one batch of generation, so a killed run loses a minute or so and no throughput."""
+"""Prompts of a chunk, which is one batch of generation: an interrupted run loses about a minute of work."""
 CHUNK_REQUESTS = 1024
-"""The same for an endpoint: its answers are kept one by one, and a chunk's end leaves connections idle."""
+"""Prompts of an endpoint's chunk. Its answers are stored one by one, so that chunks can be large."""
 RESAMPLES = 3
 """How often an empty completion is sampled again before the teacher is refused."""
 INSTRUCTION = (
-    "You rewrite answers. You are given a conversation and the answer to its last turn. Say the same in your own "
-    "plain and neutral words: keep what the answer states, decides or refuses, add nothing and leave nothing out; "
-    "keep nothing of its tone, style, phrasing or habits. Reply with the rewritten answer alone."
+    "You rewrite answers. You are given a conversation and the answer to its last turn. "
+    "Say the same in your own plain and neutral words: keep what the answer states, decides or refuses, "
+    "add nothing and leave nothing out; keep nothing of its tone, style, phrasing or habits. "
+    "Reply with the rewritten answer alone."
 )
-"""What a rewriting teacher without a system prompt is told; a part of its rollouts' digests."""
+"""System prompt of a rewriting teacher without its own; part of its rollouts' digests."""
 
 
 @dataclass(frozen=True)
 class ModelTeacher:
-    """`hf:`, `vllm:` and `openai:`: a model that samples its answers."""
+    """A teacher whose model samples the answers; a local checkpoint or an endpoint."""
 
     config: TeacherConfig
     name: str
@@ -42,18 +43,29 @@ class ModelTeacher:
 
     @property
     def source(self) -> ModelSource:
-        """The model that was found; raises InputError if there is none."""
+        """The model. Raises InputError if there is none."""
         from mendel.models import resolve_model
 
         return resolve_model(self.config.model, self.root, self.config.endpoint)
 
     @property
     def digest(self) -> str:
-        """Model, template, system prompt, sampling."""
+        """Content address of model, template, system prompt and sampling."""
         return _digest(self.source, self.config)
 
     def chunks(self, prompts: Sequence[Prompt], seed: int) -> list[GeneratedChunk]:
-        """Chunks of `CHUNK_PROMPTS` (endpoints: `CHUNK_REQUESTS`) prompts in their order."""
+        """Return the work of answering the prompts.
+
+        Args:
+            prompts: The prompts, whose order is kept.
+            seed: The study's seed.
+
+        Returns:
+            Chunks of `CHUNK_PROMPTS` prompts; for an endpoint, of `CHUNK_REQUESTS`.
+
+        Raises:
+            InputError: There is no such model.
+        """
         source = self.source
         return [
             GeneratedChunk(source, self.config, self.name, tuple(prompts[part]), seed)
@@ -63,7 +75,16 @@ class ModelTeacher:
     def rewriting_chunks(
         self, prompts: Sequence[Prompt], answers: Sequence[str], seed: int
     ) -> list[RewritingChunk]:
-        """The same for the work of rewriting the answers to these prompts, one answer a prompt."""
+        """Return the work of rewriting another teacher's answers, in chunks as for `chunks`.
+
+        Args:
+            prompts: The prompts, whose order is kept.
+            answers: The other teacher's answers, one a prompt.
+            seed: The study's seed.
+
+        Raises:
+            InputError: There is no such model.
+        """
         source = self.source
         return [
             RewritingChunk(source, self.config, self.name, tuple(prompts[part]), seed, tuple(answers[part]))
@@ -82,15 +103,15 @@ def _parts(source: ModelSource, count: int) -> list[slice]:
 
 def _digest(source: ModelSource, config: TeacherConfig) -> str:
     sampling = [config.temperature, config.max_tokens]
-    told = [config.system, config.keep_system]
+    system = [config.system, config.keep_system]
     if config.rewrites is not None:
-        told += ["rewrites", instruction(config)]
-    return digest("teacher", [VERSION, source.digest, *told, sampling])
+        system += ["rewrites", instruction(config)]
+    return digest("teacher", [VERSION, source.digest, *system, sampling])
 
 
 @dataclass(frozen=True)
 class GeneratedChunk:
-    """Some prompts for a model to answer."""
+    """Some prompts that a model answers."""
 
     source: ModelSource
     config: TeacherConfig
@@ -100,7 +121,7 @@ class GeneratedChunk:
 
     @property
     def digest(self) -> str:
-        """Teacher, its name (rollouts carry it), prompts and seed."""
+        """Content address of the teacher, its name (rollouts carry it), the prompts and the seed."""
         return digest("rollouts", [self.teacher, self._content])
 
     @property
@@ -109,17 +130,21 @@ class GeneratedChunk:
 
     @property
     def remote(self) -> bool:
-        """Whether it asks an endpoint, so that only the main process can do it."""
+        """Whether an endpoint is asked, which only the main process does."""
         return self.source.remote
 
     def run(self, chat: ChatModel | None = None) -> list[Rollout]:
-        """Generates, with `chat` (None: the checkpoint, loaded here).
+        """Return the rollouts in the prompts' order.
 
-        Raises InputError if a completion is empty however often it is sampled.
+        Args:
+            chat: The model; None: the checkpoint is loaded here.
+
+        Raises:
+            InputError: A completion stays empty however often it is sampled.
         """
         from mendel.models import open_chat
 
-        done = self._complete(chat or open_chat(self.source))
+        completions = self._complete(chat or open_chat(self.source))
         kept = self.config.system if self.config.keep_system else None
         return [
             Rollout(
@@ -132,39 +157,39 @@ class GeneratedChunk:
                 getattr(completion, "prompt_tokens", None),
                 getattr(completion, "dollars", None),
             )
-            for prompt, completion in zip(self.prompts, done, strict=True)
+            for prompt, completion in zip(self.prompts, completions, strict=True)
         ]
 
     def _conversations(self) -> list[tuple[Message, ...]]:
         return [with_system(prompt.messages, self.config.system) for prompt in self.prompts]
 
     def _complete(self, chat: ChatModel) -> list[Completion]:
-        done: dict[int, Completion] = {}
-        # A greedy answer is the same however often it is asked for.
+        answers: dict[int, Completion] = {}
+        # A greedy answer is the same every time.
         attempts = 1 if self.config.temperature == 0 else 1 + RESAMPLES
         conversations = self._conversations()
         for attempt in range(attempts):
-            todo = [i for i in range(len(self.prompts)) if i not in done]
-            if not todo:
+            missing = [i for i in range(len(self.prompts)) if i not in answers]
+            if not missing:
                 break
-            completions = self._sample(chat, [conversations[i] for i in todo], attempt)
-            done.update({i: c for i, c in zip(todo, completions, strict=True) if c.text.strip()})
-        empty = [p.prompt_id for i, p in enumerate(self.prompts) if i not in done]
+            completions = self._sample(chat, [conversations[i] for i in missing], attempt)
+            answers |= {i: c for i, c in zip(missing, completions, strict=True) if c.text.strip()}
+        empty = [p.prompt_id for i, p in enumerate(self.prompts) if i not in answers]
         if empty:
             raise InputError(
                 f"teacher {self.teacher!r} gives an empty answer to {some(empty)}, asked {_times(attempts)}",
                 where=self.config.model,
-                fix="An empty answer cannot be trained on: check the teacher's chat template and system prompt, "
-                "or leave the prompt out.",
+                fix="An empty answer cannot be trained on: check the teacher's chat template and system "
+                "prompt, or leave the prompt out.",
             )
-        return [done[i] for i in range(len(self.prompts))]
+        return [answers[i] for i in range(len(self.prompts))]
 
     def _sample(
         self, chat: ChatModel, conversations: Sequence[Conversation], attempt: int
     ) -> list[Completion]:
         from mendel.models import Sampling
 
-        # The teacher's name is left out: the same teacher under two names answers alike.
+        # Without the teacher's name: the same teacher under two names gives the same answers.
         seed = int(digest("rollout-seed", [self._content, attempt])[:8], 16) & 0x7FFFFFFF
         sampling = Sampling(
             max_tokens=self.config.max_tokens,
@@ -177,7 +202,7 @@ class GeneratedChunk:
 
 @dataclass(frozen=True)
 class RewritingChunk(GeneratedChunk):
-    """Some prompts with another teacher's answers, for a model to say again in its own words."""
+    """Some prompts and another teacher's answers, which a model rewrites in its own words."""
 
     answers: tuple[str, ...]
     """One a prompt, in their order."""
@@ -187,20 +212,23 @@ class RewritingChunk(GeneratedChunk):
         return [*super()._content, list(self.answers)]
 
     def _conversations(self) -> list[tuple[Message, ...]]:
-        told = instruction(self.config)
+        system = instruction(self.config)
         return [
-            (Message(role="system", content=told), Message(role="user", content=to_rewrite(prompt, answer)))
+            (Message(role="system", content=system), Message(role="user", content=to_rewrite(prompt, answer)))
             for prompt, answer in zip(self.prompts, self.answers, strict=True)
         ]
 
 
 def instruction(config: TeacherConfig) -> str:
-    """What a rewriting teacher is told."""
+    """Return the system prompt of a rewriting teacher."""
     return INSTRUCTION if config.system is None else config.system
 
 
 def to_rewrite(prompt: Prompt, answer: str) -> str:
-    """The conversation and its answer as one quoted text: as turns, the model would take the answer's manner for its own."""
+    """Return the conversation and its answer as one quoted text.
+
+    If they were turns, the model would take on the style of the answer.
+    """
     turns = "\n\n".join(
         f"{message['role'].capitalize()}: {message['content']}" for message in prompt.messages
     )
