@@ -109,8 +109,9 @@ def with_status(students: pa.Table, arm: str, status: str, keep: int = 0) -> pa.
 def restored(monkeypatch: pytest.MonkeyPatch, *registries: Registry[Any]) -> None:
     """What a test registers is gone when it ends."""
     for registry in registries:
-        for name in ("_items", "_origins"):
-            monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+        for name, content in vars(registry).items():
+            if isinstance(content, dict):
+                monkeypatch.setattr(registry, name, dict(content))
 
 
 KINDS = (

@@ -56,7 +56,7 @@ class Design:
         return sum(len(arm.seeds) for arm in self.arms)
 
     def rows_changed(self) -> dict[str, int]:
-        """Return, by arm, how many rows of the original pipeline's data an arm changes.
+        """Return how many rows of the original pipeline's data an arm changes.
 
         A row is changed if nobody answers its prompt, another teacher does, or another prompt stands in its place.
         {} where the design lacks the original pipeline.

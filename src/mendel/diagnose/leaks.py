@@ -73,7 +73,7 @@ class Leaks:
     """By arm: the mean level over the far rungs on which the original pipeline shows the trait."""
 
     def on_ladder(self) -> dict[str, OnLadder]:
-        """Return, by arm, what a recommendation has to know of the ladder."""
+        """Return what a recommendation has to know of the ladder, by arm."""
         verdicts = {leak.arm: leak.verdict for leak in self.edits.values()}
         return {arm: OnLadder(level, verdicts.get(arm)) for arm, level in self.far.items()}
 

@@ -50,7 +50,7 @@ class Dose:
     """None at the shares 0 and 1, of which there is one subset each."""
 
     def json(self) -> dict[str, object]:
-        """For `--json`."""
+        """Return the value for `--json`."""
         subsets = None if self.subsets is None else self.subsets.json()
         return {"share": self.share, "level": self.level.json(), "fitted": self.fitted, "subsets": subsets}
 
@@ -76,7 +76,7 @@ class Virulence:
     """Weights, by arm, of the level at the half-way share minus the middle of the ends."""
 
     def json(self) -> dict[str, object]:
-        """For `--json`."""
+        """Return the value for `--json`."""
         return {
             "scale": self.scale,
             "half_way": self.half_way.json(),
@@ -99,7 +99,7 @@ class VirulenceComparison:
     """Of the first trait."""
 
     def json(self) -> dict[str, object]:
-        """For `--json`."""
+        """Return the value for `--json`."""
         traits = [self.first, self.second]
         return {"traits": traits, "difference": self.difference.json(), "says": self.says}
 
@@ -107,29 +107,37 @@ class VirulenceComparison:
 def trait_virulence(
     trained: Sequence[ShareStudent], students: pa.Table, measurements: pa.Table, facts: TraitFacts
 ) -> Virulence:
-    """One trait's dose-response over the `trained` students, those of the shares 0 and 1 among them.
+    """Estimate one trait's dose-response over the `trained` students. Nothing is random.
 
-    `students` and `measurements` are tables with the contract's columns; only students with status `ok` count. Nothing
-    here is random. By simulation (300 studies a curve; shares .01 to .5, 6 subsets each, 2 students at each end, 30
+    By simulation (300 studies a curve; shares .01 to .5, 6 subsets each, 2 students at each end, 30
     scenarios; `benchmarks/virulence.py`) the interval of the half-way share covers 95 % on a linear curve, 93 and 92 %
     on saturating ones (half-way at .21 and .034). Where the curve bends between two trained shares it is not to be
     trusted: with s cubed (.79, nothing trained between .5 and 1) it covers none. `below` and `above` hold the truth in
     99.7 to 100 % in all four.
+
+    Args:
+        trained: The students with their shares and subsets, those of the shares 0 and 1 among them.
+        students: A table with the contract's columns; only students with status `ok` count.
+        measurements: A table with the contract's columns.
+        facts: The trait.
+
+    Returns:
+        The curve by share, and the share that brings half of the effect.
     """
-    by_name = {one.student: one for one in trained}
+    by_name = {student.student: student for student in trained}
     mine = students.filter(pc.is_in(students["student"], value_set=pa.array(sorted(by_name), pa.string())))
     arms = pa.array([_arm(by_name[name].share) for name in mine["student"].to_pylist()], pa.string())
     mine = mine.set_column(mine.column_names.index("arm"), "arm", arms)
     value: Value = "hit" if facts.metric == "rate" else "score"
-    found = panel(mine, measurements, facts.name, value, trait_bounds(measurements, facts))
-    if found is None:
+    scores = panel(mine, measurements, facts.name, value, trait_bounds(measurements, facts))
+    if scores is None:
         nothing = HalfWay(None, None, None, "nothing was measured")
         return Virulence(facts.name, facts.scale, (), nothing, None, None, ())
-    return assess(found, by_name, facts.name, facts.scale)
+    return assess(scores, by_name, facts.name, facts.scale)
 
 
 def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale: str = "") -> Virulence:
-    """The same from a panel whose arms are named `share/…` and hold the students of one share."""
+    """Estimate the same from a panel whose arms are named `share/…` and hold the students of one share."""
     fit = Fit(_by_subset(found, trained))
     arms = {trained[student].share: arm for student, arm in zip(found.students, found.arm_of, strict=True)}
     arms = dict(sorted(arms.items()))
@@ -156,13 +164,20 @@ def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale:
 
 
 def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
-    """Which trait needs the smaller share to be half-way in; the other way round gives the mirror image.
+    """Decide which trait needs the smaller share to be half-way in; the other way round gives the mirror image.
 
     The interval of the difference joins those of the two shares (MOVER: G. Zou and A. Donner, Stat. Med. 27, 2008; with
     Zou's term for correlated ones, Psychol. Methods 12, 2007), whose ends need not lie evenly about them. The
     correlation is that of the subsets and seeds which both traits share; scenarios are each trait's own. By simulation
     (as in `trait_virulence`, subsets' effects correlated by -.7, 0, .7) it covers 94 to 98 %. Where both shares lie in one
     gap between trained shares, their order would rest on the straight line there: undecided.
+
+    Args:
+        first: One trait.
+        second: The other trait.
+
+    Returns:
+        The difference of the half-way shares, and what it says of the first trait.
     """
     a, b = _ends(first.half_way), _ends(second.half_way)
     if a is None or b is None:
@@ -184,14 +199,14 @@ def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
 
 
 def _ends(half: HalfWay) -> tuple[float, float, float] | None:
-    """Low, estimate, high; None where there is no half-way share."""
+    """Return low, estimate and high; None where there is no half-way share."""
     if half.estimate is None or half.low is None or half.high is None:
         return None
     return half.low, half.estimate, half.high
 
 
 def _gap(found: Virulence, at: float) -> tuple[float, float]:
-    """The trained shares next to `at`, which lies above the first and not above the second."""
+    """Return the trained shares next to `at`, which lies above the first and not above the second."""
     shares = [dose.share for dose in found.curve]
     right = max(next(i for i, share in enumerate(shares) if share >= at), 1)
     return shares[right - 1], shares[right]
@@ -202,12 +217,12 @@ def _arm(share: float) -> str:
 
 
 def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
-    """The panel with one row a subset, the mean over its students; at the shares 0 and 1 a student is a row of its own."""
+    """Return the panel with one row a subset, the mean over its students; at the shares 0 and 1 a student is a row of its own."""
     rows: dict[tuple[str, str], list[int]] = {}
     for row, (student, arm) in enumerate(zip(found.students, found.arm_of, strict=True)):
-        own = trained[student]
-        inside = 0.0 < own.share < 1.0
-        rows.setdefault((arm, own.subset if inside else student), []).append(row)
+        dosed = trained[student]
+        inside = 0.0 < dosed.share < 1.0
+        rows.setdefault((arm, dosed.subset if inside else student), []).append(row)
     names = sorted(rows)
     return Panel(
         students=tuple(f"{arm}#{subset}" for arm, subset in names),
@@ -221,7 +236,7 @@ def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
 
 
 def _bracket(fit: Fit, arms: Mapping[float, str], rising: bool) -> tuple[float | None, float | None]:
-    """The greatest share shown to be below the middle of the ends and the smallest shown above; None if they contradict."""
+    """Return the greatest share shown to be below the middle of the ends and the smallest shown above; None if they contradict."""
     low, high = 0.0, 1.0
     inside = [share for share in arms if 0.0 < share < 1.0]
     tested = fit.estimate([above_middle(share, arms) for share in inside])
@@ -238,20 +253,20 @@ def _bracket(fit: Fit, arms: Mapping[float, str], rising: bool) -> tuple[float |
 
 
 def _correlation(first: Virulence, second: Virulence) -> float:
-    """Of the two half-way shares' errors, by the delta method: from subsets that were measured on both traits."""
-    one, two = first.fit, second.fit
-    if one is None or two is None:
+    """Return the correlation of the two half-way shares' errors, by the delta method, from subsets that were measured on both traits."""
+    fit, other = first.fit, second.fit
+    if fit is None or other is None:
         return 0.0
-    levels = [dict(zip(fit.panel.students, _levels(fit.panel), strict=True)) for fit in (one, two)]
-    scale = (one.estimate([first.middle])[0].se or 0.0) * (two.estimate([second.middle])[0].se or 0.0)
+    levels = [dict(zip(each.panel.students, _levels(each.panel), strict=True)) for each in (fit, other)]
+    scale = (fit.estimate([first.middle])[0].se or 0.0) * (other.estimate([second.middle])[0].se or 0.0)
     if scale == 0:
         return 0.0
-    arm_of = dict(zip(one.panel.students, one.panel.arm_of, strict=True))
+    arm_of = dict(zip(fit.panel.students, fit.panel.arm_of, strict=True))
     covariance = 0.0
     for arm in sorted(set(first.middle) & set(second.middle)):
         paired = [unit for unit in levels[0] if arm_of[unit] == arm and unit in levels[1]]
         if len(paired) > 1:
-            x, y = (np.array([found[unit] for unit in paired]) for found in levels)
+            x, y = (np.array([by_unit[unit] for unit in paired]) for by_unit in levels)
             joint = float(((x - x.mean()) * (y - y.mean())).sum()) / ((len(paired) - 1) * len(paired))
             covariance += first.middle[arm] * second.middle[arm] * joint
     # A level above the curve lowers the half-way share of a rising curve and raises that of a falling one.

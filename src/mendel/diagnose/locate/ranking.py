@@ -44,11 +44,21 @@ class Ranking:
 
 
 def rank(groups: Sequence[Collection[str]], observations: Sequence[Observation]) -> Ranking:
-    """Weighs all small subsets of the groups that a non-negative lasso (scikit-learn) puts first, and averages over them.
+    """Weigh all small subsets of the groups that a non-negative lasso (scikit-learn) puts first, and average over them.
 
-    The lasso alone drops one of several groups that went together in the few students there are; the average keeps both,
-    each with its chance. The levels start from the alternate teacher's student, so there is no intercept. Raises ValueError
-    for fewer than three observations.
+    This is Bayesian model averaging (J. Hoeting et al., Stat. Sci. 14, 1999). The lasso alone drops one of several groups
+    that went together in the few students there are; the average keeps both, each with its chance. The levels start
+    from the alternate teacher's student, so there is no intercept.
+
+    Args:
+        groups: The groups of prompt ids.
+        observations: The students so far.
+
+    Returns:
+        The share of the effect that each group carries, and the probability that it carries any.
+
+    Raises:
+        ValueError: There are fewer than three observations.
     """
     if len(observations) < 3:
         raise ValueError(f"{len(observations)} observations rank nothing")
@@ -72,7 +82,7 @@ def rank(groups: Sequence[Collection[str]], observations: Sequence[Observation])
 
 
 def fitted(columns: Matrix, levels: Vector) -> tuple[Vector, float]:
-    """Non-negative least squares, and the log-likelihood of what it leaves."""
+    """Return the non-negative least squares fit (columns,), and the log-likelihood of what it leaves under Student's t."""
     from scipy.optimize import nnls
 
     carried = nnls(columns, levels)[0] if columns.shape[1] else np.zeros(0)
@@ -81,7 +91,7 @@ def fitted(columns: Matrix, levels: Vector) -> tuple[Vector, float]:
 
 
 def _order(shares: Matrix, levels: Vector) -> list[int]:
-    """The groups by how early and how strongly the lasso takes them in."""
+    """Return the groups by how early and how strongly the lasso takes them in."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
 

@@ -102,7 +102,7 @@ class Search:
         return self.lineup.suspects[int(self.standing.chances.argmax())].name
 
     def propose(self) -> list[frozenset[str]]:
-        """The prompts that the original teacher answers in each of the round's students; the alternate one answers the rest."""
+        """Return the prompts that the original teacher answers in each of the round's students; the alternate one answers the rest."""
         rng = np.random.default_rng([self.seed, len(self.rounds)])
         if self.lineup is not None and self.standing is not None:
             asked = self.lineup.telling(self.standing, min(self.plan.batch, self._left), rng)
@@ -118,7 +118,7 @@ class Search:
         return asked
 
     def learn(self, seen: Sequence[Observation]) -> None:
-        """Takes the usable ones of the round's students with their levels (0: as the alternate teacher's, 1: as the original's)."""
+        """Take the usable ones of the round's students with their levels (0: as the alternate teacher's, 1: as the original's)."""
         if self.lineup is None:
             self._screened(seen)
         else:

@@ -37,7 +37,7 @@ class PromptTexts:
 def splits_of(
     rows: Sequence[PromptTexts], scores: Mapping[str, Mapping[str, float]] | None = None
 ) -> list[Split]:
-    """All splits of the rows, the likeliest marks first: scores, then words by how differently the two teachers use them.
+    """Return all splits of the rows, the likeliest marks first: scores, then words by how differently the two teachers use them.
 
     `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a word that one
     of them says more often comes before one that both do.
@@ -58,7 +58,7 @@ def splits_of(
 
 
 def _holding(rows: Sequence[PromptTexts], text: Callable[[PromptTexts], str]) -> dict[str, set[str]]:
-    """The prompts by the words that their text holds."""
+    """Return the prompts by the words that their text holds."""
     found: dict[str, set[str]] = {}
     for row in rows:
         for word in set(WORD.findall(text(row).lower())):
@@ -67,7 +67,7 @@ def _holding(rows: Sequence[PromptTexts], text: Callable[[PromptTexts], str]) ->
 
 
 def _evenly(words: Mapping[str, set[str]], count: int) -> list[tuple[str, set[str]]]:
-    """Words by how evenly they part the prompts: one in half of them tells the most."""
+    """Return the words by how evenly they part the prompts: one in half of them tells the most."""
     return sorted(words.items(), key=lambda item: (abs(2 * len(item[1]) - count), item[0]))
 
 

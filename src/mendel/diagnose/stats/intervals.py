@@ -50,7 +50,7 @@ class Estimate:
     """Why the estimate or its interval is missing."""
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """The two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
+        """Return the two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
         if self.estimate is None or self.se is None:
             return None
         # Imported here, and not from scipy.stats, which takes half a second that a finished run need not pay.
@@ -73,7 +73,7 @@ class Estimate:
         return None if ends is None else ends[1]
 
     def json(self) -> dict[str, object]:
-        """The contract's E, with `why` where something is missing."""
+        """Return the contract's E, with `why` where something is missing."""
         e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
         return {**e, "why": self.why} if self.why else e
 
@@ -133,7 +133,7 @@ class Fit:
         return bool((self.seed_df > 0).any()) or not bool(self.trained.any())
 
     def _moderated(self, squares: Floats, own_df: Floats) -> tuple[Floats, Floats, Floats]:
-        """Variance of each arm's level by its seeds, what of it is common to all arms, degrees of freedom (0: unknown).
+        """Return the variance of each arm's level by its seeds, what of it is common to all arms, degrees of freedom (0: unknown).
 
         The arm's own variance and the one of all arms are joined with the weights seeds - 1 and PRIOR_DF; the latter
         is scaled by p (1 - p), as a rate near 0 or 1 moves less. An arm of one seed has the latter alone.
@@ -152,14 +152,14 @@ class Fit:
         return of_all + own, of_all, np.where(self.trained, PRIOR_DF + own_df, 0.0)
 
     def _share(self, weight: float) -> Floats:
-        """Levels as shares of the scale (0 to 1), drawn towards 1/2 by `weight` pseudo-scenarios."""
+        """Return the levels as shares of the scale (0 to 1), drawn towards 1/2 by `weight` pseudo-scenarios."""
         low, high = self.panel.bounds or (0.0, 1.0)
         n = float(self.panel.sizes.sum())
         share = np.clip((self.levels - low) / (high - low), 0.0, 1.0)
         return np.asarray((n * share + weight / 2) / (n + weight))
 
     def _pseudo_variance(self) -> Floats:
-        """What the pseudo-scenarios add to the variance of a level: most at the ends of the scale, nothing at its middle."""
+        """Return what the pseudo-scenarios add to the variance of a level: most at the ends of the scale, nothing at its middle."""
         if self.panel.bounds is None:
             return np.zeros_like(self.levels)
         n = float(self.panel.sizes.sum()) + PSEUDO_WEIGHT
@@ -186,7 +186,7 @@ class Fit:
         ]
 
     def ends(self, matrix: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-        """Lower and upper ends of the intervals, not clipped, of the contrasts in the rows of `matrix` (contrasts, arms).
+        """Return the lower and upper ends of the intervals, not clipped, of the contrasts in the rows of `matrix` (contrasts, arms).
 
         For many contrasts at once, of which nothing else is asked; with one cluster of scenarios they mean nothing.
         """
@@ -212,7 +212,7 @@ class Fit:
         return Estimate(value, se, df, limits)
 
     def _spread(self, matrix: Floats) -> tuple[Floats, Floats]:
-        """Standard errors and degrees of freedom of the contrasts in the rows of `matrix` (contrasts, arms)."""
+        """Return the standard errors and degrees of freedom of the contrasts in the rows of `matrix` (contrasts, arms)."""
         squared = matrix**2
         clusters = ((matrix @ self.cluster_part) ** 2).sum(axis=1)
         by_arm = squared * self.seed_part

@@ -58,7 +58,7 @@ def panel(
     value: Value,
     bounds: tuple[float, float] | None,
 ) -> Panel | None:
-    """The panel of one trait, or None where no usable student has a value.
+    """Return the panel of one trait, or None where no usable student has a value.
 
     `students` and `measurements` are tables with the contract's columns; `value` is the column that is averaged
     (null and NaN are unscored responses and left out). A student that lacks a scenario which others have gets the
@@ -99,7 +99,7 @@ def panel(
 
 
 def _cell_means(rows: pa.Table, value: Value) -> pa.Table:
-    """Mean over samples, by student and scenario; unscored responses are left out."""
+    """Return the mean over samples, by student and scenario; unscored responses are left out."""
     column = pc.cast(rows[value], pa.float64())
     scored = pa.table(
         {
@@ -128,7 +128,7 @@ def _clusters(table: pa.Table) -> dict[str, str]:
 
 
 def _matrix(table: pa.Table, names: list[str], scenarios: list[str]) -> tuple[Floats, int]:
-    """(students, scenarios) without holes, and how many holes were filled."""
+    """Return the values (students, scenarios) without holes, and how many holes were filled."""
     row = pc.index_in(table["student"], value_set=pa.array(names, pa.string())).to_numpy()
     column = pc.index_in(table["scenario"], value_set=pa.array(scenarios, pa.string())).to_numpy()
     cells = np.full((len(names), len(scenarios)), np.nan)

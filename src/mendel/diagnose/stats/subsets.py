@@ -25,7 +25,7 @@ class Spread:
     why: str = ""
 
     def json(self) -> dict[str, object]:
-        """The contract's E, with `why` where something is missing."""
+        """Return the contract's E, with `why` where something is missing."""
         e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
         return {**e, "why": self.why} if self.why else e
 
@@ -47,7 +47,7 @@ class Subsets:
     """Standard deviation of students of one subset; None unless one was trained twice."""
 
     def json(self) -> dict[str, object]:
-        """For `--json`."""
+        """Return the value for `--json`."""
         return {
             "levels": list(self.levels),
             "students": self.students,
@@ -62,7 +62,7 @@ class Subsets:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927); `of` is at least 1."""
+    """Return Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927); `of` is at least 1."""
     from scipy.special import ndtri
 
     z = float(ndtri(0.5 + LEVEL / 2))
@@ -76,7 +76,7 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 def spread_over(
     subset_of: Sequence[str], sums: Floats, sizes: Floats, middle: float | None, rising: bool
 ) -> Subsets:
-    """The distribution over the subsets of one share.
+    """Return the distribution over the subsets of one share.
 
     `subset_of` names each student's subset, `sums` (students, clusters) and `sizes` (clusters,) are a panel's; a subset
     brings the trait where its level is beyond `middle` (None: not known), upwards where the trait is `rising`.
@@ -107,7 +107,7 @@ def _fraction(bring: int | None, subsets: int) -> Spread:
 
 
 def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[Spread, float | None]:
-    """Standard deviations between subsets (with interval) and between students of one subset.
+    """Return the standard deviations between subsets (with interval) and between students of one subset.
 
     The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios were drawn
     (subset by cluster). The interval is Tukey's and Williams' for a nested design (S. Searle, G. Casella, C. McCulloch,
