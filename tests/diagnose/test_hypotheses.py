@@ -57,7 +57,10 @@ def test_a_full_study_can_train_every_arm_of_a_declaration(hypothesis: Hypothesi
 
 
 def test_the_two_sides_of_a_contrast_differ_in_one_thing() -> None:
-    """One of: who answers, which prompts, the base; the counter-examples from the ancestor are read against a pipeline."""
+    """One of: who answers, which prompts, the base.
+
+    The counter-examples from the ancestor are read against a pipeline.
+    """
     plan = catalogue()
     for difference in differences():
         if difference.id == "counter-pretrained" or difference.first in UNTRAINED:

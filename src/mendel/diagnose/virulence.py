@@ -1,8 +1,10 @@
-"""How virulent a trait is: how small a share of the original teacher's rollouts still brings it, over many random subsets.
+"""How virulent a trait is: how small a share of the original teacher's rollouts still brings it, over many
+random subsets.
 
-A student of share s learned a random s of the prompts from the original teacher and the rest from the alternate one.
-`half_way` of the interpolation gives the half-way share and its interval; here a trait's students are grouped by subset,
-the subsets of one share are compared with each other, and the half-way shares of two traits.
+A student of share s learned a random s of the prompts from the original teacher and the rest from the
+alternate one. `half_way` of the interpolation gives the half-way share and its interval; here a trait's
+students are grouped by subset, the subsets of one share are compared with each other, and the half-way shares
+of two traits.
 """
 
 from __future__ import annotations
@@ -64,12 +66,13 @@ class Virulence:
     curve: tuple[Dose, ...]
     """By share, the smallest first."""
     half_way: HalfWay
-    """The share that brings half of the effect, with the level taken to be linear between the trained shares."""
+    """The share that brings half of the effect, with the level taken to be linear between the trained shares.
+    """
     below: float | None
     """The greatest trained share that is shown to bring less than half of the effect."""
     above: float | None
-    """The smallest one that is shown to bring more. Between `below` and this the half-way share lies whatever the curve
-    does there, as long as more never brings less: a step has no narrower interval than that."""
+    """The smallest one that is shown to bring more. Between `below` and this the half-way share lies whatever
+    the curve does there, as long as more never brings less: a step has no narrower interval than that."""
     warnings: tuple[str, ...]
     fit: Fit | None = field(default=None, repr=False, compare=False)
     middle: Weights = field(default_factory=dict, repr=False, compare=False)
@@ -110,10 +113,10 @@ def trait_virulence(
     """Estimate one trait's dose-response over the `trained` students. Nothing is random.
 
     By simulation (300 studies a curve; shares .01 to .5, 6 subsets each, 2 students at each end, 30
-    scenarios; `benchmarks/virulence.py`) the interval of the half-way share covers 95 % on a linear curve, 93 and 92 %
-    on saturating ones (half-way at .21 and .034). Where the curve bends between two trained shares it is not to be
-    trusted: with s cubed (.79, nothing trained between .5 and 1) it covers none. `below` and `above` hold the truth in
-    99.7 to 100 % in all four.
+    scenarios; `benchmarks/virulence.py`) the interval of the half-way share covers 95 % on a linear curve, 93
+    and 92 % on saturating ones (half-way at .21 and .034). Where the curve bends between two trained shares
+    it is not to be trusted: with s cubed (.79, nothing trained between .5 and 1) it covers none. `below` and
+    `above` hold the truth in 99.7 to 100 % in all four.
 
     Args:
         trained: The students with their shares and subsets, those of the shares 0 and 1 among them.
@@ -164,13 +167,16 @@ def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale:
 
 
 def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
-    """Decide which trait needs the smaller share to be half-way in; the other way round gives the mirror image.
+    """Decide which trait needs the smaller share to be half-way in.
 
-    The interval of the difference joins those of the two shares (MOVER: G. Zou and A. Donner, Stat. Med. 27, 2008; with
-    Zou's term for correlated ones, Psychol. Methods 12, 2007), whose ends need not lie evenly about them. The
-    correlation is that of the subsets and seeds which both traits share; scenarios are each trait's own. By simulation
-    (as in `trait_virulence`, subsets' effects correlated by -.7, 0, .7) it covers 94 to 98 %. Where both shares lie in one
-    gap between trained shares, their order would rest on the straight line there: undecided.
+    The other way round gives the mirror image.
+
+    The interval of the difference joins those of the two shares (MOVER: G. Zou and A. Donner, Stat. Med. 27,
+    2008; with Zou's term for correlated ones, Psychol. Methods 12, 2007), whose ends need not lie evenly
+    about them. The correlation is that of the subsets and seeds which both traits share; scenarios are each
+    trait's own. By simulation (as in `trait_virulence`, subsets' effects correlated by -.7, 0, .7) it covers
+    94 to 98 %. Where both shares lie in one gap between trained shares, their order would rest on the
+    straight line there: undecided.
 
     Args:
         first: One trait.
@@ -217,7 +223,10 @@ def _arm(share: float) -> str:
 
 
 def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
-    """Return the panel with one row a subset, the mean over its students; at the shares 0 and 1 a student is a row of its own."""
+    """Return the panel with one row a subset, the mean over its students.
+
+    At the shares 0 and 1 a student is a row of its own.
+    """
     rows: dict[tuple[str, str], list[int]] = {}
     for row, (student, arm) in enumerate(zip(found.students, found.arm_of, strict=True)):
         dosed = trained[student]
@@ -236,7 +245,10 @@ def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
 
 
 def _bracket(fit: Fit, arms: Mapping[float, str], rising: bool) -> tuple[float | None, float | None]:
-    """Return the greatest share shown to be below the middle of the ends and the smallest shown above; None if they contradict."""
+    """Return the greatest share shown to be below the middle of the ends and the smallest shown above.
+
+    None if they contradict.
+    """
     low, high = 0.0, 1.0
     inside = [share for share in arms if 0.0 < share < 1.0]
     tested = fit.estimate([above_middle(share, arms) for share in inside])
@@ -253,7 +265,9 @@ def _bracket(fit: Fit, arms: Mapping[float, str], rising: bool) -> tuple[float |
 
 
 def _correlation(first: Virulence, second: Virulence) -> float:
-    """Return the correlation of the two half-way shares' errors, by the delta method, from subsets that were measured on both traits."""
+    """Return the correlation of the two half-way shares' errors, by the delta method, from subsets that were
+    measured on both traits.
+    """
     fit, other = first.fit, second.fit
     if fit is None or other is None:
         return 0.0

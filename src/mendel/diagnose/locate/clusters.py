@@ -1,4 +1,6 @@
-"""Clusters of prompts: Ward's on what is known of each, made anew for every set that is split, so that what differs in it counts."""
+"""Clusters of prompts: Ward's on what is known of each, made anew for every set that is split, so that what
+differs in it counts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ LARGEST = 3000
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of each prompt, in blocks (such as the prompt's text, and how the teachers' answers differ)."""
+    """What is known of each prompt, in blocks (such as the prompt's text, and how the teachers' answers
+    differ).
+    """
 
     ids: tuple[str, ...]
     blocks: tuple[Matrix, ...]
@@ -35,9 +39,10 @@ class Features:
                 raise ValueError("a block of features has a finite row for every prompt")
 
     def split(self, ids: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, ...]]:
-        """Return some of the prompts in at most `count` clusters, the largest first, by Ward's linkage (J. Am. Stat. Assoc. 58, 1963).
+        """Return some of the prompts in at most `count` clusters, the largest first, by Ward's linkage.
 
-        It is one cluster where nothing tells the prompts apart. Raises ValueError where `count` is below 1.
+        J. Ward, J. Am. Stat. Assoc. 58, 1963. It is one cluster where nothing tells the prompts apart.
+        Raises ValueError where `count` is below 1.
         """
         if count < 1:
             raise ValueError(f"{count} clusters")
@@ -53,7 +58,7 @@ class Features:
         return sorted((tuple(group) for group in groups.values()), key=lambda g: (-len(g), g))
 
     def _scaled(self, ids: Sequence[str]) -> Matrix:
-        """Return the rows of these prompts, every block centred and scaled to one total variance within them."""
+        """Return the rows of these prompts, each block centred and scaled to one total variance."""
         place = {prompt_id: row for row, prompt_id in enumerate(self.ids)}
         rows = [place[prompt_id] for prompt_id in ids]
         scaled = []
@@ -66,7 +71,8 @@ class Features:
 
 
 def one_hot(values: Sequence[str]) -> Matrix:
-    """Return a matrix (values, kinds) with a column for every value that occurs: 1 where a row has it, else 0.
+    """Return a matrix (values, kinds) with a column for every value that occurs: 1 where a row has it, else
+    0.
 
     Args:
         values: One value a row.

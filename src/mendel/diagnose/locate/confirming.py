@@ -1,4 +1,6 @@
-"""Confirmation with students of its own: is the subset necessary, is it sufficient, and is a random one of its size neither?"""
+"""Confirmation with students of its own: is the subset necessary, is it sufficient, and is a random one of
+its size neither?
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Literal
 from mendel.diagnose.stats.intervals import Estimate, Fit
 
 HALF = 0.5
-"""Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more than this alone."""
+"""Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more
+than this alone.
+"""
 
 Answer = Literal["yes", "no", "undecided"]
 ARMS = ("swap", "only", "swap-random", "only-random")

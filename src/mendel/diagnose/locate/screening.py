@@ -1,7 +1,7 @@
 """The screening design: who answers which group of prompts in each student, at random and in balance.
 
-Random balance designs (Satterthwaite, 1959) in which each student informs about all groups at once; the groups that matter are
-then split again, as in group screening (Watson, 1961).
+Random balance designs (Satterthwaite, 1959) in which each student informs about all groups at once; the
+groups that matter are then split again, as in group screening (Watson, 1961).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def balanced_design(
 ) -> npt.NDArray[np.bool_]:
     """Return whether the original teacher answers a group, (students, groups).
 
-    Every column holds round(share * students) trues (at least one, and not all). Of many such designs it is one whose
-    columns are correlated least.
+    Every column holds round(share * students) trues (at least one, and not all). Of many such designs it is
+    one whose columns are correlated least.
 
     Args:
         students: Number of students, at least 2.
@@ -46,7 +46,9 @@ def balanced_design(
 
 
 def _likeness(design: npt.NDArray[np.bool_]) -> float:
-    """Return the sum of squared inner products of centred columns, and of rows: neither groups nor students should repeat each other."""
+    """Return the sum of squared inner products of centred columns, and of rows: neither groups nor students
+    should repeat each other.
+    """
     centred = design - design.mean(axis=0)
     product = centred.T @ centred
     off = float((product**2).sum() - (np.diag(product) ** 2).sum())

@@ -37,10 +37,11 @@ class PromptTexts:
 def splits_of(
     rows: Sequence[PromptTexts], scores: Mapping[str, Mapping[str, float]] | None = None
 ) -> list[Split]:
-    """Return all splits of the rows, the likeliest marks first: scores, then words by how differently the two teachers use them.
+    """Return all splits of the rows, the likeliest marks first: scores, then words by how differently the two
+    teachers use them.
 
-    `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a word that one
-    of them says more often comes before one that both do.
+    `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a
+    word that one of them says more often comes before one that both do.
     """
     found = [split for name, own in (scores or {}).items() for split in _cuts(name, own)]
     own = _holding(rows, lambda row: row.original)

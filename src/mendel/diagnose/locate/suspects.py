@@ -1,8 +1,9 @@
-"""Suspects: sets of prompts that one or two plain features mark, and how likely each is to be the set of carriers.
+"""Suspects: sets of prompts that one or two plain features mark, and how likely each is to be the set of
+carriers.
 
-Clusters find the neighbourhood; within it, carriers are often told from their neighbours by a single feature that no cluster
-follows (a word, a source, a score). Each student rules suspects out, as tests do in Bayesian group testing (Aldridge et al.,
-*Group Testing: An Information Theory Perspective*, 2019).
+Clusters find the neighbourhood; within it, carriers are often told from their neighbours by a single feature
+that no cluster follows (a word, a source, a score). Each student rules suspects out, as tests do in Bayesian
+group testing (Aldridge et al., *Group Testing: An Information Theory Perspective*, 2019).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 SINGLE, PAIRED = 400, 75
-"""Features that are suspected alone, and sides of features that are suspected in pairs, at most: some 3,500 suspects."""
+"""Features that are suspected alone, and sides of features that are suspected in pairs, at most: some 3,500
+suspects.
+"""
 SMALLEST = 0.04
 """Share of the neighbourhood that a suspect has at least."""
 IDLE = 0.25
@@ -94,15 +97,19 @@ class Lineup:
         return Standing(chances / chances.sum(), weights)
 
     def carriers(self, standing: Standing) -> Vector:
-        """Return the probability of each prompt to be a carrier: a member of the true suspect, in a group that carries something.
+        """Return the probability of each prompt to be a carrier: a member of the true suspect, in a group
+        that carries something.
 
-        A group whose members carry less than a quarter of what they would if all carried alike does not count.
+        A group whose members carry less than a quarter of what they would if all carried alike does not
+        count.
         """
         chances: Vector = standing.chances @ self._carrying(standing)
         return chances
 
     def settled(self, standing: Standing) -> float:
-        """Return how alike the found carriers and the true ones are expected to be: the Jaccard index, 0 to 1."""
+        """Return how alike the found carriers and the true ones are expected to be: the Jaccard index, 0 to
+        1.
+        """
         named = self.carriers(standing) >= 0.5
         carrying = self._carrying(standing)
         shared, either = (carrying & named).sum(axis=1), (carrying | named).sum(axis=1)
@@ -114,7 +121,9 @@ class Lineup:
         return carrying
 
     def telling(self, standing: Standing, count: int, rng: np.random.Generator) -> list[frozenset[str]]:
-        """Return assignments (the original teacher's prompts) whose outcome the suspects disagree about most, unlike each other."""
+        """Return assignments (the original teacher's prompts) whose outcome the suspects disagree about most,
+        unlike each other.
+        """
         chances = standing.chances
         pool = self._pool(chances, rng)
         predicted = pool @ standing.weights.T
@@ -133,7 +142,9 @@ class Lineup:
         return [frozenset(p for p, on in zip(self.ids, pool[place], strict=True) if on) for place in chosen]
 
     def _pool(self, chances: Vector, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-        """Draw suspects by their chances, whole or joined with or cut by others, so that sides of features stay together."""
+        """Draw suspects by their chances, whole or joined with or cut by others, so that sides of features
+        stay together.
+        """
         drawn = rng.choice(len(chances), size=(POOL, 3), p=0.5 * chances + 0.5 / len(chances))
         sets = []
         for one, two, three in drawn:
@@ -145,7 +156,8 @@ class Lineup:
 
 
 def line_up(groups: Sequence[Sequence[str]], splits: Iterable[Split]) -> Lineup:
-    """Return the suspects among some groups: all of them, each side of each split, and what two sides have in common.
+    """Return the suspects among some groups: all of them, each side of each split, and what two sides have in
+    common.
 
     Equal sets stand once, under their shortest description.
     """

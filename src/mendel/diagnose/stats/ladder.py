@@ -1,8 +1,10 @@
-"""Intervals for weighted differences between arms *and* rungs of a ladder: the same students on different scenarios.
+"""Intervals for weighted differences between arms *and* rungs of a ladder: the same students on different
+scenarios.
 
-Each rung has a `Fit` of its own, and its clusters are independent of the other rungs'. The students are the same on all
-rungs, so what a seed moves on one rung it may move on another: the variance by seeds takes the covariance over rungs, and
-moderates it as `Fit` does, with the correlation of all arms. On a single rung everything comes down to `Fit`.
+Each rung has a `Fit` of its own, and its clusters are independent of the other rungs'. The students are the
+same on all rungs, so what a seed moves on one rung it may move on another: the variance by seeds takes the
+covariance over rungs, and moderates it as `Fit` does, with the correlation of all arms. On a single rung
+everything comes down to `Fit`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ FARTHEST = 1e3
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of differences with its 95 % interval, which need not be symmetric; None where unknown, and `why`."""
+    """A ratio of differences with its 95 % interval, which need not be symmetric.
+
+    None where unknown, and `why`.
+    """
 
     estimate: float | None
     low: float | None = None
@@ -49,7 +54,10 @@ class LadderFit:
     """One trait's levels by rung and arm, and the variance of any weighted sum of them."""
 
     def __init__(self, panels: Mapping[str, Panel]) -> None:
-        """Fit every rung; students that lack a rung are left out of all. Raises ValueError where no student has every rung."""
+        """Fit every rung; students that lack a rung are left out of all.
+
+        Raises ValueError where no student has every rung.
+        """
         common = set.intersection(*(set(panel.students) for panel in panels.values()))
         if not common:
             raise ValueError("no student was measured on every rung")
@@ -69,7 +77,9 @@ class LadderFit:
         self.knows_training_noise = all(fit.knows_training_noise for fit in self.fits.values())
 
     def _moderated(self, deviation: Floats, code: Floats) -> tuple[Floats, Floats]:
-        """Return two arrays (arms, rungs, rungs): the covariance of an arm's levels by its seeds, and what of it is common to all arms."""
+        """Return two arrays (arms, rungs, rungs): the covariance of an arm's levels by its seeds, and what of
+        it is common to all arms.
+        """
         first = self.fits[self.rungs[0]]
         squares = deviation @ deviation.T
         spread = np.sqrt(np.diag(squares))
@@ -91,7 +101,10 @@ class LadderFit:
         return float((self._matrix(weights) * self.levels).sum())
 
     def spread(self, weights: Weights) -> tuple[float, float]:
-        """Return the standard error and degrees of freedom of the weighted sum of levels; see `Fit` for the parts."""
+        """Return the standard error and degrees of freedom of the weighted sum of levels.
+
+        See `Fit` for the parts.
+        """
         matrix = self._matrix(weights)
         clusters, joint, edge, doubt = 0.0, 0.0, 0.0, 0.0
         for row, fit in zip(matrix, self.fits.values(), strict=True):
@@ -111,7 +124,10 @@ class LadderFit:
         return float(np.sqrt(variance)), max(df, 1.0)
 
     def estimate(self, weights: Weights) -> Estimate:
-        """Return the weighted sum of levels as an Estimate without limits; raises KeyError for an unknown rung or arm."""
+        """Return the weighted sum of levels as an Estimate without limits.
+
+        Raises KeyError for an unknown rung or arm.
+        """
         lonely = [rung for rung, row in weights.items() if row and len(self.fits[rung].panel.sizes) < 2]
         if lonely:
             why = f"one cluster of scenarios only on the rung {lonely[0]}: an interval needs two"
@@ -120,7 +136,9 @@ class LadderFit:
         return Estimate(self.value(weights), se, df)
 
     def ratio(self, top: Side, bottom: Side) -> Ratio:
-        """Return top / bottom with the set of ratios that the data does not reject (Fieller, J. R. Stat. Soc. B 16, 1954).
+        """Return top / bottom with the set of ratios that the data does not reject.
+
+        E. Fieller, J. R. Stat. Soc. B 16, 1954.
 
         Unknown where the denominator is not told from 0, so that the set is no interval.
         """
@@ -175,7 +193,10 @@ def _of(panel: Panel, students: set[str]) -> Panel:
 
 
 def _edge(rejected: Callable[[float], bool], centre: float, sign: float) -> float | None:
-    """Return the last ratio on one side of the centre that is not rejected, to a thousandth of the way; None: there is none."""
+    """Return the last ratio on one side of the centre that is not rejected, to a thousandth of the way.
+
+    None: there is none.
+    """
     inside, step = centre, 0.01
     while not rejected(centre + sign * step):
         inside, step = centre + sign * step, 2 * step

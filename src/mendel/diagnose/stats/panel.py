@@ -1,4 +1,5 @@
-"""From the tables of a run to one trait's panel: a number for every student and scenario, grouped by arm and cluster.
+"""From the tables of a run to one trait's panel: a number for every student and scenario, grouped by arm and
+cluster.
 
 Only students with status `ok` count; what is left out is said in `Panel.warnings`, never read as zero.
 """
@@ -20,7 +21,7 @@ Value = Literal["hit", "score", "log_odds"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One trait's values; students and clusters stand in a canonical order, so that row order never matters."""
+    """One trait's values; students and clusters are in a canonical order, so that row order never matters."""
 
     students: tuple[str, ...]
     """Ordered by arm, then by name."""
@@ -60,16 +61,16 @@ def panel(
 ) -> Panel | None:
     """Return the panel of one trait, or None where no usable student has a value.
 
-    `students` and `measurements` are tables with the contract's columns; `value` is the column that is averaged
-    (null and NaN are unscored responses and left out). A student that lacks a scenario which others have gets the
-    additive fit (its own mean + the scenario's mean - the grand mean) there, so that the design stays balanced.
-    Raises ValueError where a scenario stands in two clusters.
+    `students` and `measurements` are tables with the contract's columns; `value` is the column that is
+    averaged (null and NaN are unscored responses and left out). A student that lacks a scenario which others
+    have gets the additive fit (its own mean + the scenario's mean - the grand mean) there, so that the design
+    stays balanced. Raises ValueError where a scenario stands in two clusters.
     """
     usable = students.filter(pc.equal(students["status"], "ok"))
     arms = dict(zip(usable["student"].to_pylist(), usable["arm"].to_pylist(), strict=True))
     untrained = frozenset(usable.filter(pc.equal(usable["n_examples"], 0))["arm"].to_pylist())
-    # Nothing but what is counted: a filter copies all columns, and the responses' texts are most of a table. In one piece,
-    # since a run that is under way has its measurements in hundreds.
+    # Nothing but what is counted: a filter copies all columns, and the responses' texts are most of a table.
+    # In one piece, since a run that is under way has its measurements in hundreds.
     counted = measurements.select(["student", "trait", "scenario", "cluster", value]).combine_chunks()
     rows = counted.filter(
         pc.and_(
@@ -147,11 +148,13 @@ def _said(arms: Mapping[str, str], names: list[str], trait: str, filled: int, si
     if unmeasured:
         where = ", ".join(sorted({arms[name] for name in unmeasured}))
         said.append(
-            f"{trait}: {len(unmeasured)} usable students have no scored response and do not count (arms: {where})"
+            f"{trait}: {len(unmeasured)} usable students have no scored response and do not count "
+            f"(arms: {where})"
         )
     if filled:
         said.append(
-            f"{trait}: {filled} of {size} student-by-scenario cells had no scored response and were filled by "
+            f"{trait}: {filled} of {size} student-by-scenario cells had no scored response and were "
+            "filled by "
             "the additive fit of student and scenario"
         )
     return said

@@ -1,4 +1,5 @@
-"""What different random subsets of one share do: how many bring the trait, and how far they differ beyond noise.
+"""What different random subsets of one share do: how many bring the trait, and how far they differ beyond
+noise.
 
 Students are nested in subsets (several seeds on the same prompts) and crossed with clusters of scenarios.
 """
@@ -40,7 +41,10 @@ class Subsets:
     bring: int | None
     """Subsets whose level is above half of the effect; None where the effect is not known."""
     fraction: Spread
-    """The share of all subsets of this size that do (0 to 1); Wilson's interval, the threshold taken as known."""
+    """The share of all subsets of this size that do (0 to 1).
+
+    Wilson's interval, the threshold taken as known.
+    """
     between: Spread
     """Standard deviation of subsets' levels beyond the noise of training and of scenarios."""
     training: float | None
@@ -62,7 +66,10 @@ class Subsets:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927); `of` is at least 1."""
+    """Return Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    `of` is at least 1.
+    """
     from scipy.special import ndtri
 
     z = float(ndtri(0.5 + LEVEL / 2))
@@ -78,8 +85,9 @@ def spread_over(
 ) -> Subsets:
     """Return the distribution over the subsets of one share.
 
-    `subset_of` names each student's subset, `sums` (students, clusters) and `sizes` (clusters,) are a panel's; a subset
-    brings the trait where its level is beyond `middle` (None: not known), upwards where the trait is `rising`.
+    `subset_of` names each student's subset, `sums` (students, clusters) and `sizes` (clusters,) are a
+    panel's; a subset brings the trait where its level is beyond `middle` (None: not known), upwards where the
+    trait is `rising`.
     """
     names, code = np.unique(np.asarray(subset_of), return_inverse=True)
     levels = sums.sum(axis=1) / sizes.sum()
@@ -109,11 +117,12 @@ def _fraction(bring: int | None, subsets: int) -> Spread:
 def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[Spread, float | None]:
     """Return the standard deviations between subsets (with interval) and between students of one subset.
 
-    The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios were drawn
-    (subset by cluster). The interval is Tukey's and Williams' for a nested design (S. Searle, G. Casella, C. McCulloch,
-    Variance Components, 1992, 3.6), with Satterthwaite's degrees of freedom for the noise. By simulation (6 subsets
-    twice, 10 clusters; 300 studies; `benchmarks/virulence.py`) it covers 96 to 98 %, and lies above 0 in
-    3 % where subsets do not differ, in 29 % where they do by .13 of the scale, in 80 % at .23.
+    The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios
+    were drawn (subset by cluster). The interval is Tukey's and Williams' for a nested design (S. Searle, G.
+    Casella, C. McCulloch, Variance Components, 1992, 3.6), with Satterthwaite's degrees of freedom for the
+    noise. By simulation (6 subsets twice, 10 clusters; 300 studies; `benchmarks/virulence.py`) it covers 96
+    to 98 %, and lies above 0 in 3 % where subsets do not differ, in 29 % where they do by .13 of the scale,
+    in 80 % at .23.
     """
     from scipy.special import chdtri, fdtri
 
