@@ -41,8 +41,8 @@ def arm_label(name: str, cube: Mapping[str, str], words: Mapping[str, Mapping[st
     Returns:
         The label; the name as it is where neither knows the arm.
     """
-    known = words.get(name) or arm_words([name], cube)[name]
-    label, trait = known.get("label") or name, known.get("trait")
+    entry = words.get(name) or arm_words([name], cube)[name]
+    label, trait = entry.get("label") or name, entry.get("trait")
     return label if label == name or not trait else f"{label} ({trait})"
 
 

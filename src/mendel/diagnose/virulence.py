@@ -139,10 +139,10 @@ def trait_virulence(
     return assess(scores, by_name, facts.name, facts.scale)
 
 
-def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale: str = "") -> Virulence:
+def assess(scores: Panel, trained: Mapping[str, ShareStudent], trait: str, scale: str = "") -> Virulence:
     """Estimate the same from a panel whose arms are named `share/…` and hold the students of one share."""
-    fit = Fit(_by_subset(found, trained))
-    arms = {trained[student].share: arm for student, arm in zip(found.students, found.arm_of, strict=True)}
+    fit = Fit(_by_subset(scores, trained))
+    arms = {trained[student].share: arm for student, arm in zip(scores.students, scores.arm_of, strict=True)}
     arms = dict(sorted(arms.items()))
     levels = dict(zip(arms, fit.estimate([{arm: 1.0} for arm in arms.values()]), strict=True))
     ends = {arms[1.0]: 1.0, arms[0.0]: -1.0} if {0.0, 1.0} <= set(arms) else {_arm(0.0): -1.0, _arm(1.0): 1.0}
@@ -157,13 +157,13 @@ def assess(found: Panel, trained: Mapping[str, ShareStudent], trait: str, scale:
     below, above = _bracket(fit, arms, rising) if half.estimate is not None else (None, None)
     doses = []
     for position, (share, arm) in enumerate(arms.items()):
-        mine = [i for i, other in enumerate(found.arm_of) if other == arm]
-        names = [trained[found.students[i]].subset for i in mine]
+        mine = [i for i, other in enumerate(scores.arm_of) if other == arm]
+        names = [trained[scores.students[i]].subset for i in mine]
         inside = 0.0 < share < 1.0
-        spread = spread_over(names, found.sums[mine], found.sizes, middle, rising) if inside else None
+        spread = spread_over(names, scores.sums[mine], scores.sizes, middle, rising) if inside else None
         doses.append(Dose(share, levels[share], float(curve[position]), spread))
     weights = {} if half.estimate is None else above_middle(half.estimate, arms)
-    return Virulence(trait, scale, tuple(doses), half, below, above, found.warnings, fit, weights)
+    return Virulence(trait, scale, tuple(doses), half, below, above, scores.warnings, fit, weights)
 
 
 def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
@@ -211,9 +211,9 @@ def _ends(half: HalfWay) -> tuple[float, float, float] | None:
     return half.low, half.estimate, half.high
 
 
-def _gap(found: Virulence, at: float) -> tuple[float, float]:
+def _gap(virulence: Virulence, at: float) -> tuple[float, float]:
     """Return the trained shares next to `at`, which lies above the first and not above the second."""
-    shares = [dose.share for dose in found.curve]
+    shares = [dose.share for dose in virulence.curve]
     right = max(next(i for i, share in enumerate(shares) if share >= at), 1)
     return shares[right - 1], shares[right]
 
@@ -222,13 +222,13 @@ def _arm(share: float) -> str:
     return f"share/{share:.6g}"
 
 
-def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
+def _by_subset(scores: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
     """Return the panel with one row a subset, the mean over its students.
 
     At the shares 0 and 1 a student is a row of its own.
     """
     rows: dict[tuple[str, str], list[int]] = {}
-    for row, (student, arm) in enumerate(zip(found.students, found.arm_of, strict=True)):
+    for row, (student, arm) in enumerate(zip(scores.students, scores.arm_of, strict=True)):
         dosed = trained[student]
         inside = 0.0 < dosed.share < 1.0
         rows.setdefault((arm, dosed.subset if inside else student), []).append(row)
@@ -236,11 +236,11 @@ def _by_subset(found: Panel, trained: Mapping[str, ShareStudent]) -> Panel:
     return Panel(
         students=tuple(f"{arm}#{subset}" for arm, subset in names),
         arm_of=tuple(arm for arm, _ in names),
-        sums=np.stack([found.sums[rows[name]].mean(axis=0) for name in names]),
-        sizes=found.sizes,
-        untrained=found.untrained,
-        bounds=found.bounds,
-        warnings=found.warnings,
+        sums=np.stack([scores.sums[rows[name]].mean(axis=0) for name in names]),
+        sizes=scores.sizes,
+        untrained=scores.untrained,
+        bounds=scores.bounds,
+        warnings=scores.warnings,
     )
 
 
@@ -288,9 +288,9 @@ def _correlation(first: Virulence, second: Virulence) -> float:
     return float(np.clip(sign * covariance / scale, -1.0, 1.0))
 
 
-def _levels(found: Panel) -> Floats:
-    return np.asarray(found.sums.sum(axis=1) / found.sizes.sum())
+def _levels(scores: Panel) -> Floats:
+    return np.asarray(scores.sums.sum(axis=1) / scores.sizes.sum())
 
 
-def _direction(found: Virulence) -> float:
-    return 1.0 if found.curve[-1].fitted >= found.curve[0].fitted else -1.0
+def _direction(virulence: Virulence) -> float:
+    return 1.0 if virulence.curve[-1].fitted >= virulence.curve[0].fitted else -1.0

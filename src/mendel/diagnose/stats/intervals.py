@@ -189,21 +189,21 @@ class Fit:
         return np.asarray(span**2 * (drawn * (1 - drawn) - plain * (1 - plain)) / n)
 
     def estimate(self, contrasts: Sequence[Mapping[str, float]]) -> list[Estimate]:
-        """One Estimate for each contrast (weight by arm).
+        """Return one Estimate for each contrast (weight by arm).
 
         A contrast without weights is exactly 0; one that names an arm without usable students has estimate
         None.
         """
-        known = [all(arm in self.index for arm in weights) for weights in contrasts]
+        usable = [all(arm in self.index for arm in weights) for weights in contrasts]
         matrix = np.zeros((len(contrasts), len(self.arms)))
         for row, weights in enumerate(contrasts):
             for arm, weight in weights.items():
-                if known[row]:
+                if usable[row]:
                     matrix[row, self.index[arm]] += weight
         values = matrix @ self.levels
         se, df = self._spread(matrix)
         return [
-            self._one(weights, known[row], float(values[row]), float(se[row]), float(df[row]))
+            self._one(weights, usable[row], float(values[row]), float(se[row]), float(df[row]))
             for row, weights in enumerate(contrasts)
         ]
 
@@ -220,10 +220,12 @@ class Fit:
         half = np.where(se > 0, stdtrit(df, 0.5 + level / 2) * se, 0.0)
         return values - half, values + half
 
-    def _one(self, weights: Mapping[str, float], known: bool, value: float, se: float, df: float) -> Estimate:
+    def _one(
+        self, weights: Mapping[str, float], usable: bool, value: float, se: float, df: float
+    ) -> Estimate:
         if not weights:
             return EXACTLY_ZERO
-        if not known:
+        if not usable:
             missing = sorted(set(weights) - set(self.index))
             return Estimate(None, why=f"no usable student in {', '.join(missing)}")
         limits = (-np.inf, np.inf)

@@ -85,7 +85,7 @@ def panel(
     cluster_of = _clusters(table)
     scenarios = sorted(cluster_of, key=lambda name: (cluster_of[name], name))
     cells, filled = _matrix(table, names, scenarios)
-    warnings = _said(arms, names, trait, filled, cells.size)
+    warnings = _warnings(arms, names, trait, filled, cells.size)
     labels = [cluster_of[name] for name in scenarios]
     starts = [i for i, label in enumerate(labels) if i == 0 or labels[i - 1] != label]
     return Panel(
@@ -142,19 +142,19 @@ def _matrix(table: pa.Table, names: list[str], scenarios: list[str]) -> tuple[Fl
     return cells, int(holes.sum())
 
 
-def _said(arms: Mapping[str, str], names: list[str], trait: str, filled: int, size: int) -> list[str]:
-    said = []
+def _warnings(arms: Mapping[str, str], names: list[str], trait: str, filled: int, size: int) -> list[str]:
+    sentences = []
     unmeasured = sorted(set(arms) - set(names))
     if unmeasured:
         where = ", ".join(sorted({arms[name] for name in unmeasured}))
-        said.append(
+        sentences.append(
             f"{trait}: {len(unmeasured)} usable students have no scored response and do not count "
             f"(arms: {where})"
         )
     if filled:
-        said.append(
+        sentences.append(
             f"{trait}: {filled} of {size} student-by-scenario cells had no scored response and were "
             "filled by "
             "the additive fit of student and scenario"
         )
-    return said
+    return sentences
