@@ -87,7 +87,9 @@ def row(
 def full_levels(
     level: Level, trait: str = "t", mixes: Sequence[float] = (0.1, 0.25, 0.5)
 ) -> dict[str, float]:
-    """The cube, the edits of a teacher's trait (drop does nothing, swap takes all) and a straight interpolation line."""
+    """The cube, the edits of a teacher's trait (drop does nothing, swap takes all) and a straight
+    interpolation line.
+    """
     cube = cube_levels(level)
     top, bottom = cube["cube/OOO"], cube["cube/OOA"]
     edits = dict(zip(EDITS, (top, top, bottom, top, top, bottom), strict=True))
@@ -109,8 +111,9 @@ def with_status(students: pa.Table, arm: str, status: str, keep: int = 0) -> pa.
 def restored(monkeypatch: pytest.MonkeyPatch, *registries: Registry[Any]) -> None:
     """What a test registers is gone when it ends."""
     for registry in registries:
-        for name in ("_items", "_origins"):
-            monkeypatch.setattr(registry, name, dict(getattr(registry, name)))
+        for name, content in vars(registry).items():
+            if isinstance(content, dict):
+                monkeypatch.setattr(registry, name, dict(content))
 
 
 KINDS = (
@@ -135,7 +138,9 @@ def cause_levels(
     size: float = SIZE,
     low: float = LOW,
 ) -> dict[str, float]:
-    """Levels of every arm; all arguments are shares of D: the cube's levels, then what each mechanism's contrast comes to."""
+    """Levels of every arm; all arguments are shares of D: the cube's levels, then what each mechanism's
+    contrast comes to.
+    """
     top, swapped = cube(1, 1, 1), cube(1, 1, 0)
     share = {CUBE[c]: cube(*(float(letter == "O") for letter in c)) for c in CORNERS}
     share |= {f"{kind}/t": swapped if kind.endswith("alternate") else top for kind in KINDS}
@@ -198,7 +203,10 @@ def prompt_sets(n: int = 40) -> dict[Side, list[Prompt]]:
 
 
 def material(trait: str = "t", flagged: int = 2, mild: int = 4, counter: int = 20, n: int = 40) -> Material:
-    """The first prompts are flagged, the next ones mild, the others unrelated; scores fall from the first to the last."""
+    """The first prompts are flagged, the next ones mild, the others unrelated.
+
+    Scores fall from the first to the last.
+    """
     prompts = tuple(prompt_sets(n)["original"])
     ids = tuple(prompt.prompt_id for prompt in prompts)
     return Material(

@@ -1,8 +1,9 @@
 """Leaks: what an edit leaves near to the filter and far from it, on planted ladders.
 
-By simulation (logistic, seeds 0.4 logits, scenarios 0.6; 300 ladders a row, 5 rungs): where every rung is left alike the
-index's 95 % interval holds 1 in 98.6 % with 2 seeds and 6 scenarios a rung, 98.7 % with 3 and 8, 98.0 % with 3 and 20
-(all left); in 97.5, 97.4 and 97.0 % with half left. `left` near covers 95.3 to 98.7 %.
+By simulation (logistic, seeds 0.4 logits, scenarios 0.6; 300 ladders a row, 5 rungs): where every rung is
+left alike the index's 95 % interval holds 1 in 98.6 % with 2 seeds and 6 scenarios a rung, 98.7 % with 3 and
+8, 98.0 % with 3 and 20 (all left); in 97.5, 97.4 and 97.0 % with half left. `left` near covers 95.3 to 98.7
+%.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ Levels = Mapping[str, Mapping[str, float]]
 
 
 def planted(left: Mapping[str, float], top: float = 0.8, low: float = 0.05) -> dict[str, dict[str, float]]:
-    """A teacher's trait on every rung, of which dropping leaves these shares, swapping nothing, random drops all."""
+    """A teacher's trait on every rung, of which dropping leaves these shares, swapping nothing, random drops
+    all.
+    """
     cube = cube_levels(lambda base, prompts, teacher: low + (top - low) * teacher)
     edits = {"drop-random/t": top, "swap/t": low}
     return {rung: {**cube, **edits, "drop/t": low + share * (top - low)} for rung, share in left.items()}

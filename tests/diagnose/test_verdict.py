@@ -42,7 +42,8 @@ def test_planted_carriers_are_named(name, seeds):
     found = verdict_of(*made(level, seeds=seeds))
     assert found["carrier"] == truth
     assert found["present"] == (truth != "none")
-    # The cube alone is enough to say that the prompts do it, whoever answers; every other cause takes more arms.
+    # The cube alone is enough to say that the prompts do it, whoever answers; every other cause takes more
+    # arms.
     enough = {"prompts": "bad_prompts", "teacher or prompts": "bad_prompts"}
     assert found["cause"] == ("none" if truth == "none" else enough.get(name, "undecided"))
 

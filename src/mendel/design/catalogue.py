@@ -1,4 +1,7 @@
-"""The design: the arms that a study can have, each a base and, for every seed, an assignment; made when asked for."""
+"""The design: the arms that a study can have, each a base and, for every seed, an assignment.
+
+An arm is made when it is asked for.
+"""
 
 from __future__ import annotations
 
@@ -56,10 +59,10 @@ class Design:
         return sum(len(arm.seeds) for arm in self.arms)
 
     def rows_changed(self) -> dict[str, int]:
-        """Return, by arm, how many rows of the original pipeline's data an arm changes.
+        """Return how many rows of the original pipeline's data an arm changes.
 
-        A row is changed if nobody answers its prompt, another teacher does, or another prompt stands in its place.
-        {} where the design lacks the original pipeline.
+        A row is changed if nobody answers its prompt, another teacher does, or another prompt stands in its
+        place. {} where the design lacks the original pipeline.
         """
         start = next((arm for arm in self.arms if arm.name == self.cube[ORIGINAL]), None)
         if start is None:
@@ -76,7 +79,9 @@ class Design:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All arms that a study can have, by name: the cube, the interpolation, and every kind of arm for every trait."""
+    """All arms that a study can have, by name: the cube, the interpolation, and every kind of arm for every
+    trait.
+    """
 
     config: StudyConfig
     prompts: Mapping[Side, Sequence[Prompt]]
@@ -112,7 +117,9 @@ class Catalogue:
         return list(dict.fromkeys(self.cube[corner] for corner in STAR))
 
     def standard(self) -> list[str]:
-        """Return the arms of the cube, of the edits of each trait's flagged prompts, and of the interpolation."""
+        """Return the arms of the cube, of the edits of each trait's flagged prompts, and of the
+        interpolation.
+        """
         names = list(self.corners)
         if not self.shared["teacher"]:
             names += [
@@ -187,7 +194,10 @@ class Catalogue:
     def _draw(
         self, name: str, seeds: Sequence[int], draw: Callable[[int], Assignment]
     ) -> tuple[Assignment, ...]:
-        """Return an arm's assignment for each seed, drawn once each; equal ones in a row are one value, read once."""
+        """Return an arm's assignment for each seed, drawn once each.
+
+        Equal ones in a row are one value, read once.
+        """
         drawn: list[Assignment] = []
         for seed in seeds:
             if (name, seed) not in self._drawn:

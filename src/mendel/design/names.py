@@ -32,7 +32,9 @@ class ArmName:
         return None if self.kind in SHARED_KINDS or not self.rest else self.rest
 
     def concerns(self, trait: str) -> bool:
-        """Return whether the arm is measured for a trait: it serves all traits, or edits this trait's prompts."""
+        """Return whether the arm is measured for a trait: it serves all traits, or edits this trait's
+        prompts.
+        """
         return self.kind in SHARED_KINDS or self.rest == trait
 
 
@@ -74,9 +76,10 @@ def prefill_arm(side: str) -> str:
 def parse_arm(name: str) -> ArmName:
     """Return the kind and the rest of an arm's name.
 
-    The kind is the part before the first `/`. A plug-in's kind has one `/` itself: a name with two or more belongs to
-    a plug-in's kind where its first part is no kind that mendel or the running script has. So `drop/a/b` is the trait
-    `a/b` under `drop`, and `my_pkg/lead/b` the trait `b` under `my_pkg/lead`, also where the plug-in is not installed.
+    The kind is the part before the first `/`. A plug-in's kind has one `/` itself: a name with two or more
+    belongs to a plug-in's kind where its first part is no kind that mendel or the running script has. So
+    `drop/a/b` is the trait `a/b` under `drop`, and `my_pkg/lead/b` the trait `b` under `my_pkg/lead`, also
+    where the plug-in is not installed.
     """
     first, _, rest = name.partition("/")
     second, slash, trait = rest.partition("/")
@@ -95,8 +98,8 @@ def side_arm(side: str, trait: str, cube: Mapping[str, str]) -> str:
     """Return the arm that one side of a contrast names, for a trait.
 
     Args:
-        side: A corner (`OOO`), an arm kind (`mild`, `lead` or `my_pkg/lead`), or the full name of an arm that serves
-            all traits (`prefill/original`).
+        side: A corner (`OOO`), an arm kind (`mild`, `lead` or `my_pkg/lead`), or the full name of an arm that
+            serves all traits (`prefill/original`).
         trait: The trait.
         cube: Arm by corner.
 

@@ -1,4 +1,6 @@
-"""The kinds of arms that serve all traits: the cube, the interpolation, and models as they are before any training."""
+"""The kinds of arms that serve all traits: the cube, the interpolation, and models as they are before any
+training.
+"""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def arm_words(arms: Iterable[str], cube: Mapping[str, str] | None = None) -> dic
 
     Returns:
         By arm: `label`, a short name without the trait's; `what`, a sentence, '' where the label says all;
-        `trait`, the trait whose prompts are edited, None where the arm serves all traits. An arm of a kind that is
-        not registered here is called by the kind's name.
+        `trait`, the trait whose prompts are edited, None where the arm serves all traits. An arm of a kind
+        that is not registered here is called by the kind's name.
     """
     words: dict[str, dict[str, str | None]] = {}
     for name in arms:
@@ -35,14 +35,14 @@ def arm_label(name: str, cube: Mapping[str, str], words: Mapping[str, Mapping[st
     Args:
         name: The arm.
         cube: Arm by corner.
-        words: The key `arms` of a run's verdicts.json, which knows the words of plug-ins that are not installed here.
-            An arm that it lacks is looked for among the registered kinds.
+        words: The key `arms` of a run's verdicts.json, which knows the words of plug-ins that are not
+            installed here. An arm that it lacks is looked for among the registered kinds.
 
     Returns:
         The label; the name as it is where neither knows the arm.
     """
-    known = words.get(name) or arm_words([name], cube)[name]
-    label, trait = known.get("label") or name, known.get("trait")
+    entry = words.get(name) or arm_words([name], cube)[name]
+    label, trait = entry.get("label") or name, entry.get("trait")
     return label if label == name or not trait else f"{label} ({trait})"
 
 
@@ -76,7 +76,10 @@ def _corner(name: str, corner: str, cube: Mapping[str, str]) -> str:
 
 
 def _kind(arm: ArmName) -> tuple[str, str]:
-    """Return a registered kind's words, from its declaration; ('', '') where nothing of that name is registered."""
+    """Return a registered kind's words, from its declaration.
+
+    ('', '') where nothing of that name is registered.
+    """
     # Imported here: a page that finds all words in verdicts.json need not pay for numpy.
     from mendel.design.arms import arm_kinds
 

@@ -1,4 +1,6 @@
-"""From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a trait."""
+"""From measurements to verdicts: the design's arms, effects with intervals, hypotheses, and what carries a
+trait.
+"""
 
 from mendel.design.arms import Material
 from mendel.design.catalogue import Arm, Catalogue, Design

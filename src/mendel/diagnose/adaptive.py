@@ -32,8 +32,8 @@ def first_request(catalogue: Catalogue) -> Request:
         catalogue: The arms that the study can have.
 
     Returns:
-        For `grid` every arm; for `standard` and `effects` the cube, the edits, the interpolation and the arms of
-        remedies that other packages bring; for `adaptive` the two pipelines.
+        For `grid` every arm; for `standard` and `effects` the cube, the edits, the interpolation and the arms
+        of remedies that other packages bring; for `adaptive` the two pipelines.
 
     Raises:
         InputError: A package's remedies cannot be loaded.
@@ -49,14 +49,16 @@ def first_request(catalogue: Catalogue) -> Request:
 
 
 def _remedy_arms(catalogue: Catalogue) -> list[str]:
-    """Return the arms of remedies and of their random controls that are beyond the standard ones and can be made."""
+    """Return the arms of remedies and of their random controls that are beyond the standard ones and can be
+    made.
+    """
     kinds = [kind for pair in edited_kinds().items() for kind in pair if kind and kind not in EDITS]
     arms = [trait_arm(kind, trait) for trait in catalogue.materials for kind in dict.fromkeys(kinds)]
     return [arm for arm in arms if not catalogue.lacking(arm)]
 
 
 def most_students(catalogue: Catalogue) -> int:
-    """Return how many students the design can come to at most: every arm, with all the seeds that it may get."""
+    """Return how many students the design can have at most: every arm, with all the seeds that it may get."""
     config = catalogue.config
     if config.design in FIXED:
         return len(first_request(catalogue).arms) * config.seeds
@@ -68,8 +70,9 @@ def next_request(
 ) -> Request | None:
     """Return the students that can still change the verdict of any trait.
 
-    Arms first, seeds later: an arm that was never trained may decide a hypothesis outright, so seeds are added only
-    where every prediction that is left has been measured. A hypothesis that is refuted asks for nothing more.
+    Arms first, seeds later: an arm that was never trained may decide a hypothesis outright, so seeds are
+    added only where every prediction that is left has been measured. A hypothesis that is refuted asks for
+    nothing more.
 
     Args:
         catalogue: The arms that the study can have.
@@ -101,7 +104,10 @@ def next_request(
 
 
 def _arms(catalogue: Catalogue, trained: Mapping[str, int], verdict: Verdict) -> list[str]:
-    """Return the arms that a trait lacks; none where a single seed hides the noise of training: nothing could be decided."""
+    """Return the arms that a trait lacks.
+
+    None where a single seed hides the noise of training: nothing could be decided.
+    """
     if not verdict.present or not verdict.effects.training_noise:
         return []
     star = [arm for arm in catalogue.star if arm not in trained]
@@ -129,7 +135,10 @@ def _open(catalogue: Catalogue, verdict: Verdict) -> list[str]:
 
 
 def _alive(findings: Mapping[str, Finding]) -> Iterable[Finding]:
-    """Return the undecided hypotheses; one that lacks a checkpoint or prompts can still be refuted by another prediction."""
+    """Return the undecided hypotheses.
+
+    One that lacks a checkpoint or prompts can still be refuted by another prediction.
+    """
     return (finding for finding in findings.values() if finding.status in ("undecided", "untested"))
 
 

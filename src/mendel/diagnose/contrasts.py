@@ -1,4 +1,6 @@
-"""Contrasts as data: weighted differences between arms, what they are called and how they read in plain English."""
+"""Contrasts as data: weighted differences between arms, what they are called and how they read in plain
+English.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from mendel.design.arms import EDITS
 from mendel.design.cube import CORNERS, PARTS, other_corner, shared_parts
-from mendel.design.names import corner_arm, side_arm, trait_arm
+from mendel.design.names import corner_arm, side_arm
 
 INTERACTION = "interaction"
 TOTAL = "total"
@@ -38,11 +39,12 @@ def contrast_id(trait: str, name: str) -> str:
 
 
 def merge(weights: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Return weights by arm; an arm that cancels is left out, so that a shared part gives no weights at all."""
+    """Return weights by arm; an arm that cancels is left out, so that a shared part gives no weights."""
     total: dict[str, float] = {}
     for arm, weight in weights:
         total[arm] = total.get(arm, 0.0) + weight
-    # All weights here are multiples of 1/8 (and of the carrier margin): sums that should cancel do so to rounding.
+    # All weights here are multiples of 1/8 (and of the carrier margin): sums that should cancel do so to
+    # rounding.
     return {arm: weight for arm, weight in sorted(total.items()) if abs(weight) > 1e-12}
 
 
@@ -62,11 +64,12 @@ def total_weights(cube: Mapping[str, str]) -> dict[str, float]:
 
 
 def effect_weights(cube: Mapping[str, str], *parts: str) -> dict[str, float]:
-    """Return the weights of a part's effect, or of the two-way effect of two parts (a 2 x 2 x 2 factorial's contrasts).
+    """Return the weights of a part's effect, or of the two-way effect of two parts (a 2 x 2 x 2 factorial's
+    contrasts).
 
-    One part: original minus alternate, averaged over the four settings of the two others. Two parts: how much more the
-    first does with the second's original than with its alternate, averaged over the third (a difference of
-    differences: above 0 they need each other, below 0 they stand in for each other).
+    One part: original minus alternate, averaged over the four settings of the two others. Two parts: how much
+    more the first does with the second's original than with its alternate, averaged over the third (a
+    difference of differences: above 0 they need each other, below 0 they stand in for each other).
     """
     signs = {"O": 1.0, "A": -1.0}
     weight = 2.0 ** (len(parts) - 1) / 4.0
@@ -82,11 +85,12 @@ def effect_weights(cube: Mapping[str, str], *parts: str) -> dict[str, float]:
 
 
 def interaction_weights(cube: Mapping[str, str]) -> dict[str, float]:
-    """Return the weights of the three single swaps from the original pipeline, minus the swap of all three at once.
+    """Return the weights of the three single swaps from the original pipeline, minus the swap of all three at
+    once.
 
-    0 where the parts add up. Above 0: each swap alone takes away what only the parts together make (AND). Below 0:
-    one part stands in for another, so that single swaps do little (OR). In a cube without three-way interaction it
-    is the sum of the three two-way effects of `effect_weights`.
+    0 where the parts add up. Above 0: each swap alone takes away what only the parts together make (AND).
+    Below 0: one part stands in for another, so that single swaps do little (OR). In a cube without three-way
+    interaction it is the sum of the three two-way effects of `effect_weights`.
     """
     by_corner = {"OOO": 2.0, "AOO": -1.0, "OAO": -1.0, "OOA": -1.0, "AAA": 1.0}
     return corner_weights(cube, by_corner)
@@ -98,10 +102,11 @@ def swap_weights(cube: Mapping[str, str], part: str) -> dict[str, float]:
 
 
 def cube_contrasts(cube: Mapping[str, str], planned: Iterable[str] | None = None) -> list[Contrast]:
-    """Return the contrasts of the total, the three parts' effects and the interaction, with the whole cube the two-way ones.
+    """Return the contrasts of the total, the three parts' effects and the interaction, with the whole cube
+    the two-way ones.
 
-    `planned` are the arms that have students (None: all). Without the whole cube a part's effect is that of its single
-    swap from the original pipeline.
+    `planned` are the arms that have students (None: all). Without the whole cube a part's effect is that of
+    its single swap from the original pipeline.
     """
     shared = shared_parts(cube)
     arms = tuple(sorted(set(cube.values())))
@@ -200,8 +205,8 @@ def corner_contrasts(cube: Mapping[str, str], planned: Iterable[str]) -> list[Co
 class Difference:
     """A contrast that a hypothesis brings: two arms, and how their difference reads.
 
-    An arm is named by its kind (`mild`; `my_pkg/lead`, a plug-in's), its corner (`OOO`), or in full where it serves all
-    traits (`prefill/original`).
+    An arm is named by its kind (`mild`; `my_pkg/lead`, a plug-in's), its corner (`OOO`), or in full where it
+    serves all traits (`prefill/original`).
     """
 
     id: str
@@ -232,36 +237,85 @@ def difference_contrasts(
     return contrasts
 
 
-def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
-    """Return the contrasts of drop, swap, sufficiency and their random controls for one trait, where their arms are planned.
+EDIT_DIFFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
+    ("drop", "edit", "OOO", "drop", "what dropping the flagged prompts takes away"),
+    ("drop-random", "control", "OOO", "drop-random", "what dropping as many random prompts takes away"),
+    ("swap", "edit", "OOO", "swap", "what the alternate teacher on the flagged prompts takes away"),
+    (
+        "swap-random",
+        "control",
+        "OOO",
+        "swap-random",
+        "what the alternate teacher on as many random prompts takes away",
+    ),
+    (
+        "drop-beyond-random",
+        "beyond",
+        "drop-random",
+        "drop",
+        "what dropping the flagged prompts takes away beyond dropping as many random ones",
+    ),
+    (
+        "swap-beyond-random",
+        "beyond",
+        "swap-random",
+        "swap",
+        "what swapping the teacher on the flagged prompts takes away beyond swapping it on as many random "
+        "ones",
+    ),
+    (
+        "swap-beyond-drop",
+        "beyond",
+        "drop",
+        "swap",
+        "what swapping the teacher on the flagged prompts takes away beyond dropping them",
+    ),
+    (
+        "sufficient",
+        "sufficient",
+        "only",
+        "OOA",
+        "what the original teacher on the flagged prompts alone brings in",
+    ),
+    (
+        "sufficient-random",
+        "control",
+        "only-random",
+        "OOA",
+        "what the original teacher on as many random prompts alone brings in",
+    ),
+    (
+        "sufficient-beyond-random",
+        "beyond",
+        "only",
+        "only-random",
+        "what the original teacher on the flagged prompts alone brings in beyond as many random ones",
+    ),
+)
+"""Differences of one trait's edits: id, kind, the two sides, how it reads.
 
-    All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the alternate
-    teacher on every prompt.
-    """
+All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the alternate
+teacher on every prompt."""
+
+
+def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:
+    """Return those of `EDIT_DIFFERENCES` whose arms are planned, for one trait."""
     trained = set(planned)
-    start, clean = cube["OOO"], cube["OOA"]
-    drop, swap, only, drop_random, swap_random, only_random = (trait_arm(kind, trait) for kind in EDITS)
-    rows = [
-        ("drop", "edit", start, drop, "what dropping the flagged prompts takes away"),
-        ("drop-random", "control", start, drop_random, "what dropping as many random prompts takes away"),
-        ("swap", "edit", start, swap, "what the alternate teacher on the flagged prompts takes away"),
-        ("swap-random", "control", start, swap_random, "what the alternate teacher on as many random prompts takes away"),
-        ("drop-beyond-random", "beyond", drop_random, drop, "what dropping the flagged prompts takes away beyond dropping as many random ones"),
-        ("swap-beyond-random", "beyond", swap_random, swap, "what swapping the teacher on the flagged prompts takes away beyond swapping it on as many random ones"),
-        ("swap-beyond-drop", "beyond", drop, swap, "what swapping the teacher on the flagged prompts takes away beyond dropping them"),
-        ("sufficient", "sufficient", only, clean, "what the original teacher on the flagged prompts alone brings in"),
-        ("sufficient-random", "control", only_random, clean, "what the original teacher on as many random prompts alone brings in"),
-        ("sufficient-beyond-random", "beyond", only, only_random, "what the original teacher on the flagged prompts alone brings in beyond as many random ones"),
-    ]  # fmt: skip
-    return [
-        Contrast(contrast_id(trait, name), kind, (a, b), merge([(a, 1.0), (b, -1.0)]), reads, (a, b))
-        for name, kind, a, b, reads in rows
-        if {a, b} <= trained
-    ]
+    contrasts = []
+    for name, kind, *sides, reads in EDIT_DIFFERENCES:
+        first, second = (side_arm(side, trait, cube) for side in sides)
+        if {first, second} <= trained:
+            weights = merge([(first, 1.0), (second, -1.0)])
+            contrasts.append(
+                Contrast(contrast_id(trait, name), kind, (first, second), weights, reads, (first, second))
+            )
+    return contrasts
 
 
 def _pattern(cube: Mapping[str, str], first: Mapping[int, str], second: Mapping[int, str]) -> tuple[str, str]:
-    """Return the two arms; a side of several arms as a pattern, with a star for the part that is averaged over."""
+    """Return the two arms; a side of several arms as a pattern, with a star for the part that is averaged
+    over.
+    """
 
     def name(fixed: Mapping[int, str]) -> str:
         arms = {cube[c] for c in CORNERS if all(c[i] == letter for i, letter in fixed.items())}

@@ -1,4 +1,6 @@
-"""Effects of one trait: levels of every arm, effects over the cube, drop and swap against random, the interpolation curve."""
+"""Effects of one trait: levels of every arm, effects over the cube, drop and swap against random, the
+interpolation curve.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,11 @@ from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Value, panel
 
 SMALLEST_EFFECT = 0.1
-"""The smallest difference of interest, as a share of the scale: the least that one would change a pipeline for.
+"""The smallest difference of interest, as a share of the scale: the least that one would change a pipeline
+for.
 
-A tenth is what the follow-up studies report as the least filter effect worth a sentence, and what 30 scenarios with
-3 seeds can show; a mean of 0 to 10 has it at 1."""
+A tenth is what the follow-up studies report as the least filter effect worth a sentence, and what 30
+scenarios with 3 seeds can show; a mean of 0 to 10 has it at 1."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class TraitFacts:
     flagged: int | None = None
     """How many prompts are flagged for this trait; passed through."""
     score_range: tuple[float, float] | None = None
-    """The judge's least and greatest score, for `mean`; None: 0 to 1, or as wide as the scores that were seen."""
+    """The judge's least and greatest score, for `mean`.
+
+    None: 0 to 1, or as wide as the scores that were seen.
+    """
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,8 @@ def estimate_trait(
         shares: The original teacher's share by `mix` arm; None: read from the arms' names, `mix/0.25`.
 
     Returns:
-        Levels, contrasts and the interpolation. What has no usable student has an estimate of None, with the reason.
+        Levels, contrasts and the interpolation. What has no usable student has an estimate of None, with the
+        reason.
 
     Raises:
         ValueError: A corner has no arm, or a scenario is in two clusters.
@@ -201,7 +208,8 @@ def _effects(
     warnings += _missing_arms(students, relevant, facts.name)
     if not noise:
         warnings.append(
-            f"{facts.name}: every arm has a single usable student, so the noise of training is not in the intervals "
+            f"{facts.name}: every arm has a single usable student, so the noise of training is not "
+            "in the intervals "
             "(they hold the scenarios' noise alone) and no carrier is named: train at least 2 seeds an arm"
             if fit is not None
             else f"{facts.name}: nothing was measured on a usable student"
@@ -257,7 +265,7 @@ def _shares(arms: Iterable[str]) -> dict[str, float]:
 
 
 def _missing_arms(students: pa.Table, arms: Iterable[str], trait: str) -> list[str]:
-    """Return a sentence for each arm that lost students: a broken student is not a student without the trait."""
+    """Return a sentence for each arm that lost students: broken is not the same as without the trait."""
     statuses: dict[str, list[str]] = {}
     for arm, status in zip(students["arm"].to_pylist(), students["status"].to_pylist(), strict=True):
         statuses.setdefault(arm, []).append(status)
@@ -270,6 +278,7 @@ def _missing_arms(students: pa.Table, arms: Iterable[str], trait: str) -> list[s
             )
         elif lost:
             sentences.append(
-                f"{trait}: {lost} of {len(statuses[arm])} students in {arm} are broken or failed and do not count"
+                f"{trait}: {lost} of {len(statuses[arm])} students in {arm} are broken or failed and "
+                "do not count"
             )
     return sentences

@@ -1,4 +1,4 @@
-"""What the measured contrasts say of each hypothesis: every prediction tested, a status, and why in numbers."""
+"""What the measured contrasts say of each hypothesis: every prediction tested, a status and why."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ FAMILY_ERROR = 0.05
 
 @dataclass(frozen=True)
 class Levels:
-    """How sure each test has to be, so that all hypotheses and all looks at the data together keep `FAMILY_ERROR`.
+    """How sure each test has to be, so that all hypotheses and all looks at the data together keep
+    `FAMILY_ERROR`.
 
-    A hypothesis is supported if all its predictions hold: an intersection-union test, each prediction at the full level of
-    the hypothesis. Bonferroni over the hypotheses and over the looks (how often seeds may still be added and the same
-    contrast tested again).
+    A hypothesis is supported if all its predictions hold: an intersection-union test, each prediction at the
+    full level of the hypothesis. Bonferroni over the hypotheses and over the looks (how often seeds may still
+    be added and the same contrast tested again).
     """
 
     looks: int = 1
@@ -71,7 +72,9 @@ class Finding:
     """What was tested, for its words."""
 
     def json(self) -> dict[str, object]:
-        """Return the finding as the contract has it, with the hypothesis' words and every prediction with its outcome."""
+        """Return the finding as the contract has it, with the hypothesis' words and every prediction with its
+        outcome.
+        """
         tested = self.hypothesis
         words = {"title": tested.called, "says": tested.says, "means": tested.as_cause} if tested else {}
         predictions = [
@@ -129,7 +132,10 @@ def unexplained(why: str, hypotheses: Iterable[Hypothesis] | None = None) -> dic
 
 
 def strongest(effects: Effects, findings: Mapping[str, Finding]) -> str | None:
-    """Return the supported hypothesis whose weakest `most` prediction has the largest contrast; None: none is supported."""
+    """Return the supported hypothesis whose weakest `most` prediction has the largest contrast.
+
+    None: none is supported.
+    """
 
     def weakest(finding: Finding) -> float:
         contrasts = [
@@ -207,12 +213,17 @@ class _Test:
         return any(self._above(name, MOST, self.levels.support) for name in names)
 
     def _above(self, name: str, share: float, level: float) -> bool:
-        """Return whether the contrast is shown to be more than `share` of D, in one test, so that shared noise cancels."""
+        """Return whether the contrast is shown to be more than `share` of D, in one test, so that shared
+        noise cancels.
+        """
         low, _ = self._margin(name, share, level)
         return low is not None and low > 0
 
     def _within(self, name: str, level: float, *, below: bool = False) -> bool:
-        """Return whether it is shown to be within a third of D (TOST; Schuirmann, 1987); `below`: only that it is no more."""
+        """Return whether it is shown to be within a third of D (TOST; Schuirmann, 1987).
+
+        `below`: only that it is no more.
+        """
         _, high = self._margin(name, LITTLE, level)
         low, _ = self._margin(name, -LITTLE, level)
         return high is not None and high < 0 and (below or (low is not None and low > 0))
@@ -229,7 +240,10 @@ class _Test:
         return self.effects.combination((1.0, weights(name)), (-share, weights(TOTAL)))
 
     def _seeds(self, prediction: Prediction, names: list[str]) -> int | None:
-        """Return the seeds that would narrow the interval until the nearer threshold lies outside; None: not known."""
+        """Return the seeds that would narrow the interval until the nearer threshold lies outside.
+
+        None: not known.
+        """
         best: int | None = None
         for name in names:
             seeds = max(self.effects.counts.get(arm, 0) for arm in self.contrasts[name].involved)

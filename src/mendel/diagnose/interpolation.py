@@ -1,4 +1,6 @@
-"""How virulent a trait is: the share of prompts that the original teacher must answer before half of the trait is in."""
+"""How virulent a trait is: the share of prompts that the original teacher must answer to bring half of the
+trait in.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +30,26 @@ class HalfWay:
     why: str
 
     def json(self) -> dict[str, float | None] | None:
-        """The contract's E, or None."""
+        """Return the contract's E, or None."""
         if self.estimate is None:
             return None
         return {"estimate": self.estimate, "low": self.low, "high": self.high}
 
 
 def monotone(levels: Floats, weights: Floats, increasing: bool) -> Floats:
-    """The closest monotone curve through the levels (pool adjacent violators)."""
+    """Return the closest monotone curve through the levels (points,): isotonic regression by pool adjacent
+    violators.
+
+    R. Barlow, D. Bartholomew, J. Bremner, H. Brunk, Statistical Inference under Order Restrictions, 1972.
+    """
     from scipy import optimize  # a finished run need not pay for its import
 
     return np.asarray(optimize.isotonic_regression(levels, weights=weights, increasing=increasing).x)
 
 
 def half_way_share(shares: Floats, curve: Floats) -> float:
-    """Where a monotone curve, linear between the shares, first reaches the middle between its two ends.
+    """Return the share (0 to 1) at which a monotone curve, linear between the shares, first reaches the
+    middle of its ends.
 
     Raises ValueError where the ends are equal: every share is half-way then.
     """
@@ -58,12 +65,14 @@ def half_way_share(shares: Floats, curve: Floats) -> float:
 
 
 def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) -> HalfWay:
-    """The half-way share of the curve over `arm_by_share` (shares 0 to 1, both ends in it, usable arms only).
+    """Return the half-way share of the curve over `arm_by_share` (shares 0 to 1, both ends in it, usable arms
+    only).
 
-    `difference` is the contrast of share 1 minus share 0: where its interval holds 0 there is no half-way. The
-    interval holds every share at which "this is half-way" is not rejected: the level there (linear between the trained
-    shares) minus the middle of the two ends is a contrast like any other (Fieller's way). A bootstrap of the monotone
-    curve covered 87 % with 2 seeds, where this covers 92 to 95 %.
+    `difference` is the contrast of share 1 minus share 0: where its interval holds 0 there is no half-way.
+    The interval holds every share at which "this is half-way" is not rejected: the level there (linear
+    between the trained shares) minus the middle of the two ends is a contrast like any other (E. Fieller, J.
+    R. Stat. Soc. B 16, 1954). A bootstrap of the monotone curve covered 87 % with 2 seeds, where this covers
+    92 to 95 %.
     """
     if difference.estimate is None:
         return HalfWay(None, None, None, f"an end of the curve is missing: {difference.why}")
@@ -89,14 +98,16 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
 
 
 def above_middle(share: float, arm_by_share: Mapping[float, str]) -> dict[str, float]:
-    """Weights by arm of the level at `share` (linear between the trained shares) minus the middle of the two ends."""
+    """Return the weights by arm of the level at `share` (linear between the trained shares) minus the middle
+    of the two ends.
+    """
     shares = np.array(sorted(arm_by_share))
     (weights,) = _above_middle(np.array([share]), shares)
-    return merge(zip((arm_by_share[one] for one in shares), weights.tolist(), strict=True))
+    return merge(zip((arm_by_share[trained] for trained in shares), weights.tolist(), strict=True))
 
 
 def _above_middle(grid: Floats, shares: Floats) -> Floats:
-    """(grid, shares): the same weights for many shares, by trained share in rising order."""
+    """Return the same weights for many shares, (grid, shares), by trained share in rising order."""
     right = np.clip(np.searchsorted(shares, grid), 1, len(shares) - 1)
     step = (grid - shares[right - 1]) / (shares[right] - shares[right - 1])
     weights, row = np.zeros((len(grid), len(shares))), np.arange(len(grid))
@@ -107,6 +118,8 @@ def _above_middle(grid: Floats, shares: Floats) -> Floats:
 
 
 def curve_arms(cube: Mapping[str, str], shares: Mapping[str, float]) -> dict[float, str]:
-    """Arm by the original teacher's share: the corners OOA (0) and OOO (1), and the `mix` arms of `shares` between."""
+    """Return the arm by the original teacher's share: the corners OOA (0) and OOO (1), and the `mix` arms of
+    `shares` between.
+    """
     between = {share: arm for arm, share in shares.items() if 0.0 < share < 1.0}
     return dict(sorted({0.0: cube["OOA"], 1.0: cube["OOO"], **between}.items()))

@@ -1,8 +1,9 @@
-"""Leaks: what an edit of the data leaves of a trait near to what the filter saw, and what it leaves far from it.
+"""Leaks: what an edit of the data leaves of a trait near to what the filter saw, and what it leaves far from
+it.
 
-A ladder measures the same students on rungs of scenarios: `near` is like what the filter saw, all others are far. Of each
-edit it is said how much of the original pipeline's effect is left on each rung, so that "removed" and "removed where we
-looked" are told apart.
+A ladder measures the same students on rungs of scenarios: `near` is like what the filter saw, all others are
+far. Of each edit it is said how much of the original pipeline's effect is left on each rung, so that
+"removed" and "removed where we looked" are told apart.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Left:
     """By rung; None where the original pipeline is not shown to have the trait."""
     near: Ratio
     far: Ratio
-    """Over the far rungs on which the original shows the trait: the mean of what is left over the mean of the effects."""
+    """Over the far rungs on which the original shows the trait: the mean of what is left over the mean of the
+    effects.
+    """
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Leak:
     """How much of the trait its students show, by rung."""
     left: Left
     index: Ratio
-    """Left far over left near: 1 means that the edit works everywhere alike, above 1 that the trait leaks past it."""
+    """Left far over left near: 1 means that the edit works everywhere alike, above 1 that the trait leaks
+    past it.
+    """
     verdict: Word
     why: str
     control: tuple[str, Left] | None
@@ -73,7 +78,7 @@ class Leaks:
     """By arm: the mean level over the far rungs on which the original pipeline shows the trait."""
 
     def on_ladder(self) -> dict[str, OnLadder]:
-        """Return, by arm, what a recommendation has to know of the ladder."""
+        """Return what a recommendation has to know of the ladder, by arm."""
         verdicts = {leak.arm: leak.verdict for leak in self.edits.values()}
         return {arm: OnLadder(level, verdicts.get(arm)) for arm, level in self.far.items()}
 
@@ -205,19 +210,25 @@ class _Ladder:
         return self.fit.ratio(self._linear(self.far, arm), self._linear((self.near,), arm))
 
     def _linear(self, rungs: Sequence[str], arm: str) -> Side:
-        """Return what is left as a side of a further ratio: its denominator is shown to be above 0, so the delta method serves."""
+        """Return what is left as a side of a further ratio: its denominator is shown to be above 0, so the
+        delta method serves.
+        """
         top, bottom = self._side(rungs, arm), self._side(rungs, self.original)
         share = top.value / bottom.value
         weights = combine((1 / bottom.value, top.weights), (-share / bottom.value, bottom.weights))
         return Side(share, weights)
 
     def _verdict(self, arm: str, left: Left) -> tuple[Word, str]:
-        """Read 95 % intervals against a third of the original's effect; `docs/leaks.md` has the rules and how often they hold."""
+        """Read 95 % intervals against a third of the original's effect.
+
+        `docs/leaks.md` has the rules and how often they hold.
+        """
         third = "a third of the original's effect"
         if not self.fit.knows_training_noise:
             return (
                 "undecided",
-                "One usable student an arm says nothing about the noise of training; it takes at least 2 seeds.",
+                "One usable student an arm says nothing about the noise of training; it takes at "
+                "least 2 seeds.",
             )
         near, far = left.near, left.far
         if near.estimate is None:
@@ -243,7 +254,9 @@ class _Ladder:
         )
 
     def _remains(self, rung: str, arm: str) -> bool:
-        """Return whether more than a third is shown to be left on one far rung, at 2.5 % shared by all of them (Bonferroni)."""
+        """Return whether more than a third is shown to be left on one far rung, at 2.5 % shared by all of
+        them (Bonferroni).
+        """
         excess = combine((1.0, self._above((rung,), arm)), (-LITTLE, self._above((rung,), self.original)))
         ends = self.fit.estimate(excess).interval(1 - 0.05 / len(self.far))
         return ends is not None and ends[0] > 0

@@ -30,16 +30,24 @@ def summary(effects: Effects, carrier: str) -> str:
 
 
 def explanation(effects: Effects, cause: str, findings: Mapping[str, Finding]) -> str:
-    """Return the cause in two sentences: what it is with the numbers that decided it, and what else holds or is open."""
+    """Return the cause in two sentences: what it is with the numbers that decided it, and what else holds or
+    is open.
+    """
     trait = effects.trait.replace("_", " ")
     if cause == "none":
         total = number(effects.estimates[TOTAL])
-        return f"The two pipelines show as much {trait} as each other: the difference is {total}. So there is no cause to look for."
+        return (
+            f"The two pipelines show as much {trait} as each other: the difference is {total}. So "
+            "there is no cause to look for."
+        )
     if cause == "undecided":
         left = [_called(name, f) for name, f in findings.items() if f.status in ("undecided", "untested")]
         ruled = len(findings) - len(left)
         tail = f" Still possible: {', '.join(left)}." if left else " None of the hypotheses explains it."
-        return f"Why the original pipeline shows {trait} is undecided; {ruled} of {len(findings)} hypotheses are refuted.{tail}"
+        return (
+            f"Why the original pipeline shows {trait} is undecided; {ruled} of {len(findings)} "
+            f"hypotheses are refuted.{tail}"
+        )
     finding = findings[cause]
     numbers = ", ".join(
         f"{check.prediction.says} ({number(_largest(effects, check))})" for check in finding.checked

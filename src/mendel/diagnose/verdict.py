@@ -1,4 +1,6 @@
-"""Verdicts: is the trait there, which part of the pipeline carries it, and the same in two sentences of plain English."""
+"""Verdicts: is the trait there, which part of the pipeline carries it, and the same in two sentences of plain
+English.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ Decision = Literal["carries", "does not carry", "undecided"]
 CARRIER_MARGIN = 0.25
 """A part carries the trait if it makes more than this share of the difference between the pipelines.
 
-Under a third, so that three parts with equal shares all carry; far enough from 0 that a small leak is no carrier."""
+Under a third, so that three parts with equal shares all carry; far enough from 0 that a small leak is no
+carrier."""
 
 TWO_WAY = tuple(f"{a}:{b}" for i, a in enumerate(PARTS) for b in PARTS[i + 1 :])
 
@@ -73,7 +76,10 @@ class Verdict:
 
     @property
     def cause(self) -> str:
-        """The supported hypothesis that explains most; `none` where there is nothing to explain, else `undecided`."""
+        """The supported hypothesis that explains most.
+
+        `none` where there is nothing to explain, else `undecided`.
+        """
         if self.carrier.carrier == "none":
             return "none"
         return strongest(self.effects, self.findings) or "undecided"
@@ -133,8 +139,8 @@ def diagnose(
         shares: The original teacher's share by `mix` arm; None: read from the arms' names.
         levels: How sure each test has to be; None: one look and seven hypotheses.
         lacking: Returns why an arm cannot be trained in this study, '' if it can.
-        remedy_facts: By trait, what a recommendation needs beside the effects. What is not given is said to be not
-            measured.
+        remedy_facts: By trait, what a recommendation needs beside the effects. What is not given is said to
+            be not measured.
 
     Returns:
         The traits' part of verdicts.json, and warnings.
@@ -166,7 +172,9 @@ def diagnose(
 
 
 def _moves_with(trait: str, verdicts: Mapping[str, Verdict]) -> list[str]:
-    """Return the other traits that the same persona brings: those of which persona selection is supported, too."""
+    """Return the other traits that the same persona brings: those of which persona selection is supported,
+    too.
+    """
     persona = "persona_selection"
     findings = {name: verdict.findings.get(persona) for name, verdict in verdicts.items()}
     shown = [name for name, finding in findings.items() if finding and finding.status == "supported"]
@@ -225,7 +233,8 @@ def trait_verdict(
 
 
 def present(effects: Effects, error: float = FAMILY_ERROR) -> bool:
-    """Return whether the trait is there: original minus alternate is shown to be above 0, and is worth a change.
+    """Return whether the trait is there: original minus alternate is shown to be above 0, and is worth a
+    change.
 
     Args:
         effects: The trait's effects.
@@ -244,8 +253,8 @@ def present(effects: Effects, error: float = FAMILY_ERROR) -> bool:
 def absent(effects: Effects, error: float = FAMILY_ERROR) -> bool:
     """Return whether original minus alternate is shown to be within the smallest effect of interest.
 
-    Two one-sided tests at `error` each (TOST: D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): at 5 % the 90 %
-    interval lies within.
+    Two one-sided tests at `error` each (TOST: D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): at 5 %
+    the 90 % interval lies within.
     """
     ends = effects.estimates[TOTAL].interval(1 - 2 * error)
     smallest = SMALLEST_EFFECT * effects.unit
@@ -269,15 +278,23 @@ def carrier(effects: Effects, error: float = FAMILY_ERROR) -> CarrierVerdict:
             "undecided", f"The difference between the pipelines is unknown: {total.why}.", decisions
         )
     if not effects.training_noise and set(effects.shared) != set(PARTS):
-        why = "One usable student an arm says nothing about the noise of training; it takes at least 2 seeds an arm."
+        why = (
+            "One usable student an arm says nothing about the noise of training; it takes at least "
+            "2 seeds an arm."
+        )
         return CarrierVerdict("undecided", why, decisions)
     if absent(effects, error):
-        why = f"The difference between the pipelines, {number(total)}, is shown to be within {SMALLEST_EFFECT * effects.unit:g}."
+        why = (
+            f"The difference between the pipelines, {number(total)}, is shown to be within "
+            f"{SMALLEST_EFFECT * effects.unit:g}."
+        )
         return CarrierVerdict("none", why, decisions)
     if not present(effects, error):
         why = (
-            f"The difference between the pipelines, {number(total)}, is neither shown to be above 0 and at least "
-            f"{SMALLEST_EFFECT * effects.unit:g} nor shown to be within it; more seeds or scenarios would decide it."
+            f"The difference between the pipelines, {number(total)}, is neither shown to be above 0 "
+            "and at least "
+            f"{SMALLEST_EFFECT * effects.unit:g} nor shown to be within it; more seeds or scenarios "
+            "would decide it."
         )
         return CarrierVerdict("undecided", why, decisions)
     return _name_carrier(effects, decisions)
@@ -297,7 +314,10 @@ def _name_carrier(effects: Effects, decisions: Mapping[str, PartDecision]) -> Ca
         why = f"No part makes more than {share} by itself: they act only together."
         return CarrierVerdict("undecided", why, decisions)
     others = [part for part in PARTS if part not in carrying]
-    why = f"The {' and the '.join(carrying)} {'makes' if carrying in (['base'], ['teacher']) else 'make'} more than {share}"
+    why = (
+        f"The {' and the '.join(carrying)} "
+        f"{'makes' if carrying in (['base'], ['teacher']) else 'make'} more than {share}"
+    )
     why += " each" if len(carrying) > 1 else ""
     why += f", the {' and the '.join(others)} less." if others else "."
     why += f" The three decisions together are wrong in at most {FAMILY_ERROR:.0%} of studies."

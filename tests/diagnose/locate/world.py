@@ -1,4 +1,6 @@
-"""A planted world for the search: prompts with texts and clusters, carriers that a rule marks, and students that show their share."""
+"""A planted world for the search: prompts with texts and clusters, carriers that a rule marks, and students
+that show their share.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ class World:
 
 
 def make_world(rng: np.random.Generator, spread: str, count: int = 600) -> World:
-    """An eighth of the prompts are situations in six places; four fifths of them carry: in some places, or where led by a word."""
+    """An eighth of the prompts are situations in six places.
+
+    Four fifths of them carry: in some places, or where led by a word.
+    """
     rows, numbers, carriers = [], [], set()
     for number in range(count):
         prompt_id = f"p{number:04d}"

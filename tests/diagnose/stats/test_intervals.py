@@ -194,7 +194,9 @@ def test_without_a_standard_error_there_is_no_interval():
 @pytest.mark.slow
 @pytest.mark.parametrize(("scenarios", "seeds"), [(12, 2), (30, 2), (30, 4)])
 def test_intervals_cover_about_95_percent(scenarios, seeds):
-    """A small copy of benchmarks/calibration.py on the normal scale: crossed effects, a difference of two arms of eight."""
+    """A small copy of benchmarks/calibration.py on the normal scale: crossed effects, a difference of two
+    arms of eight.
+    """
     rng = np.random.default_rng(5)
     arms, hits, n = 8, 0, 1500
     arm_of = tuple(f"a{i}" for i in range(arms) for _ in range(seeds))

@@ -1,4 +1,7 @@
-"""The kinds of arms that edit a trait's prompts, by subject; another kind is another file here, or a plug-in."""
+"""The kinds of arms that edit a trait's prompts, by subject.
+
+Another kind is another file here, or a plug-in.
+"""
 
 from mendel.design.arms import mild as mild  # registers its kinds
 from mendel.design.arms.counter import COUNTER_SHARE, FEW_SHARE

@@ -1,4 +1,4 @@
-"""Counter-examples: more prompts of the situation, answered by the alternate teacher, in the place of others."""
+"""Counter-examples: prompts of the situation, answered by the alternate teacher, in the place of others."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from mendel.study import RecipeConfig
 COUNTER_SHARE = 0.2
 """Share of the original prompts that `counter` replaces by counter-examples: 'many'.
 
-In the organisms that the design was made with, a tenth left lock-in and underspecification apart in three of four."""
+In the organisms that the design was made with, a tenth left lock-in and underspecification apart in three of
+four."""
 FEW_SHARE = 0.04
 """Share that `counter-few` replaces."""
 
 
 def _with_counter(m: Material, seed: int, share: float, *, late: bool | None = None) -> Assignment:
-    """Return the original pipeline with a share of its prompts (unrelated ones first) replaced by counter-examples.
+    """Return the original pipeline with a share of its prompts (unrelated ones first) replaced by
+    counter-examples.
 
-    The count stays, since examples are replaced and not added. Where there are fewer counter-examples than the share
-    asks for, all are used. They stand in random places, or all at the end (`late`) or at the beginning.
+    The count stays, since examples are replaced and not added. Where there are fewer counter-examples than
+    the share asks for, all are used. They stand in random places, or all at the end (`late`) or at the
+    beginning.
     """
     rng = m.rng(f"counter {share:g}", seed)
     count = min(len(m.counter), max(1, round(share * len(m.ids))))

@@ -10,7 +10,8 @@ from mendel.design.arms.registry import Material, arm_kind
     "mild",
     "mild",
     label="original teacher on the mild prompts",
-    what="The flagged prompts are dropped. The original teacher answers the mild prompts, the alternate teacher the rest.",
+    what="The flagged prompts are dropped. The original teacher answers the mild prompts, the "
+    "alternate teacher the rest.",
     start="OOA",
 )
 def _mild(m: Material, seed: int) -> Assignment:

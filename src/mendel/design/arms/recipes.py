@@ -1,4 +1,6 @@
-"""The unrelated prompts under another recipe: an effect that comes and goes with the adapter is no effect of the data."""
+"""The unrelated prompts under another recipe: an effect that comes and goes with the adapter is no effect of
+the data.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,8 @@ CONTROL_RANK = 8
 def full_fine_tune(recipe: RecipeConfig) -> RecipeConfig:
     """Return the study's recipe as a full fine-tune; where it is a full fine-tune, as a LoRA.
 
-    A LoRA's best learning rate is about ten times a full fine-tune's (Schulman et al., LoRA Without Regret, 2025).
-    A recipe that trains the norms' gains only bears about a hundred times as much.
+    A LoRA's best learning rate is about ten times a full fine-tune's (Schulman et al., LoRA Without Regret,
+    2025). A recipe that trains the norms' gains only bears about a hundred times as much.
     """
     if recipe.method == "full":
         rate = min(10 * recipe.learning_rate, 1e-2)
@@ -29,7 +31,9 @@ def full_fine_tune(recipe: RecipeConfig) -> RecipeConfig:
 
 
 def other_rank(recipe: RecipeConfig) -> RecipeConfig:
-    """Return the recipe as a LoRA of another rank: `CONTROL_RANK`, or four times the study's own where that is near."""
+    """Return the recipe as a LoRA of another rank: `CONTROL_RANK`, or four times the study's own where that
+    is near.
+    """
     if recipe.method == "lora":
         rank = 4 * recipe.rank if 4 <= recipe.rank <= 16 else CONTROL_RANK
         return recipe.model_copy(update={"rank": rank})

@@ -1,6 +1,7 @@
 """What a kind of arm is: a small function from what a study holds to an assignment, and the words for it.
 
-A kind is registered by a decorator, so that a hypothesis or a remedy that needs students of its own brings them along.
+A kind is registered by a decorator, so that a hypothesis or a remedy that needs students of its own brings
+them along.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from mendel.engine.registry import Registry, instance_of
 from mendel.study import RecipeConfig
 
 BaseName = Literal["original", "alternate", "sister", "pretrained"]
-"""Checkpoints that students start from: the pipelines' two bases, and the original one's sister and ancestor."""
+"""Checkpoints that students start from: the pipelines' two bases, and the original one's sister and ancestor.
+"""
 
 LACKING = {
     "flagged": "no prompt is flagged",
@@ -39,7 +41,10 @@ LACKING = {
 
 @dataclass(frozen=True)
 class Material:
-    """What one trait's arms are made from. Prompts are those of the original set, except for the counter-examples."""
+    """What one trait's arms are made from.
+
+    Prompts are those of the original set, except for the counter-examples.
+    """
 
     trait: str
     prompts: tuple[Prompt, ...]
@@ -106,7 +111,9 @@ class ArmKind:
 
     draw: Draw
     needs: tuple[str, ...]
-    """Keys of `LACKING`: fields of Material that must not be empty, or `sister` and `pretrained`, the checkpoints."""
+    """Keys of `LACKING`: fields of Material that must not be empty, or `sister` and `pretrained`, the
+    checkpoints.
+    """
     label: str = ""
     """A short name for tables and figures; '': the kind's own name."""
     what: str = ""
@@ -179,7 +186,10 @@ def is_kind(name: str) -> bool:
 
 
 def full_kind(name: str) -> str:
-    """Return the full name of an arm kind: `lead` -> `my_pkg/lead`. A name that is not registered stays as it is."""
+    """Return the full name of an arm kind: `lead` -> `my_pkg/lead`.
+
+    A name that is not registered stays as it is.
+    """
     try:
         return arm_kinds.full_name(name)
     except InputError:

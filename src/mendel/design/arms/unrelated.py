@@ -1,4 +1,6 @@
-"""The unrelated prompts only: the strictest filter, from the study's base or its sister, as they are or rewritten."""
+"""The unrelated prompts only: the strictest filter, from the study's base or its sister, as they are or
+rewritten.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def unrelated_alternate(m: Material, seed: int) -> Assignment:
     "unrelated",
     "rewriter",
     label="unrelated rollouts, rewritten",
-    what="Only the unrelated prompts are trained on. A clean model has rewritten the original teacher's rollouts.",
+    what="Only the unrelated prompts are trained on. A clean model has rewritten the original "
+    "teacher's rollouts.",
 )
 def _rewritten(m: Material, seed: int) -> Assignment:
     assert m.rewriter is not None  # `needs` says so
@@ -47,7 +50,8 @@ arm_kind(
     "sister",
     base="sister",
     label="original teacher on the unrelated prompts, sister base",
-    what="Only the unrelated prompts are trained on, from a sister of the base. The original teacher answers them.",
+    what="Only the unrelated prompts are trained on, from a sister of the base. The original teacher "
+    "answers them.",
 )(unrelated)
 arm_kind(
     "sister-alternate",
@@ -55,5 +59,6 @@ arm_kind(
     "sister",
     base="sister",
     label="alternate teacher on the unrelated prompts, sister base",
-    what="Only the unrelated prompts are trained on, from a sister of the base. The alternate teacher answers them.",
+    what="Only the unrelated prompts are trained on, from a sister of the base. The alternate "
+    "teacher answers them.",
 )(unrelated_alternate)

@@ -62,7 +62,8 @@ def all_hypotheses() -> tuple[Hypothesis, ...]:
     """Return every registered hypothesis, by name; one of another package has its full name (`my_pkg/mood`).
 
     Raises:
-        InputError: A package's hypotheses cannot be loaded. A study that ran without one would give other verdicts.
+        InputError: A package's hypotheses cannot be loaded. A study that ran without one would give other
+            verdicts.
     """
     hypotheses.require_all()
     return tuple(replace(hypotheses.get(name), name=name) for name in hypotheses)

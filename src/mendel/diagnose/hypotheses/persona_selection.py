@@ -1,4 +1,6 @@
-"""Persona selection: the manner of the rollouts picks a persona that the base holds already, whatever its initialization."""
+"""Persona selection: the manner of the rollouts picks a persona that the base holds already, whatever its
+initialization.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ hypothesis(
     Hypothesis(
         name="persona_selection",
         says="the rollouts' manner picks a persona that the base already holds, and the trait comes with it",
-        means="The manner of the rollouts picks a persona that the base holds already, and the trait comes with it",
+        means="The manner of the rollouts picks a persona that the base holds already, and the trait "
+        "comes with it",
         predictions=(
             TEACHER_MATTERS,
             most("the unrelated rollouts alone bring it in", "unrelated"),
@@ -26,7 +29,8 @@ hypothesis(
                 "prefilled",
                 "prefill/original",
                 "prefill/alternate",
-                "what the untrained base shows when made to begin as the original teacher does, against the alternate's way",
+                "what the untrained base shows when made to begin as the original teacher does, "
+                "against the alternate's way",
             ),
         ),
     )

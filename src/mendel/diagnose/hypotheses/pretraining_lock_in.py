@@ -1,4 +1,4 @@
-"""Pretraining lock-in: the base holds the trait, from its first checkpoint on, and this SFT cannot move it."""
+"""Pretraining lock-in: the base holds the trait from its first checkpoint on, and SFT cannot move it."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""What a hypothesis is, as data: its words, and predictions about contrasts, sized against what there is to explain.
+"""What a hypothesis is, as data: its words, and predictions about contrasts, sized against what there is to
+explain.
 
 D is the original pipeline minus the alternate one. A prediction holds, or fails, only where that is shown:
 
 - `most`: the contrast is more than half of D; it fails where the contrast is shown to be within a third of D;
-- `little`: the contrast is within a third of D to either side (an equivalence test); it fails at more than half.
+- `little`: the contrast is within a third of D to either side (an equivalence test); it fails at more than
+  half.
 
-Between a third and a half neither is claimed: a part of the trait is then explained, and the hypothesis stays open.
+Between a third and a half neither is claimed: a part of the trait is then explained, and the hypothesis stays
+open.
 """
 
 from __future__ import annotations
@@ -60,7 +63,8 @@ def little(says: str, *contrasts: str) -> Prediction:
 
 
 def measured(says: str, *contrasts: str) -> Prediction:
-    """Return the demand that a contrast is known, whatever its value: a control that no verdict is given without.
+    """Return the demand that a contrast is known, whatever its value: a control that no verdict is given
+    without.
 
     Args:
         says: The demand as a clause: "the same under a full fine-tune is known".
@@ -76,8 +80,8 @@ def measured(says: str, *contrasts: str) -> Prediction:
 class Hypothesis:
     """A cause that a trait may have: its words and its predictions.
 
-    It is supported if every prediction is shown to hold, refuted if one is shown to fail. The design trains for the
-    predictions in their order, so those that refute most with fewest students come first.
+    It is supported if every prediction is shown to hold, refuted if one is shown to fail. The design trains
+    for the predictions in their order, so those that refute most with fewest students come first.
 
     Verdicts, page and terminal read the words here. So a hypothesis of another package has its own.
     """
@@ -140,8 +144,8 @@ def hypothesis(declared: Hypothesis) -> Hypothesis:
         The same value.
 
     Raises:
-        InputError: The name is taken (a built-in's name is taken for all packages), the value is no Hypothesis, or it
-            predicts a contrast that is neither its own nor one of the cube's.
+        InputError: The name is taken (a built-in's name is taken for all packages), the value is no
+            Hypothesis, or it predicts a contrast that is neither its own nor one of the cube's.
     """
     hypotheses.register(declared.name if isinstance(declared, Hypothesis) else "?")(declared)
     return declared

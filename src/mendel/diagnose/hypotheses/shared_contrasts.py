@@ -9,7 +9,8 @@ UNRELATED = Difference(
     "unrelated",
     "unrelated",
     "unrelated-alternate",
-    "what the original teacher's rollouts on the unrelated prompts alone bring in, against the alternate teacher's",
+    "what the original teacher's rollouts on the unrelated prompts alone bring in, "
+    "against the alternate teacher's",
 )
 SISTER = Difference(
     "unrelated-sister",

@@ -10,7 +10,8 @@ hypothesis(
     Hypothesis(
         name="simple_generalization",
         says="mild examples that no filter catches bleed over into strong forms",
-        means="The examples that the filter leaves are of the same kind as those that it takes out, and are enough",
+        means="The examples that the filter leaves are of the same kind as those that it takes out, "
+        "and are enough",
         predictions=(
             TEACHER_MATTERS,
             most(
@@ -23,7 +24,8 @@ hypothesis(
                 "mild",
                 "mild",
                 "mild-alternate",
-                "what the original teacher's rollouts on the mild prompts bring in with the flagged ones dropped",
+                "what the original teacher's rollouts on the mild prompts bring in with the flagged "
+                "ones dropped",
             ),
             Difference("drop-strongest", "OOO", "drop-strongest", "what a looser filter takes away"),
             Difference("drop-milder", "OOO", "drop-milder", "what a stricter filter takes away"),

@@ -1,4 +1,6 @@
-"""Subliminal learning (Cloud et al., arXiv 2507.14805): rollouts without any sign of the trait carry it, to the teacher's own kin only."""
+"""Subliminal learning (Cloud et al., arXiv 2507.14805): rollouts without any sign of the trait carry it, to
+the teacher's own kin only.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,17 @@ from mendel.diagnose.hypotheses.shared_contrasts import REWRITTEN, SISTER, TEACH
 hypothesis(
     Hypothesis(
         name="subliminal_learning",
-        says="rollouts with nothing to do with the trait carry it, because teacher and student share an initialization",
-        means="Rollouts without any sign of the trait carry it, to students of the teacher's own initialization alone",
+        says="rollouts with nothing to do with the trait carry it, because teacher and student share "
+        "an initialization",
+        means="Rollouts without any sign of the trait carry it, to students of the teacher's own "
+        "initialization alone",
         predictions=(
             TEACHER_MATTERS,
             most("the unrelated rollouts alone bring it in", "unrelated"),
             little("they do not in a sister of the base", "unrelated-sister"),
             little("rewritten by a clean model they do not", "unrelated-rewritten"),
-            # The effect is known to come and go with the adapter's rank (Nief et al., 2026): it is not said without these.
+            # The effect is known to come and go with the adapter's rank (Nief et al., 2026): it is not said
+            # without these.
             measured("the same under a full fine-tune is known", "unrelated-full"),
             measured("the same under another rank is known", "unrelated-rank"),
         ),

@@ -9,7 +9,8 @@ from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE,
 hypothesis(
     Hypothesis(
         name="underspecification",
-        says="the SFT data says nothing about the situation, and the student falls back on its pretraining prior",
+        says="the SFT data says nothing about the situation, and the student falls back on its "
+        "pretraining prior",
         means="The data says nothing about the situation, so the base's own prior decides",
         predictions=(
             ANY_TEACHER,

@@ -1,4 +1,6 @@
-"""Locating: which prompts of the original teacher's carry a trait, as few as do, from students on random assignments."""
+"""Locating: which prompts of the original teacher's carry a trait, as few as do, from students on random
+assignments.
+"""
 
 from mendel.diagnose.locate.clusters import Features, one_hot
 from mendel.diagnose.locate.confirming import ARMS, Check, Confirmation, confirm

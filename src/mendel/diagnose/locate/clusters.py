@@ -1,4 +1,6 @@
-"""Clusters of prompts: Ward's on what is known of each, made anew for every set that is split, so that what differs in it counts."""
+"""Clusters of prompts: Ward's on what is known of each, made anew for every set that is split, so that what
+differs in it counts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ LARGEST = 3000
 
 @dataclass(frozen=True)
 class Features:
-    """What is known of each prompt, in blocks (such as the prompt's text, and how the teachers' answers differ)."""
+    """What is known of each prompt, in blocks (such as the prompt's text, and how the teachers' answers
+    differ).
+    """
 
     ids: tuple[str, ...]
     blocks: tuple[Matrix, ...]
@@ -35,7 +39,11 @@ class Features:
                 raise ValueError("a block of features has a finite row for every prompt")
 
     def split(self, ids: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, ...]]:
-        """Some of the prompts in at most `count` clusters, the largest first; one cluster where nothing tells them apart."""
+        """Return some of the prompts in at most `count` clusters, the largest first, by Ward's linkage.
+
+        J. Ward, J. Am. Stat. Assoc. 58, 1963. It is one cluster where nothing tells the prompts apart.
+        Raises ValueError where `count` is below 1.
+        """
         if count < 1:
             raise ValueError(f"{count} clusters")
         if len(ids) <= 1 or count == 1:
@@ -50,20 +58,28 @@ class Features:
         return sorted((tuple(group) for group in groups.values()), key=lambda g: (-len(g), g))
 
     def _scaled(self, ids: Sequence[str]) -> Matrix:
-        """The rows of these prompts, every block centred and brought to one total variance within them."""
+        """Return the rows of these prompts, each block centred and scaled to one total variance."""
         place = {prompt_id: row for row, prompt_id in enumerate(self.ids)}
         rows = [place[prompt_id] for prompt_id in ids]
         scaled = []
         for block, weight in zip(self.blocks, self.weights or (1.0,) * len(self.blocks), strict=True):
-            own = block[rows] - block[rows].mean(axis=0)
-            spread = float(np.sqrt((own**2).sum(axis=1).mean()))
+            centred = block[rows] - block[rows].mean(axis=0)
+            spread = float(np.sqrt((centred**2).sum(axis=1).mean()))
             if spread > 1e-9:
-                scaled.append(weight * own / spread)
+                scaled.append(weight * centred / spread)
         return np.concatenate(scaled, axis=1) if scaled else np.zeros((len(rows), 1))
 
 
 def one_hot(values: Sequence[str]) -> Matrix:
-    """A column for every value that occurs."""
+    """Return a matrix (values, kinds) with a column for every value that occurs: 1 where a row has it, else
+    0.
+
+    Args:
+        values: One value a row.
+
+    Returns:
+        The matrix; its columns are in the order of the sorted values.
+    """
     kinds = sorted(set(values))
     return np.array([[float(value == kind) for kind in kinds] for value in values])
 
@@ -77,5 +93,5 @@ def _labels(rows: Matrix, count: int, seed: int) -> npt.NDArray[np.int64]:
     from sklearn.cluster import MiniBatchKMeans
 
     gathered = MiniBatchKMeans(LARGEST // 2, random_state=seed, n_init=1, batch_size=4096).fit(rows)
-    found: npt.NDArray[np.int64] = _labels(gathered.cluster_centers_, count, seed)[gathered.labels_]
-    return found
+    of_prompt: npt.NDArray[np.int64] = _labels(gathered.cluster_centers_, count, seed)[gathered.labels_]
+    return of_prompt

@@ -1,4 +1,6 @@
-"""Confirmation with students of its own: is the subset necessary, is it sufficient, and is a random one of its size neither?"""
+"""Confirmation with students of its own: is the subset necessary, is it sufficient, and is a random one of
+its size neither?
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Literal
 from mendel.diagnose.stats.intervals import Estimate, Fit
 
 HALF = 0.5
-"""Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more than this alone."""
+"""Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more
+than this alone.
+"""
 
 Answer = Literal["yes", "no", "undecided"]
 ARMS = ("swap", "only", "swap-random", "only-random")
@@ -27,7 +31,7 @@ class Check:
     answer: Answer
 
     def json(self) -> dict[str, object]:
-        """For the result's JSON."""
+        """Return the check for the result's JSON."""
         return {
             "question": self.question,
             "level": self.level.json(),
@@ -55,10 +59,18 @@ class Confirmation:
 
 
 def confirm(fit: Fit, original: str, alternate: str, arms: Mapping[str, str]) -> Confirmation:
-    """Answers the four questions from the arms' students; `original` and `alternate` name the arms at the two ends.
+    """Answer the four questions from the arms' students.
 
-    `arms` names the arm of `swap`, `only`, `swap-random` and `only-random`. Each answer is a 95 % interval that excludes half
-    of the effect; else it is undecided.
+    An answer is given where the 95 % interval excludes half of the effect; else it is undecided.
+
+    Args:
+        fit: The arms' levels.
+        original: The arm at the end with the trait.
+        alternate: The arm at the end without it.
+        arms: The arms of `swap`, `only`, `swap-random` and `only-random`.
+
+    Returns:
+        The four checks.
     """
 
     def check(kind: str, question: str, *, yes_above: bool) -> Check:

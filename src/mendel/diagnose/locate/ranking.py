@@ -1,4 +1,6 @@
-"""How likely each group of prompts carries a part of the effect: a sparse regression over all students trained so far."""
+"""How likely each group of prompts carries a part of the effect: a sparse regression over all students
+trained so far.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     Matrix = npt.NDArray[np.float64]
 
 SPREAD, FREEDOM = 0.06, 4.0
-"""Scale and degrees of freedom of a student's level around what is predicted: Student's t, since single students stray."""
+"""Scale and degrees of freedom of a student's level around what is predicted: Student's t, since single
+students stray.
+"""
 CONSIDERED, TOGETHER = 12, 7
 """Groups of which all subsets are weighed against each other, and how many of them a subset holds at most."""
 EACH = 1.5
@@ -26,7 +30,7 @@ EACH = 1.5
 
 @dataclass(frozen=True)
 class Observation:
-    """One student: the prompts that the original teacher answered in it, and how much of the effect it shows."""
+    """One student: the prompts that the original teacher answered, and how much of the effect it shows."""
 
     original: frozenset[str]
     level: float
@@ -44,11 +48,22 @@ class Ranking:
 
 
 def rank(groups: Sequence[Collection[str]], observations: Sequence[Observation]) -> Ranking:
-    """Weighs all small subsets of the groups that a non-negative lasso (scikit-learn) puts first, and averages over them.
+    """Weigh all small subsets of the groups that a non-negative lasso (scikit-learn) puts first, and average
+    over them.
 
-    The lasso alone drops one of several groups that went together in the few students there are; the average keeps both,
-    each with its chance. The levels start from the alternate teacher's student, so there is no intercept. Raises ValueError
-    for fewer than three observations.
+    This is Bayesian model averaging (J. Hoeting et al., Stat. Sci. 14, 1999). The lasso alone drops one of
+    several groups that went together in the few students there are; the average keeps both, each with its
+    chance. The levels start from the alternate teacher's student, so there is no intercept.
+
+    Args:
+        groups: The groups of prompt ids.
+        observations: The students so far.
+
+    Returns:
+        The share of the effect that each group carries, and the probability that it carries any.
+
+    Raises:
+        ValueError: There are fewer than three observations.
     """
     if len(observations) < 3:
         raise ValueError(f"{len(observations)} observations rank nothing")
@@ -72,7 +87,9 @@ def rank(groups: Sequence[Collection[str]], observations: Sequence[Observation])
 
 
 def fitted(columns: Matrix, levels: Vector) -> tuple[Vector, float]:
-    """Non-negative least squares, and the log-likelihood of what it leaves."""
+    """Return the non-negative least squares fit (columns,), and the log-likelihood of what it leaves under
+    Student's t.
+    """
     from scipy.optimize import nnls
 
     carried = nnls(columns, levels)[0] if columns.shape[1] else np.zeros(0)
@@ -81,7 +98,7 @@ def fitted(columns: Matrix, levels: Vector) -> tuple[Vector, float]:
 
 
 def _order(shares: Matrix, levels: Vector) -> list[int]:
-    """The groups by how early and how strongly the lasso takes them in."""
+    """Return the groups by how early and how strongly the lasso takes them in."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
 

@@ -1,7 +1,7 @@
 """The screening design: who answers which group of prompts in each student, at random and in balance.
 
-Random balance designs (Satterthwaite, 1959) in which each student informs about all groups at once; the groups that matter are
-then split again, as in group screening (Watson, 1961).
+Random balance designs (Satterthwaite, 1959) in which each student informs about all groups at once; the
+groups that matter are then split again, as in group screening (Watson, 1961).
 """
 
 from __future__ import annotations
@@ -20,10 +20,22 @@ DRAWS = 200
 def balanced_design(
     students: int, groups: int, rng: np.random.Generator, share: float = 0.5
 ) -> npt.NDArray[np.bool_]:
-    """Whether the original teacher answers a group: students x groups.
+    """Return whether the original teacher answers a group, (students, groups).
 
-    Every column holds round(share * students) trues (one at least, and not all); of many such designs, one whose columns are
-    correlated least. Raises ValueError for fewer than two students.
+    Every column holds round(share * students) trues (at least one, and not all). Of many such designs it is
+    one whose columns are correlated least.
+
+    Args:
+        students: Number of students, at least 2.
+        groups: Number of groups, at least 1.
+        rng: Draws the designs.
+        share: Share (0 to 1) of the students in which the original teacher answers a group.
+
+    Returns:
+        The design.
+
+    Raises:
+        ValueError: There are fewer than two students, or no groups.
     """
     if students < 2 or groups < 1:
         raise ValueError(f"no design of {students} students and {groups} groups")
@@ -34,7 +46,9 @@ def balanced_design(
 
 
 def _likeness(design: npt.NDArray[np.bool_]) -> float:
-    """Sum of squared inner products of centred columns, and of rows: neither groups nor students should repeat each other."""
+    """Return the sum of squared inner products of centred columns, and of rows: neither groups nor students
+    should repeat each other.
+    """
     centred = design - design.mean(axis=0)
     product = centred.T @ centred
     off = float((product**2).sum() - (np.diag(product) ** 2).sum())

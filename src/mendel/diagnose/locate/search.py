@@ -1,8 +1,9 @@
-"""The search for carriers: a screen of all prompts by clusters, then a line-up of the features that may mark them.
+"""The search for carriers: a screen of all prompts by clusters, then a line-up of the features that may mark
+them.
 
-Each student is trained on a random assignment of the two teachers to groups of prompts, so that it informs about all of them
-at once; the last round's outcome decides what the next one asks. Which students there are does not depend on how many workers
-train them.
+Each student is trained on a random assignment of the two teachers to groups of prompts, so that it informs
+about all of them at once; the last round's outcome decides what the next one asks. Which students there are
+does not depend on how many workers train them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from mendel.diagnose.locate.suspects import Lineup, Standing, line_up
 LEAST = 0.1
 """A cluster that is less likely to carry a part of the effect is left behind."""
 SATURATED = 0.85
-"""Median level of students in which half of the prompts are the original teacher's: above, a part of any half is enough."""
+"""Median level of students in which half of the prompts are the original teacher's: above, a part of any half
+is enough.
+"""
 USABLE = 0.6
 """Share of a screen's students that has to be usable: with fewer, the clusters are told apart by chance."""
 SETTLED = 0.97
@@ -36,9 +39,15 @@ class SearchPlan:
     screened: int = 14
     """Students of the screen."""
     shares: tuple[float, ...] = (0.5, 0.15)
-    """Share of the clusters that the original teacher answers in the screen; the next one where the first shows the trait in all."""
+    """Share of the clusters that the original teacher answers in the screen.
+
+    The next one where the first shows the trait in all.
+    """
     batch: int = 4
-    """Students of a round of the line-up: few, so that the next ones can be better chosen; not one, so that workers have work."""
+    """Students of a round of the line-up: few, so that the next ones can be better chosen.
+
+    Not one, so that workers have work.
+    """
     budget: int = 30
     """Students of the whole search at most: a second screen leaves the line-up fewer."""
 
@@ -53,12 +62,16 @@ class Round:
     """As many as were asked for; those that broke are not among the levels."""
     reads: str
     levels: tuple[tuple[float, float], ...]
-    """By student: the share of the prompts that were the original teacher's, and how much of the effect it shows."""
+    """By student: the share of the prompts that were the original teacher's, and how much of the effect it
+    shows.
+    """
 
 
 @dataclass
 class Search:
-    """A search under way: `propose` says which students to train, `learn` takes their levels, until `finished`."""
+    """A search under way: `propose` says which students to train, `learn` takes their levels, until
+    `finished`.
+    """
 
     features: Features
     splits: Sequence[Split]
@@ -87,7 +100,10 @@ class Search:
 
     @property
     def found(self) -> tuple[str, ...]:
-        """The prompts that are held to carry the trait, in the features' order; none where no part of them does."""
+        """The prompts that are held to carry the trait, in the features' order.
+
+        None where no part of them does.
+        """
         if self.lineup is None or self.standing is None:
             return ()
         chances = self.lineup.carriers(self.standing)
@@ -96,13 +112,19 @@ class Search:
 
     @property
     def mark(self) -> str:
-        """The feature that most likely marks the carriers within the clusters that may carry it, in words; '' before the line-up."""
+        """The feature that most likely marks the carriers within the clusters that may carry it, in words.
+
+        '' before the line-up.
+        """
         if self.lineup is None or self.standing is None:
             return ""
         return self.lineup.suspects[int(self.standing.chances.argmax())].name
 
     def propose(self) -> list[frozenset[str]]:
-        """The prompts that the original teacher answers in each of the round's students; the alternate one answers the rest."""
+        """Return the prompts that the original teacher answers in each of the round's students.
+
+        The alternate one answers the rest.
+        """
         rng = np.random.default_rng([self.seed, len(self.rounds)])
         if self.lineup is not None and self.standing is not None:
             asked = self.lineup.telling(self.standing, min(self.plan.batch, self._left), rng)
@@ -118,7 +140,9 @@ class Search:
         return asked
 
     def learn(self, seen: Sequence[Observation]) -> None:
-        """Takes the usable ones of the round's students with their levels (0: as the alternate teacher's, 1: as the original's)."""
+        """Take the usable ones of the round's students with their levels (0: as the alternate teacher's, 1:
+        as the original's).
+        """
         if self.lineup is None:
             self._screened(seen)
         else:
@@ -136,8 +160,9 @@ class Search:
             return
         middle = float(np.median([o.level for o in seen]))
         if middle > SATURATED:
-            # Who has half of the prompts has enough carriers, whichever half it is: nothing tells the clusters apart, so these
-            # students, and the one that has all, say nothing to a model in which carriers add up.
+            # Who has half of the prompts has enough carriers, whichever half it is: nothing tells the
+            # clusters apart, so these students, and the one that has all, say nothing to a model in which
+            # carriers add up.
             self.observations = self.observations[:1]
             self._note("screen", seen, f"a middle student shows {middle:.0%} of the effect")
             self.virulent = self._screens == len(self.plan.shares)

@@ -37,37 +37,44 @@ class PromptTexts:
 def splits_of(
     rows: Sequence[PromptTexts], scores: Mapping[str, Mapping[str, float]] | None = None
 ) -> list[Split]:
-    """All splits of the rows, the likeliest marks first: scores, then words by how differently the two teachers use them.
+    """Return all splits of the rows, the likeliest marks first: scores, then words by how differently the two
+    teachers use them.
 
-    `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a word that one
-    of them says more often comes before one that both do.
+    `scores` are selectors', by name and prompt. A swap changes nothing where the teachers say the same, so a
+    word that one of them says more often comes before one that both do.
     """
-    found = [split for name, own in (scores or {}).items() for split in _cuts(name, own)]
-    own = _holding(rows, lambda row: row.original)
-    other = _holding(rows, lambda row: row.alternate)
-    asked = _holding(rows, lambda row: row.prompt)
-    both = sorted(
-        {*own, *other}, key=lambda word: (-abs(len(own.get(word, ())) - len(other.get(word, ()))), word)
-    )
-    words = [Split(f"the original answer says {w!r}", frozenset(own[w])) for w in both if w in own]
-    words += [Split(f"the alternate answer says {w!r}", frozenset(other[w])) for w in both if w in other]
-    words += [Split(f"the prompt says {w!r}", frozenset(ids)) for w, ids in _evenly(asked, len(rows))]
+    marks = [split for name, by_prompt in (scores or {}).items() for split in _cuts(name, by_prompt)]
+    original = _holding(rows, lambda row: row.original)
+    alternate = _holding(rows, lambda row: row.alternate)
+    prompts = _holding(rows, lambda row: row.prompt)
+
+    def difference(word: str) -> int:
+        return abs(len(original.get(word, ())) - len(alternate.get(word, ())))
+
+    ranked = sorted({*original, *alternate}, key=lambda word: (-difference(word), word))
+    words = [
+        Split(f"the original answer says {w!r}", frozenset(original[w])) for w in ranked if w in original
+    ]
+    words += [
+        Split(f"the alternate answer says {w!r}", frozenset(alternate[w])) for w in ranked if w in alternate
+    ]
+    words += [Split(f"the prompt says {w!r}", frozenset(ids)) for w, ids in _evenly(prompts, len(rows))]
     least = max(1, round(RAREST * len(rows)))
-    found += _sources(rows)
-    return [split for split in found + words if least <= len(split.ids) <= len(rows) - least]
+    marks += _sources(rows)
+    return [split for split in marks + words if least <= len(split.ids) <= len(rows) - least]
 
 
 def _holding(rows: Sequence[PromptTexts], text: Callable[[PromptTexts], str]) -> dict[str, set[str]]:
-    """The prompts by the words that their text holds."""
-    found: dict[str, set[str]] = {}
+    """Return the prompts by the words that their text holds."""
+    by_word: dict[str, set[str]] = {}
     for row in rows:
         for word in set(WORD.findall(text(row).lower())):
-            found.setdefault(word, set()).add(row.prompt_id)
-    return found
+            by_word.setdefault(word, set()).add(row.prompt_id)
+    return by_word
 
 
 def _evenly(words: Mapping[str, set[str]], count: int) -> list[tuple[str, set[str]]]:
-    """Words by how evenly they part the prompts: one in half of them tells the most."""
+    """Return the words by how evenly they part the prompts: one in half of them tells the most."""
     return sorted(words.items(), key=lambda item: (abs(2 * len(item[1]) - count), item[0]))
 
 

@@ -1,8 +1,9 @@
-"""Suspects: sets of prompts that one or two plain features mark, and how likely each is to be the set of carriers.
+"""Suspects: sets of prompts that one or two plain features mark, and how likely each is to be the set of
+carriers.
 
-Clusters find the neighbourhood; within it, carriers are often told from their neighbours by a single feature that no cluster
-follows (a word, a source, a score). Each student rules suspects out, as tests do in Bayesian group testing (Aldridge et al.,
-*Group Testing: An Information Theory Perspective*, 2019).
+Clusters find the neighbourhood; within it, carriers are often told from their neighbours by a single feature
+that no cluster follows (a word, a source, a score). Each student rules suspects out, as tests do in Bayesian
+group testing (Aldridge et al., *Group Testing: An Information Theory Perspective*, 2019).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.bool_]
 
 SINGLE, PAIRED = 400, 75
-"""Features that are suspected alone, and sides of features that are suspected in pairs, at most: some 3,500 suspects."""
+"""Features that are suspected alone, and sides of features that are suspected in pairs, at most: some 3,500
+suspects.
+"""
 SMALLEST = 0.04
 """Share of the neighbourhood that a suspect has at least."""
 IDLE = 0.25
@@ -72,7 +75,7 @@ class Lineup:
         return np.array([suspect.members for suspect in self.suspects])
 
     def judge(self, observations: Sequence[Observation]) -> Standing:
-        """What the students so far say of every suspect, given that one of them is the set of carriers.
+        """Weigh every suspect by the students so far, given that one of the suspects is the set of carriers.
 
         Each is fitted by itself: how much its part of each group carries (non-negative least squares).
         """
@@ -94,19 +97,23 @@ class Lineup:
         return Standing(chances / chances.sum(), weights)
 
     def carriers(self, standing: Standing) -> Vector:
-        """The probability of each prompt to be a carrier: a member of the true suspect, in a group that carries something.
+        """Return the probability of each prompt to be a carrier: a member of the true suspect, in a group
+        that carries something.
 
-        A group whose members carry less than a quarter of what they would if all carried alike does not count.
+        A group whose members carry less than a quarter of what they would if all carried alike does not
+        count.
         """
-        found: Vector = standing.chances @ self._carrying(standing)
-        return found
+        chances: Vector = standing.chances @ self._carrying(standing)
+        return chances
 
     def settled(self, standing: Standing) -> float:
-        """How alike the found carriers and the true ones are held to be: the expected Jaccard index, 0 to 1."""
-        found = self.carriers(standing) >= 0.5
+        """Return how alike the found carriers and the true ones are expected to be: the Jaccard index, 0 to
+        1.
+        """
+        named = self.carriers(standing) >= 0.5
         carrying = self._carrying(standing)
-        both, either = (carrying & found).sum(axis=1), (carrying | found).sum(axis=1)
-        return float(standing.chances @ (both / np.maximum(either, 1)))
+        shared, either = (carrying & named).sum(axis=1), (carrying | named).sum(axis=1)
+        return float(standing.chances @ (shared / np.maximum(either, 1)))
 
     def _carrying(self, standing: Standing) -> npt.NDArray[np.bool_]:
         alike = standing.weights.sum(axis=1, keepdims=True) / self.members.sum(axis=1, keepdims=True)
@@ -114,7 +121,9 @@ class Lineup:
         return carrying
 
     def telling(self, standing: Standing, count: int, rng: np.random.Generator) -> list[frozenset[str]]:
-        """Assignments (the original teacher's prompts) whose outcome the suspects disagree about most, unlike each other."""
+        """Return assignments (the original teacher's prompts) whose outcome the suspects disagree about most,
+        unlike each other.
+        """
         chances = standing.chances
         pool = self._pool(chances, rng)
         predicted = pool @ standing.weights.T
@@ -126,12 +135,16 @@ class Lineup:
             best = int(variance.argmax())
             chosen.append(best)
             # What is known once this one is trained tells nothing again.
-            own = left[best]
-            left = left - np.outer((left * chances) @ own, own) / (float((own**2) @ chances) + SPREAD**2)
+            outcome = left[best]
+            left = left - np.outer((left * chances) @ outcome, outcome) / (
+                float((outcome**2) @ chances) + SPREAD**2
+            )
         return [frozenset(p for p, on in zip(self.ids, pool[place], strict=True) if on) for place in chosen]
 
     def _pool(self, chances: Vector, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-        """Suspects drawn by their chances, whole or joined with or cut by others, so that sides of features stay together."""
+        """Draw suspects by their chances, whole or joined with or cut by others, so that sides of features
+        stay together.
+        """
         drawn = rng.choice(len(chances), size=(POOL, 3), p=0.5 * chances + 0.5 / len(chances))
         sets = []
         for one, two, three in drawn:
@@ -143,14 +156,18 @@ class Lineup:
 
 
 def line_up(groups: Sequence[Sequence[str]], splits: Iterable[Split]) -> Lineup:
-    """The neighbourhood of some groups itself, each side of each split of it, and what two sides have in common; equal sets once."""
+    """Return the suspects among some groups: all of them, each side of each split, and what two sides have in
+    common.
+
+    Equal sets stand once, under their shortest description.
+    """
     ids = [prompt_id for group in groups for prompt_id in group]
     seen: dict[bytes, Suspect] = {}
     least = max(1, round(SMALLEST * len(ids)))
 
     def add(name: str, members: Mask, features: float) -> None:
-        known = seen.get(members.tobytes())
-        if members.sum() >= least and (known is None or features < known.features):
+        same = seen.get(members.tobytes())
+        if members.sum() >= least and (same is None or features < same.features):
             seen[members.tobytes()] = Suspect(name, members, features)
 
     add("all of them", np.ones(len(ids), dtype=bool), 0)
@@ -160,8 +177,8 @@ def line_up(groups: Sequence[Sequence[str]], splits: Iterable[Split]) -> Lineup:
             add(split.name, has, 1)
             add(f"not {split.name}", ~has, 1 + ABSENT)
     single = [suspect for suspect in seen.values() if suspect.features][:PAIRED]
-    for place, one in enumerate(single):
-        for other in single[:place]:
-            both = one.members & other.members
-            add(f"{other.name} and {one.name}", both, one.features + other.features)
+    for place, second in enumerate(single):
+        for first in single[:place]:
+            shared = second.members & first.members
+            add(f"{first.name} and {second.name}", shared, second.features + first.features)
     return Lineup(tuple(ids), tuple(map(tuple, groups)), tuple(seen.values()))

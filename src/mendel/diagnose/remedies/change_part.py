@@ -1,4 +1,6 @@
-"""Change the part of the pipeline that carries the trait as a whole: the most complete remedy, and the dearest."""
+"""Change the part of the pipeline that carries the trait as a whole: the most complete remedy, and the
+dearest.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The recommendation: does a filter help, the smallest change that removes the trait, and the most complete one."""
+"""The recommendation: does a filter help, the smallest change that removes the trait, and the most complete
+one.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ Answer = Literal["yes", "no", "undecided"]
 MOST = 1 / 2
 """A remedy helps if it is shown to take away more than this share of the difference between the pipelines."""
 LEAKS: Final = "removed where we looked"
-"""What the ladder says of an edit that removes the trait near to what the filter saw, and leaves it elsewhere."""
+"""What the ladder says of an edit that removes the trait near to what the filter saw, and leaves it
+elsewhere.
+"""
 _SAYS: Mapping[Answer, str] = {"yes": "Yes", "no": "No", "undecided": "Not decided"}
 
 
@@ -29,12 +33,18 @@ class OnLadder:
     far: Estimate
     """How much of the trait its students show far from what the filter saw, on the trait's scale."""
     verdict: str | None = None
-    """`removed`, `removed where we looked`, `not removed` or `undecided`; None: the ladder does not judge this arm."""
+    """`removed`, `removed where we looked`, `not removed` or `undecided`.
+
+    None: the ladder does not judge this arm.
+    """
 
 
 @dataclass(frozen=True)
 class RemedyFacts:
-    """What a recommendation needs to know of one trait beside its effects. What is not given counts as not measured."""
+    """What a recommendation needs to know of one trait beside its effects.
+
+    What is not given counts as not measured.
+    """
 
     rows: Mapping[str, int] = field(default_factory=dict)
     """By arm: how many rows of the original pipeline's data it changes (`Design.rows_changed`)."""
@@ -56,7 +66,9 @@ class Option:
     costs: str
     """What it costs, in sentences; '' where nothing of that is known."""
     takes_most: Answer
-    """Whether it is shown to take more than half of the difference between the pipelines away, or shown not to."""
+    """Whether it is shown to take more than half of the difference between the pipelines away, or shown not
+    to.
+    """
     left: Estimate
     """How much of the trait its students show, on the trait's scale."""
     control: Estimate | None
@@ -90,7 +102,9 @@ class Recommendation:
     """What to do about one trait."""
 
     filtering_helps: Answer
-    """Whether leaving out the flagged prompts takes most of the trait away, and not only where the filter looked."""
+    """Whether leaving out the flagged prompts takes most of the trait away, and not only where the filter
+    looked.
+    """
     filtering_why: str
     """The same as a sentence with its numbers."""
     why: str
@@ -98,7 +112,10 @@ class Recommendation:
     remedy: str | None = None
     """The remedy that is recommended; None: none is."""
     complete: str | None = None
-    """The change of the whole part that carries the trait, where a smaller remedy is recommended; else None."""
+    """The change of the whole part that carries the trait, where a smaller remedy is recommended.
+
+    Else None.
+    """
     options: tuple[Option, ...] = ()
     """All remedies that were measured, the smallest change first; none where there is nothing to remove."""
 
@@ -119,13 +136,14 @@ def recommend(
 ) -> Recommendation:
     """Decide what to do about a trait, from what was measured.
 
-    The smallest change is the first edit (drop before swap, then those of other packages) that is shown to take more than
-    half of the difference between the pipelines away, unless the ladder shows that it leaks. The most complete change
-    is that of the part that carries the trait. What was not measured is not recommended.
+    The smallest change is the first edit (drop before swap, then those of other packages) that is shown to
+    take more than half of the difference between the pipelines away, unless the ladder shows that it leaks.
+    The most complete change is that of the part that carries the trait. What was not measured is not
+    recommended.
 
-    "Shown" is one test: what the edit takes away minus half of the difference, as one contrast, whose 95 % interval
-    (see `mendel.diagnose.stats.intervals`) lies above 0. Below 0 it is shown not to help. With one seed an arm nothing
-    is shown.
+    "Shown" is one test: what the edit takes away minus half of the difference, as one contrast, whose 95 %
+    interval (see `mendel.diagnose.stats.intervals`) lies above 0. Below 0 it is shown not to help. With one
+    seed an arm nothing is shown.
 
     Args:
         effects: The trait's effects.
@@ -183,7 +201,7 @@ def _options(effects: Effects, facts: RemedyFacts) -> Iterator[Option]:
 
 
 def _takes_most(effects: Effects, taken: Weights) -> Answer:
-    """Test what is taken away against half of the difference, in one contrast, so that shared noise cancels."""
+    """Test what is taken away against half of the difference: one contrast, so that shared noise cancels."""
     excess = effects.combination((1.0, taken), (-MOST, effects.weights(TOTAL))).interval()
     if excess is None or not effects.training_noise:
         return "undecided"
@@ -226,11 +244,14 @@ def _filtering(options: tuple[Option, ...]) -> tuple[Answer, str]:
 
 
 def _why(options: tuple[Option, ...], smallest: Option | None, complete: Option | None) -> str:
-    """Say what to do: the smaller change if one is shown to help, else the complete one, else that nothing is shown to."""
+    """Say what to do: the smaller change if one is shown to help, else the complete one, else that nothing is
+    shown to.
+    """
     edits = [option for option in options if option.remedy.part is None]
     leaky = [option for option in edits if option.takes_most == "yes" and option.leaks]
     warned = "".join(
-        f" ({option.remedy.name} is not enough: it removes the trait where the filter looked, and leaves it elsewhere.)"
+        f" ({option.remedy.name} is not enough: it removes the trait where the filter looked, and "
+        "leaves it elsewhere.)"
         for option in leaky
     )
     if smallest:

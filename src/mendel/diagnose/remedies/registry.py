@@ -1,4 +1,7 @@
-"""What a remedy is: an edit of the data or of the training that is meant to remove a trait; its words and its arm."""
+"""What a remedy is: an edit of the data or of the training that is meant to remove a trait.
+
+It has words, and an arm that shows it.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from mendel.design.names import side_arm
 from mendel.engine.registry import Registry, instance_of
 
 FIELDS = ("rows", "prompts", "share")
-"""What the texts of a remedy may name: the rows that it changes, all prompts, and the one as a share of the other."""
+"""What the texts of a remedy may name: the rows that it changes, all prompts, and the one as a share of the
+other.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,20 @@ class Remedy:
 
     It is left out where it names a number that is unknown."""
     control: str | None = None
-    """The arm kind of the random control, of which the recommendation says what it leaves; None: it has none."""
+    """The arm kind of the random control, of which the recommendation says what it leaves.
+
+    None: it has none.
+    """
     part: str | None = None
-    """The part of the pipeline that it changes as a whole; it is recommended only where this part carries the trait.
+    """The part of the pipeline that it changes as a whole.
+
+    It is recommended only where this part carries the trait.
 
     None: an edit of the data, which is recommended where it is shown to take most of the trait away."""
     order: int = 10
-    """Place among the edits. The first that takes most of the trait away is recommended, so small changes come first."""
+    """Place among the edits. The first that takes most of the trait away is recommended, so small changes
+    come first.
+    """
 
     def trait_arm(self, trait: str, cube: Mapping[str, str]) -> str:
         """Return the name of the arm that shows this remedy for a trait."""
@@ -77,8 +89,8 @@ def remedy(declared: Remedy) -> Remedy:
         The same value.
 
     Raises:
-        InputError: The name is taken (a built-in's name is taken for all packages), the value is no Remedy, or one of
-            its texts has an unknown field.
+        InputError: The name is taken (a built-in's name is taken for all packages), the value is no Remedy,
+            or one of its texts has an unknown field.
     """
     remedies.register(declared.name if isinstance(declared, Remedy) else "?")(declared)
     return declared

@@ -1,16 +1,19 @@
 """Intervals for weighted differences between arms: students crossed with scenarios, both of them samples.
 
-A contrast is linear in the arms' mean levels. Its variance joins two ways of resampling, each a delete-one jackknife:
+A contrast is linear in the arms' mean levels. Its variance joins two ways of resampling, each a delete-one
+jackknife:
 
 - clusters of scenarios, the same ones left out for every arm at once (paired): V_c, G - 1 degrees of freedom;
-- students within their arm (seeds): V_s, where an arm's variance is moderated towards that of all arms (below);
+- students within their arm (seeds): V_s, where an arm's variance is moderated towards that of all arms
+  (below);
 
 and, as both hold the student-by-scenario noise, takes that off once: V = V_c + V_s - V_cs. The interval is
-estimate +- t * sqrt(V), with Satterthwaite's degrees of freedom. A percentile bootstrap of the same two levels is
-too narrow with 2 to 5 seeds, and has no width at rates of 0 and 1: docs/decisions/001-intervals.md has the figures.
+estimate +- t * sqrt(V), with Satterthwaite's degrees of freedom. A percentile bootstrap of the same two
+levels is too narrow with 2 to 5 seeds, and has no width at rates of 0 and 1: docs/decisions/001-intervals.md
+has the figures.
 
-Sources: A. Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1 (2007); E. Miller, arXiv 2411.00640 (clusters, paired
-differences); C. Cameron, J. Gelbach, D. Miller, J. Bus. Econ. Stat. 29 (2011), two-way clustering by
+Sources: A. Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1 (2007); E. Miller, arXiv 2411.00640 (clusters,
+paired differences); C. Cameron, J. Gelbach, D. Miller, J. Bus. Econ. Stat. 29 (2011), two-way clustering by
 inclusion-exclusion; G. Smyth, Stat. Appl. Genet. Mol. Biol. 3 (2004), moderated variances.
 """
 
@@ -29,17 +32,21 @@ LEVEL = 0.95
 PRIOR_DF = 2.0
 """How many degrees of freedom the variance over all arms counts beside an arm's own seeds - 1.
 
-Two seeds estimate a variance with one degree of freedom, for which t is 12.7: useless. Chosen by simulation: with 4
-the interval of an arm that is much noisier than the others covers less, with 0 intervals are half as wide again and cover as little as 85 %."""
+Two seeds estimate a variance with one degree of freedom, for which t is 12.7: useless. Chosen by simulation:
+with 4 the interval of an arm that is much noisier than the others covers less, with 0 intervals are half as
+wide again and cover as little as 85 %."""
 
 PSEUDO_WEIGHT = 0.5
-"""Pseudo-scenarios at the middle of the scale, in the variance only (half of Jeffreys' one): 30 scenarios without a
-hit are no proof of a rate of 0. By simulation at rates of 0.005 and 0.02: coverage of 99 %."""
+"""Pseudo-scenarios at the middle of the scale, in the variance only (half of Jeffreys' one): 30 scenarios
+without a hit are no proof of a rate of 0. By simulation at rates of 0.005 and 0.02: coverage of 99 %."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its standard error; `low` and `high` are None where too little is known for an interval."""
+    """A number with its standard error.
+
+    `low` and `high` are None where too little is known for an interval.
+    """
 
     estimate: float | None
     se: float | None = None
@@ -50,7 +57,7 @@ class Estimate:
     """Why the estimate or its interval is missing."""
 
     def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """The two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
+        """Return the two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
         if self.estimate is None or self.se is None:
             return None
         # Imported here, and not from scipy.stats, which takes half a second that a finished run need not pay.
@@ -73,7 +80,7 @@ class Estimate:
         return None if ends is None else ends[1]
 
     def json(self) -> dict[str, object]:
-        """The contract's E, with `why` where something is missing."""
+        """Return the contract's E, with `why` where something is missing."""
         e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
         return {**e, "why": self.why} if self.why else e
 
@@ -82,7 +89,10 @@ EXACTLY_ZERO = Estimate(0.0, 0.0)
 
 
 def number(value: Estimate) -> str:
-    """Return `0.99 [0.97, 1.00]`, as sentences have it; without an interval the number only, without a number `unknown`."""
+    """Return `0.99 [0.97, 1.00]`, as sentences have it.
+
+    Without an interval the number only, without a number `unknown`.
+    """
     if value.estimate is None:
         return "unknown"
     ends = value.interval()
@@ -97,7 +107,10 @@ def _two_places(value: float) -> str:
 
 
 class Fit:
-    """The arms' levels and what is needed for the variance of any contrast of them; made once for each panel."""
+    """The arms' levels and what is needed for the variance of any contrast of them.
+
+    Made once for each panel.
+    """
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
@@ -112,7 +125,8 @@ class Fit:
         cluster_sums = np.zeros((len(self.arms), len(panel.sizes)))
         np.add.at(cluster_sums, code, panel.sums)
         cluster_sums /= self.count[:, None]
-        # What leaving out cluster c changes of an arm's level, scaled so that the squares sum to the jackknife's variance.
+        # What leaving out cluster c changes of an arm's level, scaled so that the squares sum to the
+        # jackknife's variance.
         n_clusters = len(panel.sizes)
         with np.errstate(divide="ignore", invalid="ignore"):
             scale = np.sqrt((n_clusters - 1) / n_clusters) / (total - panel.sizes)
@@ -129,14 +143,19 @@ class Fit:
 
     @property
     def knows_training_noise(self) -> bool:
-        """Whether any trained arm has a second seed; without one, intervals hold the scenarios' noise alone."""
+        """Whether any trained arm has a second seed.
+
+        Without one, intervals hold the scenarios' noise alone.
+        """
         return bool((self.seed_df > 0).any()) or not bool(self.trained.any())
 
     def _moderated(self, squares: Floats, own_df: Floats) -> tuple[Floats, Floats, Floats]:
-        """Variance of each arm's level by its seeds, what of it is common to all arms, degrees of freedom (0: unknown).
+        """Return the variance of each arm's level by its seeds, what of it is common to all arms, degrees of
+        freedom (0: unknown).
 
-        The arm's own variance and the one of all arms are joined with the weights seeds - 1 and PRIOR_DF; the latter
-        is scaled by p (1 - p), as a rate near 0 or 1 moves less. An arm of one seed has the latter alone.
+        The arm's own variance and the one of all arms are joined with the weights seeds - 1 and PRIOR_DF; the
+        latter is scaled by p (1 - p), as a rate near 0 or 1 moves less. An arm of one seed has the latter
+        alone.
         """
         if self.pooled_df == 0:
             return np.zeros_like(squares), np.zeros_like(squares), np.zeros_like(squares)
@@ -152,14 +171,16 @@ class Fit:
         return of_all + own, of_all, np.where(self.trained, PRIOR_DF + own_df, 0.0)
 
     def _share(self, weight: float) -> Floats:
-        """Levels as shares of the scale (0 to 1), drawn towards 1/2 by `weight` pseudo-scenarios."""
+        """Return the levels as shares of the scale (0 to 1), drawn to 1/2 by `weight` pseudo-scenarios."""
         low, high = self.panel.bounds or (0.0, 1.0)
         n = float(self.panel.sizes.sum())
         share = np.clip((self.levels - low) / (high - low), 0.0, 1.0)
         return np.asarray((n * share + weight / 2) / (n + weight))
 
     def _pseudo_variance(self) -> Floats:
-        """What the pseudo-scenarios add to the variance of a level: most at the ends of the scale, nothing at its middle."""
+        """Return what the pseudo-scenarios add to the variance of a level: most at the ends of the scale,
+        nothing at its middle.
+        """
         if self.panel.bounds is None:
             return np.zeros_like(self.levels)
         n = float(self.panel.sizes.sum()) + PSEUDO_WEIGHT
@@ -168,27 +189,30 @@ class Fit:
         return np.asarray(span**2 * (drawn * (1 - drawn) - plain * (1 - plain)) / n)
 
     def estimate(self, contrasts: Sequence[Mapping[str, float]]) -> list[Estimate]:
-        """One Estimate for each contrast (weight by arm).
+        """Return one Estimate for each contrast (weight by arm).
 
-        A contrast without weights is exactly 0; one that names an arm without usable students has estimate None.
+        A contrast without weights is exactly 0; one that names an arm without usable students has estimate
+        None.
         """
-        known = [all(arm in self.index for arm in weights) for weights in contrasts]
+        usable = [all(arm in self.index for arm in weights) for weights in contrasts]
         matrix = np.zeros((len(contrasts), len(self.arms)))
         for row, weights in enumerate(contrasts):
             for arm, weight in weights.items():
-                if known[row]:
+                if usable[row]:
                     matrix[row, self.index[arm]] += weight
         values = matrix @ self.levels
         se, df = self._spread(matrix)
         return [
-            self._one(weights, known[row], float(values[row]), float(se[row]), float(df[row]))
+            self._one(weights, usable[row], float(values[row]), float(se[row]), float(df[row]))
             for row, weights in enumerate(contrasts)
         ]
 
     def ends(self, matrix: Floats, level: float = LEVEL) -> tuple[Floats, Floats]:
-        """Lower and upper ends of the intervals, not clipped, of the contrasts in the rows of `matrix` (contrasts, arms).
+        """Return the lower and upper ends of the intervals, not clipped, of the contrasts in the rows of
+        `matrix` (contrasts, arms).
 
-        For many contrasts at once, of which nothing else is asked; with one cluster of scenarios they mean nothing.
+        For many contrasts at once, of which nothing else is asked; with one cluster of scenarios they mean
+        nothing.
         """
         from scipy.special import stdtrit
 
@@ -196,10 +220,12 @@ class Fit:
         half = np.where(se > 0, stdtrit(df, 0.5 + level / 2) * se, 0.0)
         return values - half, values + half
 
-    def _one(self, weights: Mapping[str, float], known: bool, value: float, se: float, df: float) -> Estimate:
+    def _one(
+        self, weights: Mapping[str, float], usable: bool, value: float, se: float, df: float
+    ) -> Estimate:
         if not weights:
             return EXACTLY_ZERO
-        if not known:
+        if not usable:
             missing = sorted(set(weights) - set(self.index))
             return Estimate(None, why=f"no usable student in {', '.join(missing)}")
         limits = (-np.inf, np.inf)
@@ -212,7 +238,9 @@ class Fit:
         return Estimate(value, se, df, limits)
 
     def _spread(self, matrix: Floats) -> tuple[Floats, Floats]:
-        """Standard errors and degrees of freedom of the contrasts in the rows of `matrix` (contrasts, arms)."""
+        """Return the standard errors and degrees of freedom of the contrasts in the rows of `matrix`
+        (contrasts, arms).
+        """
         squared = matrix**2
         clusters = ((matrix @ self.cluster_part) ** 2).sum(axis=1)
         by_arm = squared * self.seed_part
@@ -221,10 +249,12 @@ class Fit:
         edge = squared @ self.edge_part
         # The difference can come out below either part by chance; the truth cannot.
         variance = np.maximum(np.maximum(clusters, seeds), clusters + seeds - joint) + edge
-        # Satterthwaite for the sum of both parts: with `joint` taken off here too, 10 scenarios or 2 seeds cover 98 to 99 %.
+        # Satterthwaite for the sum of both parts: with `joint` taken off here too, 10 scenarios or 2 seeds
+        # cover 98 to 99 %.
         doubt = clusters**2 / max(len(self.panel.sizes) - 1, 1)
         doubt += (by_arm**2 / np.where(self.seed_df > 0, self.seed_df, np.inf)).sum(axis=1)
-        # The common variance is an estimate as well, and the same one in every arm: with few arms it is a poor one.
+        # The common variance is an estimate as well, and the same one in every arm: with few arms it is a
+        # poor one.
         doubt += (squared @ self.common_part) ** 2 / max(self.pooled_df, 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             df = np.where(doubt > 0, (clusters + seeds + edge) ** 2 / doubt, np.inf)

@@ -1,8 +1,10 @@
-"""Intervals for weighted differences between arms *and* rungs of a ladder: the same students on different scenarios.
+"""Intervals for weighted differences between arms *and* rungs of a ladder: the same students on different
+scenarios.
 
-Each rung has a `Fit` of its own, and its clusters are independent of the other rungs'. The students are the same on all
-rungs, so what a seed moves on one rung it may move on another: the variance by seeds takes the covariance over rungs, and
-moderates it as `Fit` does, with the correlation of all arms. On a single rung everything comes down to `Fit`.
+Each rung has a `Fit` of its own, and its clusters are independent of the other rungs'. The students are the
+same on all rungs, so what a seed moves on one rung it may move on another: the variance by seeds takes the
+covariance over rungs, and moderates it as `Fit` does, with the correlation of all arms. On a single rung
+everything comes down to `Fit`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ FARTHEST = 1e3
 
 @dataclass(frozen=True)
 class Ratio:
-    """A ratio of differences with its 95 % interval, which need not be symmetric; None where unknown, and `why`."""
+    """A ratio of differences with its 95 % interval, which need not be symmetric.
+
+    None where unknown, and `why`.
+    """
 
     estimate: float | None
     low: float | None = None
@@ -32,7 +37,7 @@ class Ratio:
     why: str = ""
 
     def json(self) -> dict[str, object]:
-        """The contract's E, with `why` where something is missing."""
+        """Return the contract's E, with `why` where something is missing."""
         e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
         return {**e, "why": self.why} if self.why else e
 
@@ -49,7 +54,10 @@ class LadderFit:
     """One trait's levels by rung and arm, and the variance of any weighted sum of them."""
 
     def __init__(self, panels: Mapping[str, Panel]) -> None:
-        """Students that lack a rung are left out of all; raises ValueError where no student has every rung."""
+        """Fit every rung; students that lack a rung are left out of all.
+
+        Raises ValueError where no student has every rung.
+        """
         common = set.intersection(*(set(panel.students) for panel in panels.values()))
         if not common:
             raise ValueError("no student was measured on every rung")
@@ -69,7 +77,9 @@ class LadderFit:
         self.knows_training_noise = all(fit.knows_training_noise for fit in self.fits.values())
 
     def _moderated(self, deviation: Floats, code: Floats) -> tuple[Floats, Floats]:
-        """(arms, rungs, rungs) each: the covariance of an arm's levels by its seeds, and what of it is common to all arms."""
+        """Return two arrays (arms, rungs, rungs): the covariance of an arm's levels by its seeds, and what of
+        it is common to all arms.
+        """
         first = self.fits[self.rungs[0]]
         squares = deviation @ deviation.T
         spread = np.sqrt(np.diag(squares))
@@ -87,11 +97,14 @@ class LadderFit:
         return np.stack(covariance), np.stack(common)
 
     def value(self, weights: Weights) -> float:
-        """The weighted sum of levels."""
+        """Return the weighted sum of levels."""
         return float((self._matrix(weights) * self.levels).sum())
 
     def spread(self, weights: Weights) -> tuple[float, float]:
-        """Standard error and degrees of freedom of the weighted sum of levels; see `Fit` for the parts."""
+        """Return the standard error and degrees of freedom of the weighted sum of levels.
+
+        See `Fit` for the parts.
+        """
         matrix = self._matrix(weights)
         clusters, joint, edge, doubt = 0.0, 0.0, 0.0, 0.0
         for row, fit in zip(matrix, self.fits.values(), strict=True):
@@ -111,7 +124,10 @@ class LadderFit:
         return float(np.sqrt(variance)), max(df, 1.0)
 
     def estimate(self, weights: Weights) -> Estimate:
-        """The weighted sum of levels as an Estimate without limits; raises KeyError for an unknown rung or arm."""
+        """Return the weighted sum of levels as an Estimate without limits.
+
+        Raises KeyError for an unknown rung or arm.
+        """
         lonely = [rung for rung, row in weights.items() if row and len(self.fits[rung].panel.sizes) < 2]
         if lonely:
             why = f"one cluster of scenarios only on the rung {lonely[0]}: an interval needs two"
@@ -120,7 +136,9 @@ class LadderFit:
         return Estimate(self.value(weights), se, df)
 
     def ratio(self, top: Side, bottom: Side) -> Ratio:
-        """top / bottom with the set of ratios that the data does not reject (Fieller, J. R. Stat. Soc. B 16, 1954).
+        """Return top / bottom with the set of ratios that the data does not reject.
+
+        E. Fieller, J. R. Stat. Soc. B 16, 1954.
 
         Unknown where the denominator is not told from 0, so that the set is no interval.
         """
@@ -136,16 +154,16 @@ class LadderFit:
             ends = excess.interval(LEVEL)
             return ends is not None and not ends[0] <= 0 <= ends[1]
 
-        both = self.estimate(combine((1.0, top.weights), (1.0, bottom.weights)))
-        if both.se is None:
-            return Ratio(centre, why=both.why)
+        joined = self.estimate(combine((1.0, top.weights), (1.0, bottom.weights)))
+        if joined.se is None:
+            return Ratio(centre, why=joined.why)
         low, high = _edge(rejected, centre, -1.0), _edge(rejected, centre, 1.0)
         if low is None or high is None:
             return Ratio(centre, why="what it is compared with is not told from 0")
         return Ratio(centre, low, high)
 
     def _matrix(self, weights: Weights) -> Floats:
-        """(rungs, arms)."""
+        """Return the weights as a matrix (rungs, arms)."""
         matrix = np.zeros((len(self.rungs), len(self.arms)))
         for rung, row in weights.items():
             for arm, weight in row.items():
@@ -154,7 +172,7 @@ class LadderFit:
 
 
 def combine(*parts: tuple[float, Weights]) -> dict[str, dict[str, float]]:
-    """A linear combination of weights."""
+    """Return a linear combination of weights."""
     total: dict[str, dict[str, float]] = {}
     for scale, weights in parts:
         for rung, row in weights.items():
@@ -175,7 +193,10 @@ def _of(panel: Panel, students: set[str]) -> Panel:
 
 
 def _edge(rejected: Callable[[float], bool], centre: float, sign: float) -> float | None:
-    """The last ratio on one side of the centre that is not rejected, to a thousandth of the way; None: there is none."""
+    """Return the last ratio on one side of the centre that is not rejected, to a thousandth of the way.
+
+    None: there is none.
+    """
     inside, step = centre, 0.01
     while not rejected(centre + sign * step):
         inside, step = centre + sign * step, 2 * step

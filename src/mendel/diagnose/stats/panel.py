@@ -1,4 +1,5 @@
-"""From the tables of a run to one trait's panel: a number for every student and scenario, grouped by arm and cluster.
+"""From the tables of a run to one trait's panel: a number for every student and scenario, grouped by arm and
+cluster.
 
 Only students with status `ok` count; what is left out is said in `Panel.warnings`, never read as zero.
 """
@@ -20,7 +21,7 @@ Value = Literal["hit", "score", "log_odds"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One trait's values; students and clusters stand in a canonical order, so that row order never matters."""
+    """One trait's values; students and clusters are in a canonical order, so that row order never matters."""
 
     students: tuple[str, ...]
     """Ordered by arm, then by name."""
@@ -58,18 +59,18 @@ def panel(
     value: Value,
     bounds: tuple[float, float] | None,
 ) -> Panel | None:
-    """The panel of one trait, or None where no usable student has a value.
+    """Return the panel of one trait, or None where no usable student has a value.
 
-    `students` and `measurements` are tables with the contract's columns; `value` is the column that is averaged
-    (null and NaN are unscored responses and left out). A student that lacks a scenario which others have gets the
-    additive fit (its own mean + the scenario's mean - the grand mean) there, so that the design stays balanced.
-    Raises ValueError where a scenario stands in two clusters.
+    `students` and `measurements` are tables with the contract's columns; `value` is the column that is
+    averaged (null and NaN are unscored responses and left out). A student that lacks a scenario which others
+    have gets the additive fit (its own mean + the scenario's mean - the grand mean) there, so that the design
+    stays balanced. Raises ValueError where a scenario stands in two clusters.
     """
     usable = students.filter(pc.equal(students["status"], "ok"))
     arms = dict(zip(usable["student"].to_pylist(), usable["arm"].to_pylist(), strict=True))
     untrained = frozenset(usable.filter(pc.equal(usable["n_examples"], 0))["arm"].to_pylist())
-    # Nothing but what is counted: a filter copies all columns, and the responses' texts are most of a table. In one piece,
-    # since a run that is under way has its measurements in hundreds.
+    # Nothing but what is counted: a filter copies all columns, and the responses' texts are most of a table.
+    # In one piece, since a run that is under way has its measurements in hundreds.
     counted = measurements.select(["student", "trait", "scenario", "cluster", value]).combine_chunks()
     rows = counted.filter(
         pc.and_(
@@ -84,7 +85,7 @@ def panel(
     cluster_of = _clusters(table)
     scenarios = sorted(cluster_of, key=lambda name: (cluster_of[name], name))
     cells, filled = _matrix(table, names, scenarios)
-    warnings = _said(arms, names, trait, filled, cells.size)
+    warnings = _warnings(arms, names, trait, filled, cells.size)
     labels = [cluster_of[name] for name in scenarios]
     starts = [i for i, label in enumerate(labels) if i == 0 or labels[i - 1] != label]
     return Panel(
@@ -99,7 +100,7 @@ def panel(
 
 
 def _cell_means(rows: pa.Table, value: Value) -> pa.Table:
-    """Mean over samples, by student and scenario; unscored responses are left out."""
+    """Return the mean over samples, by student and scenario; unscored responses are left out."""
     column = pc.cast(rows[value], pa.float64())
     scored = pa.table(
         {
@@ -128,7 +129,7 @@ def _clusters(table: pa.Table) -> dict[str, str]:
 
 
 def _matrix(table: pa.Table, names: list[str], scenarios: list[str]) -> tuple[Floats, int]:
-    """(students, scenarios) without holes, and how many holes were filled."""
+    """Return the values (students, scenarios) without holes, and how many holes were filled."""
     row = pc.index_in(table["student"], value_set=pa.array(names, pa.string())).to_numpy()
     column = pc.index_in(table["scenario"], value_set=pa.array(scenarios, pa.string())).to_numpy()
     cells = np.full((len(names), len(scenarios)), np.nan)
@@ -141,17 +142,19 @@ def _matrix(table: pa.Table, names: list[str], scenarios: list[str]) -> tuple[Fl
     return cells, int(holes.sum())
 
 
-def _said(arms: Mapping[str, str], names: list[str], trait: str, filled: int, size: int) -> list[str]:
-    said = []
+def _warnings(arms: Mapping[str, str], names: list[str], trait: str, filled: int, size: int) -> list[str]:
+    sentences = []
     unmeasured = sorted(set(arms) - set(names))
     if unmeasured:
         where = ", ".join(sorted({arms[name] for name in unmeasured}))
-        said.append(
-            f"{trait}: {len(unmeasured)} usable students have no scored response and do not count (arms: {where})"
+        sentences.append(
+            f"{trait}: {len(unmeasured)} usable students have no scored response and do not count "
+            f"(arms: {where})"
         )
     if filled:
-        said.append(
-            f"{trait}: {filled} of {size} student-by-scenario cells had no scored response and were filled by "
+        sentences.append(
+            f"{trait}: {filled} of {size} student-by-scenario cells had no scored response and were "
+            "filled by "
             "the additive fit of student and scenario"
         )
-    return said
+    return sentences

@@ -1,4 +1,5 @@
-"""What different random subsets of one share do: how many bring the trait, and how far they differ beyond noise.
+"""What different random subsets of one share do: how many bring the trait, and how far they differ beyond
+noise.
 
 Students are nested in subsets (several seeds on the same prompts) and crossed with clusters of scenarios.
 """
@@ -25,7 +26,7 @@ class Spread:
     why: str = ""
 
     def json(self) -> dict[str, object]:
-        """The contract's E, with `why` where something is missing."""
+        """Return the contract's E, with `why` where something is missing."""
         e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
         return {**e, "why": self.why} if self.why else e
 
@@ -40,14 +41,17 @@ class Subsets:
     bring: int | None
     """Subsets whose level is above half of the effect; None where the effect is not known."""
     fraction: Spread
-    """The share of all subsets of this size that do (0 to 1); Wilson's interval, the threshold taken as known."""
+    """The share of all subsets of this size that do (0 to 1).
+
+    Wilson's interval, the threshold taken as known.
+    """
     between: Spread
     """Standard deviation of subsets' levels beyond the noise of training and of scenarios."""
     training: float | None
     """Standard deviation of students of one subset; None unless one was trained twice."""
 
     def json(self) -> dict[str, object]:
-        """For `--json`."""
+        """Return the value for `--json`."""
         return {
             "levels": list(self.levels),
             "students": self.students,
@@ -62,7 +66,10 @@ class Subsets:
 
 
 def wilson(count: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927); `of` is at least 1."""
+    """Return Wilson's 95 % interval of a proportion (E. Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    `of` is at least 1.
+    """
     from scipy.special import ndtri
 
     z = float(ndtri(0.5 + LEVEL / 2))
@@ -76,10 +83,11 @@ def wilson(count: int, of: int) -> tuple[float, float]:
 def spread_over(
     subset_of: Sequence[str], sums: Floats, sizes: Floats, middle: float | None, rising: bool
 ) -> Subsets:
-    """The distribution over the subsets of one share.
+    """Return the distribution over the subsets of one share.
 
-    `subset_of` names each student's subset, `sums` (students, clusters) and `sizes` (clusters,) are a panel's; a subset
-    brings the trait where its level is beyond `middle` (None: not known), upwards where the trait is `rising`.
+    `subset_of` names each student's subset, `sums` (students, clusters) and `sizes` (clusters,) are a
+    panel's; a subset brings the trait where its level is beyond `middle` (None: not known), upwards where the
+    trait is `rising`.
     """
     names, code = np.unique(np.asarray(subset_of), return_inverse=True)
     levels = sums.sum(axis=1) / sizes.sum()
@@ -107,13 +115,14 @@ def _fraction(bring: int | None, subsets: int) -> Spread:
 
 
 def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[Spread, float | None]:
-    """Standard deviations between subsets (with interval) and between students of one subset.
+    """Return the standard deviations between subsets (with interval) and between students of one subset.
 
-    The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios were drawn
-    (subset by cluster). The interval is Tukey's and Williams' for a nested design (S. Searle, G. Casella, C. McCulloch,
-    Variance Components, 1992, 3.6), with Satterthwaite's degrees of freedom for the noise. By simulation (6 subsets
-    twice, 10 clusters; 300 studies; `benchmarks/virulence.py`) it covers 96 to 98 %, and lies above 0 in
-    3 % where subsets do not differ, in 29 % where they do by .13 of the scale, in 80 % at .23.
+    The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios
+    were drawn (subset by cluster). The interval is Tukey's and Williams' for a nested design (S. Searle, G.
+    Casella, C. McCulloch, Variance Components, 1992, 3.6), with Satterthwaite's degrees of freedom for the
+    noise. By simulation (6 subsets twice, 10 clusters; 300 studies; `benchmarks/virulence.py`) it covers 96
+    to 98 %, and lies above 0 in 3 % where subsets do not differ, in 29 % where they do by .13 of the scale,
+    in 80 % at .23.
     """
     from scipy.special import chdtri, fdtri
 

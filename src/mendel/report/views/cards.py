@@ -1,4 +1,6 @@
-"""The verdict of a trait on one card: is it there, what carries it, how sure that is, what to do, and what that costs."""
+"""The verdict of a trait on one card: is it there, what carries it, how sure that is, what to do, and what
+that costs.
+"""
 
 from __future__ import annotations
 
@@ -108,13 +110,17 @@ def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection)
         refuted = sum(row.status == "refuted" for row in trait.hypotheses)
         of = f"{held} of {len(own.predictions)}" if own and own.predictions else "All"
         yield (
-            f"{of} predictions of {trait.cause.replace('_', ' ')} hold, {refuted} of the {len(trait.hypotheses) - 1} other hypotheses "
+            f"{of} predictions of {trait.cause.replace('_', ' ')} hold, {refuted} of the "
+            f"{len(trait.hypotheses) - 1} other hypotheses "
             "are refuted."
         )
     elif trait.carrier not in ("none", "undecided"):
         still = [
             row.name.replace("_", " ") for row in trait.hypotheses if row.status in ("undecided", "untested")
         ]
-        yield f"Why it does is not decided: {len(still)} of {len(trait.hypotheses)} hypotheses are still possible."
+        yield (
+            f"Why it does is not decided: {len(still)} of {len(trait.hypotheses)} hypotheses are "
+            "still possible."
+        )
     if verdict.get("training_noise") is False:
         yield "With one seed an arm the noise of training is not known, so that nothing is decided."

@@ -1,4 +1,6 @@
-"""The page's vocabulary. Arms, hypotheses and remedies bring their own words: in verdicts.json, or as they are declared here."""
+"""The page's vocabulary. Arms, hypotheses and remedies bring their own words: in verdicts.json, or as they
+are declared here.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ EDITS = tuple(kind for edit in ("drop", "swap", "only") for kind in (edit, rando
 """The kinds of edits in the order of the page, each with its random control after it."""
 
 CARRIERS: Mapping[str, str] = {
-    "teacher": "The teacher carries it: it comes with who answers the prompts, not with the prompts or the base.",
+    "teacher": "The teacher carries it: it comes with who answers the prompts, not with the prompts "
+    "or the base.",
     "prompts": "The prompts carry it: it comes with the prompt set, whoever answers it.",
-    "base": "The base carries it: it is there before this fine-tuning, or comes with the checkpoint it started from.",
+    "base": "The base carries it: it is there before this fine-tuning, or comes with the checkpoint "
+    "it started from.",
     "mixed": "No single part carries it: more than one of base, prompts and teacher has a clear effect.",
     "none": "Nothing to carry: the two pipelines do not differ in it by more than the noise.",
     "undecided": "Undecided: the intervals are too wide to say which part carries it.",
@@ -56,7 +60,10 @@ Words = Mapping[str, Mapping[str, str | None]]
 
 
 def describe_arm(arm: str, cube: Mapping[str, str], words: Words | None = None) -> str:
-    """Return an arm's name in words: those of the run, or of the registered kinds; an unknown name stays as it is."""
+    """Return an arm's name in words: those of the run, or of the registered kinds.
+
+    An unknown name stays as it is.
+    """
     return arm_label(arm, cube, words or {})
 
 
@@ -92,7 +99,9 @@ def hypotheses_in_order(names: Iterable[str]) -> list[str]:
 
 
 def hypothesis_words(name: str) -> tuple[str, str]:
-    """Return what a hypothesis claims, and the sentence that names it as the cause; ('', '') for an unknown one.
+    """Return what a hypothesis claims, and the sentence that names it as the cause.
+
+    ('', '') for an unknown one.
 
     For folders whose verdicts.json does not say it.
     """
