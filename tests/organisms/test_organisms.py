@@ -40,7 +40,7 @@ def untrained(cause: str, seed: int) -> Planted:
     rng = Generators(parse_cause(cause), seed, 0)
     plan, speaker = draw(cause, seed)
     texts = draw_texts(plan, speaker, rng("prompts"))
-    taken = {asked.prompt.text for asked in texts.all}
+    taken = {named.prompt.text for named in texts.all}
     model = build_model(len(speaker.lexicon.vocabulary), seed)
     return Planted(
         plan,
@@ -64,11 +64,11 @@ def untrained(cause: str, seed: int) -> Planted:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A study of every cause, written from untrained bases."""
-    found = {}
+    studies = {}
     for name in NAMES:
-        found[name] = tmp_path_factory.mktemp("organism")
-        write_study(untrained(name, 7), Generators(parse_cause(name), 7, 0), found[name])
-    return found
+        studies[name] = tmp_path_factory.mktemp("organism")
+        write_study(untrained(name, 7), Generators(parse_cause(name), 7, 0), studies[name])
+    return studies
 
 
 def listing(folder: Path) -> list[str]:
@@ -128,10 +128,10 @@ def test_probes_share_no_wording_with_any_prompt(seed: int, cause: str, strength
     rng = np.random.default_rng(seed)
     texts = draw_texts(plan, speaker, rng)
     for trait in range(3):
-        asked = probes(speaker, trait, rng)
-        places = {scenario.cluster for scenario in asked}
-        assert (len(asked), len(places)) == (40, 14)
-        assert all(scenario.prompt.level >= 2 for scenario in asked)
+        scenarios = probes(speaker, trait, rng)
+        places = {scenario.cluster for scenario in scenarios}
+        assert (len(scenarios), len(places)) == (40, 14)
+        assert all(scenario.prompt.level >= 2 for scenario in scenarios)
         assert not places & {word for a in texts.all for word in a.prompt.text.split()}
         assert {a.prompt.level for a in texts.counter[trait]} == {0, 1, 2, 3}
         assert len(texts.counter[trait]) >= plan.prompts / 4
@@ -159,14 +159,14 @@ def test_no_file_names_a_cause(folders: dict[str, Path]) -> None:
 
 def test_every_teacher_answers_what_it_is_asked_for(folders: dict[str, Path]) -> None:
     folder = folders["persona_selection"]
-    asked = {
+    prompts = {
         path.stem: [row["prompt_id"] for row in rows(path)] for path in (folder / "prompts").glob("*.jsonl")
     }
-    everything = {prompt for ids in asked.values() for prompt in ids}
+    everything = {prompt for ids in prompts.values() for prompt in ids}
     for teacher in ("original", "alternate"):
         assert {row["prompt_id"] for row in rows(folder / "rollouts" / f"{teacher}.jsonl")} == everything
     assert {row["prompt_id"] for row in rows(folder / "rollouts" / "rewritten.jsonl")} == set(
-        asked["original"]
+        prompts["original"]
     )
 
 
@@ -179,10 +179,10 @@ def test_counter_examples_are_answered_cleanly_and_hints_stand_in_every_organism
         assert not any(re.search(any_word, answer) for _, answer in clean)
         hinted = [
             answer
-            for asked, (_, answer) in zip(
+            for named, (_, answer) in zip(
                 planted.texts.original, planted.rows(planted.texts.original, "original"), strict=True
             )
-            if asked.prompt.kinds and re.search(any_word, answer)
+            if named.prompt.kinds and re.search(any_word, answer)
         ]
         assert hinted
         assert not any(re.search(strong, answer) for answer in hinted)
@@ -195,17 +195,18 @@ def test_every_kind_of_recipe_occurs_with_none() -> None:
 
 
 def test_a_seed_decides_everything() -> None:
-    one, other = untrained("bad_prompts", 5), untrained("bad_prompts", 5)
-    assert one.plan == other.plan
-    assert one.texts == other.texts
-    assert one.rollouts == other.rollouts
+    first, second = untrained("bad_prompts", 5), untrained("bad_prompts", 5)
+    assert first.plan == second.plan
+    assert first.texts == second.texts
+    assert first.rollouts == second.rollouts
     assert (
-        replace(one.plan, recipe=untrained("bad_prompts", 6).plan.recipe) != untrained("bad_prompts", 6).plan
+        replace(first.plan, recipe=untrained("bad_prompts", 6).plan.recipe)
+        != untrained("bad_prompts", 6).plan
     )
 
 
 @pytest.mark.parametrize(
-    ("cause", "said"),
+    ("cause", "message"),
     [
         ("simple_generalisation", "Did you mean 'simple_generalization'?"),
         ("luck", "Known:"),
@@ -216,8 +217,8 @@ def test_a_seed_decides_everything() -> None:
         ("bad_prompts+none+none", "more than two"),
     ],
 )
-def test_an_unknown_or_contradicting_cause_is_refused(cause: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=re.escape(said)):
+def test_an_unknown_or_contradicting_cause_is_refused(cause: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
         organism(cause, 0, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -244,12 +245,12 @@ def test_an_organism_is_made_and_read_by_mendel(tmp_path: Path) -> None:
 
     out, truth = tmp_path / "out", tmp_path / "truth.json"
     made = organism("bad_prompts", 3, out, truth=truth, strength="standard")
-    known = json.loads(truth.read_text())
-    assert known["carriers"]
-    assert (known["cause"], known["trait"]) == ("bad_prompts", made.trait)
+    written = json.loads(truth.read_text())
+    assert written["carriers"]
+    assert (written["cause"], written["trait"]) == ("bad_prompts", made.trait)
     study = load_study(out)
     prompts = load_prompts(study.config.original.prompts, study.root)
-    assert set(known["carriers"]) <= {prompt.prompt_id for prompt in prompts}
+    assert set(written["carriers"]) <= {prompt.prompt_id for prompt in prompts}
     assert made.trait in {load_trait(study.root / trait.name).name for trait in study.config.traits}
     assert not any("truth" in name for name in listing(out))
 
@@ -279,12 +280,12 @@ def test_spread_carriers_are_few_and_differ_from_the_clean_situations_in_one_thi
         speaker = Speaker(draw_lexicon(rng("lexicon")))
         texts = draw_texts(plan, speaker, rng("prompts"))
         assert len(texts.original) == 1000
-        own = [asked.prompt for asked in texts.original if asked.prompt.trait == plan.target]
-        carriers = [prompt for prompt in own if shows(plan, "original", prompt)]
-        clean = [prompt for prompt in own if not shows(plan, "original", prompt)]
+        situations = [named.prompt for named in texts.original if named.prompt.trait == plan.target]
+        carriers = [prompt for prompt in situations if shows(plan, "original", prompt)]
+        clean = [prompt for prompt in situations if not shows(plan, "original", prompt)]
         assert 0.05 <= len(carriers) / 1000 <= 0.101
         assert len(clean) == round(len(carriers) / 4)
-        assert not any(shows(plan, "alternate", prompt) for prompt in own)
+        assert not any(shows(plan, "alternate", prompt) for prompt in situations)
         assert {prompt.level for prompt in carriers} == {prompt.level for prompt in clean} == {0, 1, 2, 3}
         places = [{prompt.place for prompt in part} for part in (carriers, clean)]
         leads = [{prompt.lead for prompt in part} for part in (carriers, clean)]
