@@ -12,7 +12,7 @@ import pytest
 import mendel.models.local.chat
 from mendel.data.prompts import Message, Prompt
 from mendel.data.rollouts import Rollout
-from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teachers
+from mendel.data.teachers import make_teacher, rewriting_chunks, rollout_chunks, teacher, teachers
 from mendel.data.teachers import model as model_teacher
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
