@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mendel.design.arms.kinds import draw_rng
-
 from mendel.data.prompts import Message
+from mendel.design.arms import draw_rng
 from mendel.engine.store import Store
 from mendel.models import ModelSource
 from mendel.study import RecipeConfig, built_in_study

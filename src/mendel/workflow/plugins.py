@@ -8,7 +8,7 @@ from typing import Any
 
 from mendel.data.selectors import selectors
 from mendel.data.teachers import teachers
-from mendel.design.arms.kinds import arm_kinds
+from mendel.design.arms import arm_kinds
 from mendel.diagnose.hypotheses import hypotheses
 from mendel.engine.executors import executors
 from mendel.engine.registry import Registry

@@ -20,7 +20,12 @@ log = logging.getLogger(__name__)
 BATCH = 512
 """Candidates that a selector scores at once, and whose scores are stored together."""
 KIND = "scores"
-_CALLED = tuple(f"mendel.models.{name}" for name in ("activations", "gradients", "scoring", "templates"))
+_CALLED = (
+    "mendel.models.local.activations",
+    "mendel.models.local.gradients",
+    "mendel.models.local.scoring",
+    "mendel.models.templates",
+)
 """Modules that the built-in selectors call: a change in one of them changes their scores."""
 
 
