@@ -72,8 +72,8 @@ def rejudge(
 
     Args:
         folder: Folder of a run.
-        judge: A model (`hf:…`, `openai:…`, `vllm:…`), which judges by the traits' rubrics. Or a trait file,
-            whose judge is used for the trait of that name.
+        judge: A model (`hf:…`, `openai:…`, `vllm:…`), which judges by the traits' rubrics, or a trait
+            file, whose judge is used for the trait of that name.
         traits: Names of traits; empty: all traits with a rubric. Not used with a trait file.
         endpoint: Settings of the connection to `judge`, if it is an endpoint.
         store: Folder of the store; None: the default store.
