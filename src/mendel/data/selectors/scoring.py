@@ -131,8 +131,14 @@ def _located(
 
 def _sources(modules: Sequence[str]) -> list[str]:
     """Return the modules' source texts, which are read and not imported, since they need torch."""
-    found = (find_spec(name) for name in modules)
-    return [Path(spec.origin).read_text(encoding="utf-8") for spec in found if spec and spec.origin]
+    texts = []
+    for name in modules:
+        spec = find_spec(name)
+        # A module that moved would else be left out without a word, and stored scores would outlive its changes.
+        assert spec is not None, f"{name} is no module"
+        assert spec.origin is not None, f"{name} is no file"
+        texts.append(Path(spec.origin).read_text(encoding="utf-8"))
+    return texts
 
 
 def _version(choose: Selector) -> str | None:
