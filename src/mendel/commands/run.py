@@ -31,7 +31,8 @@ from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.models.endpoints import Endpoints
 from mendel.report import write_report
 from mendel.results import tables
-from mendel.results.run import Run, is_finished, write_manifest
+from mendel.results.manifest import is_finished, write_manifest
+from mendel.results.run import Run
 from mendel.study import Study, StudyConfig, load_study
 from mendel.workflow import tables as gather
 from mendel.workflow.flagging import build_catalogue, flag_prompts

@@ -29,8 +29,9 @@ from mendel.diagnose import (
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import BudgetSpent, Waiting
 from mendel.engine.executors import Executor
+from mendel.engine.interval import Interval
 from mendel.engine.progress import Progress
-from mendel.engine.progress.events import Interval, TraitSoFar
+from mendel.engine.progress.events import TraitSoFar
 from mendel.engine.store import Store
 from mendel.measure import Trait
 from mendel.workflow import tables as gather

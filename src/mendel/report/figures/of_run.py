@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
+from mendel.engine.text import clean
 from mendel.report.figures.specs import (
     PAGE_THEME,
     PAPER_THEME,
@@ -22,11 +23,11 @@ from mendel.report.figures.specs import (
     forest,
     panels,
 )
-from mendel.report.views.folder import RunFolder, read_folder
-from mendel.report.views.further import Doses, read_doses
-from mendel.report.views.ladder import Ladder, read_ladder
+from mendel.report.views.further import Doses, doses_of
+from mendel.report.views.ladder import Ladder, ladder_of
 from mendel.report.views.trait import TraitSection, trait_sections
-from mendel.results.values import Estimate, Format, as_dict, clean
+from mendel.results.folder import RunFolder, read_folder
+from mendel.results.interval import Format, Interval
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -84,18 +85,32 @@ class Figure:
 
 
 def figures(folder: str | Path) -> Mapping[str, Figure]:
-    """All figures of a run's folder by name, in the page's order; light colours on white.
+    """Return the figures of a run, in light colours on white.
 
-    Raises InputError where the folder holds no run. A run without verdicts has none.
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The figures by name, in the page's order; empty for a run without verdicts.
+
+    Raises:
+        InputError: The folder holds no run.
     """
-    read = read_folder(Path(folder), tables=())
-    return {figure.name: figure for figure in run_figures(read)}
+    return {figure.name: figure for figure in run_figures(read_folder(Path(folder)))}
 
 
 def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
-    """Writes every figure of a run as SVG and PNG into the folder `out`, and returns their paths.
+    """Write every figure of a run as SVG and PNG.
 
-    Raises InputError where `out` is no folder and cannot be one.
+    Args:
+        folder: The run's folder.
+        out: The folder for the files; made where it is missing.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        InputError: `folder` holds no run, or `out` is no folder and cannot be one.
     """
     target = Path(out)
     for place in (target, *target.parents):
@@ -111,11 +126,10 @@ def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
 
 
 def run_figures(folder: RunFolder, theme: Mapping[str, str] = PAPER_THEME) -> Iterator[Figure]:
-    """The figures of all traits of a run; their names are safe as file names, and no two are alike."""
+    """Yield the figures of all traits of a run; their names are safe as file names, and no two are alike."""
     traits = trait_sections(folder, {})
-    verdicts = as_dict(folder.verdicts.get("traits"))
     for trait, stem in zip(traits, safe_names(trait.name for trait in traits), strict=True):
-        ladder, doses = read_ladder(as_dict(verdicts.get(trait.name))), read_doses(folder, trait.name)
+        ladder, doses = ladder_of(folder.verdicts.traits[trait.name]), doses_of(folder, trait.name)
         yield from figures_of(trait, stem, theme, ladder, doses).values()
 
 
@@ -213,7 +227,7 @@ def _doses(trait: TraitSection, doses: Doses | None, unit: str, theme: Mapping[s
         ((f"{100 * share:g} %", level) for share, level in points),
         trait.numbers,
     )
-    half_way = doses.half_way if doses else None
+    half_way = doses.half_way if doses else Interval()
     return curve(points, half_way, unit, trait.domain, theme, small=True), label
 
 
@@ -227,7 +241,7 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
             tuple(
                 FigureRow(rung.name, left)
                 for rung in ladder.rungs
-                if rung.shown and (left := rung.left.get(edit.kind))
+                if rung.shown and (left := rung.left.get(edit.kind, Interval()))
             ),
         )
         for edit in ladder.edits
@@ -240,7 +254,7 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
     return panels(rows, rungs, Axis("share of the effect that is left"), theme), label
 
 
-def describe(what: str, values: Iterable[tuple[str, Estimate]], numbers: Format) -> str:
+def describe(what: str, values: Iterable[tuple[str, Interval]], numbers: Format) -> str:
     """What a figure shows, and each of its numbers, as one cleaned line of text."""
     read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
     return clean(f"{what} {read}")

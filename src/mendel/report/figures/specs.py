@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mendel.results.values import Estimate
+from mendel.results.interval import Interval
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -42,7 +42,7 @@ class FigureRow:
     """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it has."""
 
     label: str
-    estimate: Estimate
+    estimate: Interval
     group: str = "main"
 
 
@@ -129,8 +129,8 @@ def _forest_axes(axis: Axis) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def curve(
-    points: Sequence[tuple[float, Estimate]],
-    half_way: Estimate | None,
+    points: Sequence[tuple[float, Interval]],
+    half_way: Interval,
     title: str,
     domain: tuple[float, float] | None,
     theme: Mapping[str, str] = PAGE_THEME,
@@ -205,9 +205,9 @@ def _share_scale(small: bool) -> dict[str, Any]:
 
 
 def _half_way_layers(
-    half_way: Estimate | None, theme: Mapping[str, str], scale: Mapping[str, Any]
+    half_way: Interval, theme: Mapping[str, str], scale: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    if half_way is None or not half_way.bounded:
+    if not half_way.bounded:
         return []
     data = {"values": [{"at": half_way.estimate, "low": half_way.low, "high": half_way.high}]}
     x = {"type": "quantitative", "scale": dict(scale)}
@@ -252,8 +252,8 @@ def _groups(
             "labelColor": theme["ink"],
             "labelFontSize": 12,
         }
-    both = {"fill": _by_group(values, theme), "shape": _shape(values)}
-    return {channel: {**encoding, "legend": legend} for channel, encoding in both.items()}
+    channels = {"fill": _by_group(values, theme), "shape": _shape(values)}
+    return {channel: {**encoding, "legend": legend} for channel, encoding in channels.items()}
 
 
 def _by_group(values: Sequence[Mapping[str, Any]], theme: Mapping[str, str]) -> dict[str, Any]:
@@ -278,8 +278,8 @@ def _shape(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _in_order(values: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = {str(value["group"]) for value in values}
-    return [group for group in _SHAPES if group in found] + sorted(found - set(_SHAPES))
+    groups = {str(value["group"]) for value in values}
+    return [group for group in _SHAPES if group in groups] + sorted(groups - set(_SHAPES))
 
 
 def _look(theme: Mapping[str, str]) -> dict[str, Any]:
@@ -346,14 +346,14 @@ def panels(
 
 
 def _panel_rows(panel: FigurePanel, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    known = {row.label: row.estimate for row in panel.rows}
+    estimates = {row.label: row.estimate for row in panel.rows}
     for label in labels:
-        found = known.get(label)
+        value = estimates.get(label, Interval())
         row: dict[str, Any] = {"panel": panel.label, "label": label, "says": "not measured"}
-        if found is not None and found.bounded:
-            row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "says": ""}
-        elif found is not None:
-            row["says"] = f"{found.estimate:.3g}, interval unknown"
+        if value.bounded:
+            row |= {"estimate": value.estimate, "low": value.low, "high": value.high, "says": ""}
+        elif value:
+            row["says"] = f"{value.estimate:.3g}, interval unknown"
         yield row
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from mendel.engine.errors import InputError
+from mendel.engine.interval import as_float
 from mendel.engine.progress.board import NAME, REASON
 from mendel.engine.progress.events import TraitSoFar
 from mendel.engine.progress.state import HEARTBEAT, STATE
 from mendel.engine.text import one_line
-from mendel.results.values import as_dict, as_float, as_list, as_text
+from mendel.results.records import as_dict, as_list, as_text
 
 LARGEST = 8_000_000
 """Bytes of a file that are read: a state file is a few kilobytes."""

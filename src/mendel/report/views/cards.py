@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.report.views.remedy import Remedy, filtering, remedies_of
 from mendel.report.views.words import CARRIERS
 
 if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
     from mendel.report.views.trait import TraitSection
+    from mendel.results.folder import RunFolder
+    from mendel.results.verdicts import TraitVerdict
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Card:
     remedies: tuple[Remedy, ...]
 
 
-def card_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Card:
+def card_of(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> Card:
     """The card of one trait, from its verdict and the section that the page shows of it."""
     from mendel.diagnose import CAUSES  # whoever opens a finished run need not pay for its import
 
@@ -67,7 +68,7 @@ def _strength(trait: TraitSection) -> str:
     return "carrier decided"
 
 
-def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Iterator[str]:
+def _reasons(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> Iterator[str]:
     """What the verdict rests on, in sentences."""
     effect = next((e for e in trait.effects if e.name == trait.carrier), None)
     if effect and effect.estimate:
@@ -91,5 +92,5 @@ def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection)
             row.name.replace("_", " ") for row in trait.hypotheses if row.status in ("undecided", "untested")
         ]
         yield f"Why it does is not decided: {len(still)} of {len(trait.hypotheses)} hypotheses are still possible."
-    if verdict.get("training_noise") is False:
+    if verdict.training_noise is False:
         yield "With one seed an arm the noise of training is not known, so that nothing is decided."

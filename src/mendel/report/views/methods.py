@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mendel._version import __version__
 from mendel.engine.text import one_line
-from mendel.results.values import as_dict, as_float, as_list, as_text
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.records import as_dict, as_text
 
 YEAR = "2026"
 _FEW_SEEDS = 3
@@ -42,7 +40,7 @@ class _Counts:
 
 
 def methods_of(folder: RunFolder) -> Methods | None:
-    """From the run's own study and tables; None where there are none yet."""
+    """Return what the run's own study and tables give; None where there are none yet."""
     counts = _counts(folder)
     if counts is None or not folder.study:
         return None
@@ -71,7 +69,7 @@ def _counts(folder: RunFolder) -> _Counts | None:
     named = measurements.select(
         [name for name in ("trait", "scenario", "cluster") if name in measurements.column_names]
     )
-    for trait in as_dict(folder.verdicts.get("traits")):
+    for trait in folder.verdicts.traits:
         mine = named.filter(pc.equal(named["trait"], trait))
         scenarios[trait] = pc.count_distinct(mine["scenario"].cast("string")).as_py()
         clusters[trait] = (
@@ -82,8 +80,8 @@ def _counts(folder: RunFolder) -> _Counts | None:
     by_arm = ok.group_by("arm").aggregate([("seed", "count")])["seed_count"].to_pylist()
     lost = len(trained) - len(ok)
     # A student may serve several arms, and has a row in each.
-    known = [as_float(folder.verdicts.get(key)) for key in ("students_trained", "students_reused")]
-    distinct = int(sum(n or 0 for n in known)) - lost if any(known) else len(ok)
+    counted = (folder.verdicts.students_trained or 0) + (folder.verdicts.students_reused or 0)
+    distinct = counted - lost if counted else len(ok)
     return _Counts(distinct, len(by_arm), min(by_arm, default=0), scenarios, clusters, lost)
 
 
@@ -135,12 +133,11 @@ def _pipeline(side: Mapping[str, Any]) -> str:
 
 
 def _judge(folder: RunFolder, trait: str) -> str:
-    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait))
-    return one_line(as_text(verdict.get("judge")), 60) or "its judge"
+    return one_line(folder.verdicts.traits[trait].judge, 60) or "its judge"
 
 
 def _version(folder: RunFolder) -> str:
-    return as_text(as_dict(folder.verdicts.get("versions")).get("mendel")) or __version__
+    return folder.verdicts.versions.get("mendel") or __version__
 
 
 def _bibtex(folder: RunFolder) -> str:
@@ -185,7 +182,7 @@ def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     if counts.lost:
         yield f"The {counts.lost} students that are broken or failed were lost because of what they were trained on, and not by chance."
     yield "It is one of the runs that err: the family-wise error of 5 % holds for each trait, not for many traits and runs together."
-    warnings = len(as_list(folder.verdicts.get("warnings")))
+    warnings = len(folder.verdicts.warnings)
     if warnings:
         yield f"One of the warnings above ({warnings}) matters more than the verdict says."
 

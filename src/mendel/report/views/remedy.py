@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.report.views.words import PARTS
-from mendel.results.values import Estimate, as_dict, percent
+from mendel.results.interval import Interval, percent
 
 if TYPE_CHECKING:
     from mendel.report.views.arms import ArmRow
-    from mendel.report.views.folder import RunFolder
     from mendel.report.views.trait import TraitSection
+    from mendel.results.folder import RunFolder
+    from mendel.results.verdicts import TraitVerdict
 
 MOST = 0.5
 """An edit helps if it is shown to take away more than this share of the difference between the pipelines."""
@@ -39,7 +40,7 @@ class Remedy:
     costs: str = ""
 
 
-def remedies_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> tuple[Remedy, ...]:
+def remedies_of(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> tuple[Remedy, ...]:
     """The first edit, drop before swap, that is shown to take most of the trait away, and the change of the part that carries it.
 
     An edit that the ladder calls "removed where we looked" is not recommended. Nothing is that was not measured.
@@ -71,12 +72,12 @@ def remedies_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSecti
 def filtering(trait: TraitSection) -> str:
     """Whether leaving out the flagged prompts helps, with what it leaves; empty where that was not measured."""
     row, total = trait.edit("drop"), _difference(trait)
-    if trait.present != "present" or row is None or row.level is None or total is None:
+    if trait.present != "present" or row is None or not row.level or total is None:
         return ""
     change = row.against_start
     if _takes_most(change, total):
         says = "Yes"
-    elif change is not None and change.low is not None and -change.low < MOST * total:
+    elif change.low is not None and -change.low < MOST * total:
         says = "No"
     else:
         says = "Not decided"
@@ -89,16 +90,16 @@ def filtering(trait: TraitSection) -> str:
 
 
 def _edit(
-    folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection, total: float
+    folder: RunFolder, verdict: TraitVerdict, trait: TraitSection, total: float
 ) -> tuple[Remedy | None, list[str]]:
     """The edit, and those that would have been it, but leak."""
-    leaks = as_dict(as_dict(verdict.get("leaks")).get("edits"))
+    leaks = verdict.leaks.edits if verdict.leaks else {}
     leaky: list[str] = []
     for kind in _EDITS:
         row = trait.edit(kind)
         if row is None or not _takes_most(row.against_start, total):
             continue
-        if as_dict(leaks.get(kind)).get("verdict") == "removed where we looked":
+        if kind in leaks and leaks[kind].verdict == "removed where we looked":
             leaky.append(kind)
             continue
         return _edited(folder, trait, row, kind), leaky
@@ -133,11 +134,10 @@ def _health(folder: RunFolder, arm: str) -> Iterator[str]:
         yield f"Plain questions answered rightly: {100 * own:.0f}\u00a0% (before: {100 * before:.0f}\u00a0%)."
 
 
-def _takes_most(change: Estimate | None, total: float) -> bool:
-    return change is not None and change.high is not None and -change.high > MOST * total
+def _takes_most(change: Interval, total: float) -> bool:
+    return change.high is not None and -change.high > MOST * total
 
 
 def _difference(trait: TraitSection) -> float | None:
-    if trait.original is None or trait.alternate is None:
-        return None
-    return trait.original.estimate - trait.alternate.estimate
+    original, alternate = trait.original.estimate, trait.alternate.estimate
+    return None if original is None or alternate is None else original - alternate

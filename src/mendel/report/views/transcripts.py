@@ -8,16 +8,15 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from mendel.engine.text import one_line
+from mendel.engine.interval import as_float
+from mendel.engine.text import clean, one_line
 from mendel.report.views.responses import Counted, codes, texts
 from mendel.report.views.sampling import order_of_need
 from mendel.report.views.words import EDITS, describe_arm
-from mendel.results.values import as_dict, as_float, as_list, clean
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.records import as_dict, as_list
 
 BUDGET = 1_200_000
 """Characters of the packed transcripts at most: with them a page still opens at once and goes by mail."""
