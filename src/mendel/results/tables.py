@@ -164,10 +164,11 @@ def read_table(
     try:
         # Not pq.read_table: it goes through the data-set layer, which takes half a second to import. Buffered beforehand,
         # since a big table is otherwise read in many small pieces.
-        with pq.ParquetFile(path, pre_buffer=True, read_dictionary=list(repeated)) as file:
-            if columns is None:
-                return file.read()
-            return file.read([name for name in file.schema_arrow.names if name in columns])
+        with pq.ParquetFile(path) as file:
+            names = [name for name in file.schema_arrow.names if columns is None or name in columns]
+        encoded = [name for name in names if name in repeated]
+        with pq.ParquetFile(path, pre_buffer=True, read_dictionary=encoded) as file:
+            return file.read(names if columns is not None else None)
     except FileNotFoundError:
         raise InputError(
             "no such file", where=str(path), fix="Is this the folder of a finished run?"

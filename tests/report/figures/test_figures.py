@@ -10,9 +10,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from _made_run import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from made_run import HOSTILE
 
 import mendel
 from mendel.engine.errors import InputError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_run import QUOTE, RunMaker
-from opened import OPEN_ALL, Opened
+from _browser import OPEN_ALL, Opened
+from _made_run import QUOTE, RunMaker
 from playwright.sync_api import Locator, Page
 
 from mendel.report import render_report

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from made_run import RunMaker
-from opened import Opened
-from test_sections import laddered, with_files
+from _browser import Opened
+from _made_run import RunMaker, add_findings
 
 from mendel.report import render_report
 
@@ -21,24 +19,8 @@ CUBE = "#trait-1 svg.cube g.corner"
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run in which somebody has located, dosed and tried selectors, and measured a ladder; with hostile text."""
-    changes: dict[str, Any] = laddered()
-    prediction = {
-        "says": "the trait stays",
-        "size": "most",
-        "outcome": "fails",
-        "contrasts": ["cube/OOO-cube/OOA"],
-    }
-    changes["hypotheses"] = {
-        "bad_prompts": {
-            "status": "refuted",
-            "why": "measured otherwise",
-            "contrasts": ["cube/OOO-cube/OOA"],
-            "predictions": [prediction],
-        }
-    }
-    folder = with_files(
-        RunMaker(tmp_path_factory.mktemp("whole") / "peas", scenarios=4, changes=changes).write()
-    )
+    maker = RunMaker(tmp_path_factory.mktemp("whole") / "peas", scenarios=8, ladder=("near", "agentic"))
+    folder = add_findings(maker.write())
     path = folder / "report.html"
     path.write_text(render_report(folder))
     return path
@@ -116,7 +98,7 @@ def test_what_other_commands_found_stands_where_the_run_has_it(
         "Does it leak?",
     ):
         assert first.get_by_role("heading", name=heading).count() == 1
-        assert last.get_by_role("heading", name=heading).count() == (heading == "Does it leak?")
+        assert last.get_by_role("heading", name=heading).count() == (0)
     first.locator("summary", has_text="both teachers' answers").click()
     assert first.locator(".examples .example").count() == 3
     assert seen.quiet()
