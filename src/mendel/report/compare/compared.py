@@ -170,7 +170,7 @@ def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
 
 
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
-    """The study's name where it is one run's alone, with the folder's where it is not, else the whole path."""
+    """Return labels: the study's name where only one run has it, else with the folder's name, else the whole path."""
     names = [one_line(folder.name, 60) for folder in folders]
     counts = Counter(names)
     longer = [
@@ -223,7 +223,7 @@ def differences(runs: Sequence[ComparedRun]) -> tuple[StudyDifference, ...]:
 
 
 def _judges(run: ComparedRun, runs: Sequence[ComparedRun]) -> dict[str, str]:
-    """The judge of every trait that any of the runs has."""
+    """Return the judge of every trait that any of the runs has."""
     names = dict.fromkeys(name for other in runs for name in other.traits)
     return {
         f"judge of {one_line(name, 80)}": (run.traits[name].judge or "not said")
@@ -234,7 +234,7 @@ def _judges(run: ComparedRun, runs: Sequence[ComparedRun]) -> dict[str, str]:
 
 
 def _flat(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Dotted keys and their values; entries of a list that have names go by these."""
+    """Yield dotted keys and their values; entries of a list that have names go by them."""
     inner = as_dict(value) or _named(as_list(value))
     if inner and depth < DEEP:
         for name, content in inner.items():
@@ -248,7 +248,7 @@ def _flat(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
 
 def _named(items: Sequence[Any]) -> dict[str, Any]:
-    """A list of traits or the like by name, where each entry has one of its own; a bare name is an entry, too."""
+    """Return a list of traits or the like by name; empty unless each entry has a name of its own."""
     entries = [item if isinstance(item, dict) else {"name": item} for item in items]
     names = [Path(as_text(entry.get("name"))).stem for entry in entries]
     return dict(zip(names, entries, strict=True)) if all(names) and len(set(names)) == len(names) else {}

@@ -59,13 +59,13 @@ class Figure:
     spec: dict[str, Any] = field(repr=False)
 
     def svg(self) -> str:
-        """The figure as an SVG document; no script, nothing fetched."""
+        """Return the figure as an SVG document; no script, nothing fetched."""
         from mendel.report.figures.svg import standalone_svg
 
         return standalone_svg(self.spec, self.label)
 
     def png(self, scale: float = SCALE) -> bytes:
-        """The figure as PNG, with `scale` pixels for each of its own."""
+        """Return the figure as PNG, with `scale` pixels for each of its own; raise InputError for a scale outside 0.1 to 20."""
         if not 0.1 <= scale <= 20:
             raise InputError("no scale to draw a figure at", value=scale, allowed="0.1 to 20")
         import vl_convert
@@ -74,13 +74,13 @@ class Figure:
         return png
 
     def inline(self) -> Markup:
-        """The figure to stand inside a page, whose style sheet names its colours."""
+        """Return the figure for the inside of a page, whose style sheet names its colours."""
         from mendel.report.figures.svg import inline_svg
 
         return inline_svg(self.spec, self.label)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """What a notebook shows: the SVG, and the specification for a front end that draws it itself."""
+        """Return what a notebook shows: the SVG, and the specification for a front end that draws it itself."""
         return {"image/svg+xml": self.svg(), VEGA_LITE: self.spec, "text/plain": self.label}
 
 
@@ -140,7 +140,7 @@ def figures_of(
     ladder: Ladder | None = None,
     doses: Doses | None = None,
 ) -> Mapping[str, Figure]:
-    """The figures of one trait by part; a part with nothing that has an interval is not there.
+    """Return the figures of one trait by part; a part in which nothing has an interval is left out.
 
     The page says beside a figure what its colours mean; in a file the figure has to say it itself.
     """
@@ -210,7 +210,7 @@ def _curve(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
 
 
 def _corners(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
-    """The page draws these as a cube; in a file they are lines, so that they can be read off."""
+    """Return the corners as lines, which can be read off; the page draws them as a cube."""
     rows = [FigureRow(row.label, row.level) for row in trait.corners if row.level]
     label = describe(
         "Levels at every combination of base, prompts and teacher, with 95 % intervals.",
@@ -255,13 +255,13 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
 
 
 def describe(what: str, values: Iterable[tuple[str, Interval]], numbers: Format) -> str:
-    """What a figure shows, and each of its numbers, as one cleaned line of text."""
+    """Return what a figure shows, and each of its numbers, as one cleaned line of text."""
     read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
     return clean(f"{what} {read}")
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
-    """For each name one that is safe as a file's: letters, digits, `_`, `-` and dots within it.
+    """Return for each name one that is safe as a file's: letters, digits, `_`, `-` and dots inside.
 
     A name that had to be changed, or differs from another in its case alone, gets the beginning of its digest, so that no two
     files are one; so does one that ends as if it had one.

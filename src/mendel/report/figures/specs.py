@@ -60,7 +60,7 @@ class Axis:
 def forest(
     rows: Sequence[FigureRow], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
-    """Estimates with their 95 % intervals, one line each; None where no estimate has a known interval.
+    """Return a forest plot: estimates with their 95 % intervals, one line each; None where no interval is known.
 
     An estimate without an interval is not drawn: a bare point would look certain.
     """
@@ -136,7 +136,7 @@ def curve(
     theme: Mapping[str, str] = PAGE_THEME,
     small: bool = False,
 ) -> dict[str, Any] | None:
-    """The trait over the share of prompts that the original teacher answers, and the share at half of the way.
+    """Return a curve: the trait over the share of prompts that the original teacher answers, and the half-way share.
 
     `small` spreads out the shares of a few per cent, and marks every share that was measured.
     """
@@ -239,7 +239,7 @@ def _point(theme: Mapping[str, str], **style: Any) -> dict[str, Any]:
 def _groups(
     values: Sequence[Mapping[str, Any]], key: Mapping[str, str], theme: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Fill and shape of the points, and one key for both where the groups have names."""
+    """Return fill and shape of the points, and one key for the two where the groups have names."""
     legend = None
     if key and len({value["group"] for value in values}) > 1:
         # The names are our own; only the groups' names are compared, so nothing of a file gets into an expression.
@@ -318,7 +318,7 @@ class FigurePanel:
 def panels(
     given: Sequence[FigurePanel], labels: Sequence[str], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
-    """One forest plot a quantity, one under the other on one axis, each with a line for every label.
+    """Return one forest plot a quantity, one under the other on one axis, each with a line for every label.
 
     A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no interval is known.
     """

@@ -46,7 +46,7 @@ def draw_cube(
     top: float = 1.0,
     groups: Mapping[str, int] | None = None,
 ) -> Markup | None:
-    """The corners as SVG, each filled by its level of `top`; None where nothing differs or nothing was measured.
+    """Return the corners as SVG, each filled by its level of `top`; None where nothing differs or nothing was measured.
 
     A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those of the arms'
     responses: a corner that has one is a control that opens them.

@@ -49,9 +49,16 @@ class TraitView:
 
 
 def render_report(run_dir: Path) -> str:
-    """The report of a run's folder as one HTML document; a half-finished run gives a page that says what is missing.
+    """Return the report of a run as one HTML document.
 
-    Reads the files of the contract alone. Raises InputError where the folder holds no run.
+    Args:
+        run_dir: The run's folder. A half-finished run gives a page that says what is missing.
+
+    Returns:
+        The document, which fetches nothing.
+
+    Raises:
+        InputError: The folder holds no run.
     """
     folder = read_page_folder(run_dir)
     counted = count_responses(folder.tables["measurements"], folder.tables["students"])
@@ -79,7 +86,17 @@ def render_report(run_dir: Path) -> str:
 
 
 def write_report(run_dir: Path) -> Path:
-    """Writes `report.html` into the run's folder, atomically, and returns its path."""
+    """Write `report.html` into a run's folder, atomically.
+
+    Args:
+        run_dir: The run's folder.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: The folder holds no run.
+    """
     path = run_dir / PAGE
     write_atomic(path, render_report(run_dir))
     return path
@@ -105,6 +122,6 @@ def _view(folder: RunFolder, trait: TraitSection, verdict: TraitVerdict) -> Trai
 
 
 def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) -> dict[str, Markup | None]:
-    """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
+    """Return the figures that the page has places for, by part; None where nothing has an interval."""
     figures = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
     return {part: figures[part].inline() if part in figures else None for part in FIGURES}

@@ -157,7 +157,7 @@ def _bibtex(folder: RunFolder) -> str:
 
 
 def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
-    """What would have to be true for the verdicts to be wrong, with this run's own numbers where it has some."""
+    """Yield what would have to be true for the verdicts to be wrong, with this run's own numbers."""
     yield (
         "The judge is wrong, and more so in one arm than in another. A changed judge alone has doubled such effects: read the "
         "transcripts on both sides of a number, and ask another judge (mendel rejudge)."
