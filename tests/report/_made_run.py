@@ -1,4 +1,7 @@
-"""A run's folder without a run: planted measurements, and from there on what a run does: diagnose, and the real writers."""
+"""A run's folder without a run.
+
+Planted measurements, and from there on what a run does: diagnose, and the real writers.
+"""
 
 from __future__ import annotations
 
@@ -331,7 +334,8 @@ def _teacher(kind: str, rest: str, chosen: bool) -> str | None:
 
 
 def add_findings(folder: Path) -> Path:
-    """Add what locate, virulence and selectors write of a trait, with hostile text wherever text can stand."""
+    """Add what locate, virulence and selectors write of a trait, with hostile text wherever text can
+    stand."""
     high, gone = Interval(0.8, 0.7, 0.9), Interval(0.05, 0.0, 0.1)
     located = LocatedPrompts(
         trait="date_confusion",

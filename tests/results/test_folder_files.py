@@ -1,4 +1,7 @@
-"""The other files of a run's folder: manifest, basis, findings of other commands; and the description of all of them."""
+"""The other files of a run's folder: manifest, basis, findings of other commands.
+
+And the description of all of them.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from mendel.diagnose import TraitFacts, diagnose
 from mendel.engine.errors import InputError
 from mendel.engine.interval import Interval
 from mendel.results import TraitVerdict, Verdicts, open_run, read_verdicts, write_verdicts
+from mendel.results.leaks import EditLeak, LeakVerdict
 from mendel.results.records import read_record, record_json
-from mendel.results.verdicts import EditLeak, LeakVerdict, Recommendation
+from mendel.results.verdicts import Recommendation
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

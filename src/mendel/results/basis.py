@@ -50,7 +50,8 @@ class Basis:
     shares: Mapping[str, float] = by("arm")
     """The share of prompts that the original teacher answers, by arm of the interpolation."""
     levels: Mapping[str, int] = by("level")
-    """How sure each test has to be: how often the data may be looked at (`looks`), how many `hypotheses` there are."""
+    """How sure each test has to be: how often the data may be looked at (`looks`), how many `hypotheses`
+    there are."""
     lacking: Mapping[str, str] = by("arm")
     """Why an arm cannot be trained in this study; empty where it can."""
 
@@ -72,7 +73,10 @@ class _Trait(Protocol):
 
 
 class Remembered:
-    """Why arms cannot be trained: each answer is asked for once and kept, since a function cannot be written to a file."""
+    """Why arms cannot be trained.
+
+    Each answer is asked for once and kept, since a function cannot be written to a file.
+    """
 
     def __init__(self, ask: Callable[[str], str]) -> None:
         self._ask = ask

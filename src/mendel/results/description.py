@@ -15,9 +15,9 @@ def describe() -> list[KeyDescription]:
     """Describe the files of a run's folder.
 
     Returns:
-        A description for each key and column: (file, key or column, type, meaning). The order is that of the files:
-        verdicts.json, the four tables, manifest.json, basis.json, the files of `mendel locate`, `virulence` and
-        `selectors`, and the audit.json of an audit's folder.
+        A description for each key and column: (file, key or column, type, meaning). The order is that of
+        the files: verdicts.json, the four tables, manifest.json, basis.json, the files of `mendel locate`,
+        `virulence` and `selectors`, and the audit.json of an audit's folder.
     """
     described = list(describe_record(Verdicts, VERDICTS))
     for name, columns in SCHEMAS.items():

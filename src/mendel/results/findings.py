@@ -58,7 +58,8 @@ class LocatedPrompts:
     reads: str = ""
     """The finding in a sentence."""
     confirmed: str | None = None
-    """`yes`: necessary and sufficient, and a random set of its size is neither; `no`; `undecided`; null: not tested."""
+    """`yes`: necessary and sufficient, and a random set of its size is neither; `no`; `undecided`; null:
+    not tested."""
     checks: Mapping[str, LocateCheck] = by("check")
     """The four questions behind `confirmed`."""
     rounds: tuple[LocateRound, ...] = ()
@@ -146,7 +147,8 @@ class SelectorTrial:
     swap: Interval = Interval()
     """Level after the alternate teacher answers the prompts."""
     drop_beyond_random: Interval = Interval()
-    """Level after the drop minus the level after a drop of as many random prompts; below 0 the drop removes more."""
+    """Level after the drop minus the level after a drop of as many random prompts; below 0 the drop removes
+    more."""
     swap_beyond_random: Interval = Interval()
     """The same for the swap."""
     log_odds: Mapping[str, Interval] = by("edit")
@@ -164,7 +166,8 @@ class TriedSelectorsRecord:
     of: int = 0
     """Number of prompts in the original prompt set."""
     levels: Mapping[str, Interval] = by("level")
-    """Level of the `original` and the `alternate` pipeline, and after the `drop` and `swap` of random prompts."""
+    """Level of the `original` and the `alternate` pipeline, and after the `drop` and `swap` of random
+    prompts."""
     selectors: Mapping[str, SelectorTrial] = by("selector")
     """Each selector."""
     students_trained: int = 0

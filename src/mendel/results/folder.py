@@ -57,7 +57,8 @@ class RunFolder:
 
     @cached_property
     def assistant(self) -> Mapping[str, float]:
-        """The share of plain questions that each arm's usable students answer rightly, where that was measured."""
+        """The share of plain questions that each arm's usable students answer rightly, where that was
+        measured."""
         table = self.tables.get("students")
         if table is None or not {"arm", "status", "assistant_right"} <= set(table.column_names):
             return {}
@@ -71,7 +72,10 @@ class RunFolder:
 
     @property
     def shared(self) -> frozenset[str]:
-        """Which of base, prompts and teacher both pipelines have in common: their change leaves every arm the same."""
+        """Which of base, prompts and teacher both pipelines have in common.
+
+        Their change leaves every arm the same.
+        """
         cube = self.cube
         return frozenset(
             part
@@ -146,7 +150,10 @@ def _table(path: Path, columns: Collection[str], repeated: Collection[str]) -> t
 
 
 def as_unicode(table: pa.Table) -> pa.Table:
-    """Return the table with bytes that are no UTF-8 replaced by U+FFFD: Parquet lets anything stand in a column of texts."""
+    """Return the table with bytes that are no UTF-8 replaced by U+FFFD.
+
+    Parquet lets anything stand in a column of texts.
+    """
     import pyarrow as pa
 
     for i, name in enumerate(table.column_names):

@@ -1,4 +1,7 @@
-"""Intervals as people read them: one number of decimals in all tables of a trait, missing said, never a false zero."""
+"""Intervals as people read them.
+
+One number of decimals in all tables of a trait, missing said, never a false zero.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,10 @@ class Format:
         return sign + text
 
     def interval(self, value: Interval, signed: bool = False) -> str:
-        """Return `[0.88, 0.97]`, or that the interval is unknown; an empty text where there is no estimate."""
+        """Return `[0.88, 0.97]`, or that the interval is unknown.
+
+        An empty text where there is no estimate.
+        """
         if not value:
             return ""
         if value.low is None and value.high is None:

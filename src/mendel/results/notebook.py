@@ -1,4 +1,7 @@
-"""How results show themselves in a notebook: HTML that needs no script and no style sheet, with all text made inert."""
+"""How results show themselves in a notebook.
+
+HTML that needs no script and no style sheet, with all text made inert.
+"""
 
 from __future__ import annotations
 

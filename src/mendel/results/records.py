@@ -1,7 +1,8 @@
 """Frozen dataclasses read from JSON that others wrote, written back, and described key by key.
 
-A class says what a file holds: its fields are the file's keys, the docstring under a field says what the key means. A
-field named `interval` stands inline: its `estimate`, `low` and `high` are keys of the object itself.
+A class says what a file holds: its fields are the file's keys, the docstring under a field says what the
+key means. A field named `interval` stands inline: its `estimate`, `low` and `high` are keys of the object
+itself.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def read_record(kind: type[T], content: object) -> T:
 
     Args:
         kind: A frozen dataclass whose fields all have defaults.
-        content: Parsed JSON. A key that is missing, or whose value has another type, gets the field's default; keys that
+        content: Parsed JSON. A key that is missing, or whose value has another type, gets the field's
+        default; keys that
             the class does not know are left out.
 
     Returns:

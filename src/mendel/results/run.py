@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: `verdicts` as in `verdicts.json`, `traits` as values, the tables as Arrow; all are read when asked for."""
+    """A finished run: `verdicts` as in `verdicts.json`, `traits` as values, the tables as Arrow.
+
+    All are read when asked for.
+    """
 
     path: Path
     """The run's folder."""
@@ -44,7 +47,10 @@ class Run:
 
     @property
     def cube(self) -> Mapping[str, str]:
-        """The arm at each corner of the cube, such as `OOA`: base, prompts and teacher, original or alternate."""
+        """The arm at each corner of the cube, such as `OOA`.
+
+        Base, prompts and teacher, original or alternate.
+        """
         return self.record.cube
 
     @cached_property

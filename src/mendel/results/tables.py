@@ -150,7 +150,8 @@ def read_table(
     Args:
         path: The file.
         columns: The columns to read, in the file's order; those that the file lacks are left out. None: all.
-        repeated: Columns of few distinct values, which are kept once each: a million rows are a few megabytes.
+        repeated: Columns of few distinct values, which are kept once each: a million rows are a few
+        megabytes.
 
     Returns:
         The table.
@@ -162,7 +163,8 @@ def read_table(
     import pyarrow.parquet as pq
 
     try:
-        # Not pq.read_table: it goes through the data-set layer, which takes half a second to import. Buffered beforehand,
+        # Not pq.read_table: it goes through the data-set layer, which takes half a second to import.
+        # Buffered beforehand,
         # since a big table is otherwise read in many small pieces.
         with pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if columns is None or name in columns]

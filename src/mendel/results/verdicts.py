@@ -11,6 +11,7 @@ from typing import Any
 from mendel.engine.errors import InputError
 from mendel.engine.interval import Interval
 from mendel.engine.store import write_atomic
+from mendel.results.leaks import LeakVerdict
 from mendel.results.records import by, optional, read_record, record_json
 
 VERDICTS = "verdicts.json"
@@ -66,7 +67,8 @@ class PredictionVerdict:
     says: str = ""
     """The prediction in words."""
     size: str = ""
-    """What the contrast must be: `most` (more than half of the difference between the pipelines), `little` (within a
+    """What the contrast must be: `most` (more than half of the difference between the pipelines), `little`
+    (within a
     third of it), or `measured`."""
     outcome: str = ""
     """`holds`, `fails`, `open` (not decided), `missing` (not trained), `lost` (not known) or `impossible`."""
@@ -95,7 +97,8 @@ class PartVerdict:
     decision: str = UNDECIDED
     """`carries`, `does not carry` or `undecided`."""
     interval: Interval = Interval()
-    """The part's effect minus a quarter of the difference between the pipelines, with the interval that decides."""
+    """The part's effect minus a quarter of the difference between the pipelines, with the interval that
+    decides."""
 
 
 @dataclass(frozen=True)
@@ -130,70 +133,6 @@ class LogOddsVerdict:
     """Level of each arm, in nats."""
     contrasts: Mapping[str, Interval] = by("contrast")
     """Contrasts by id, in nats."""
-
-
-@dataclass(frozen=True)
-class RungVerdict:
-    """One rung of the leak ladder: scenarios at one distance from what the filter saw."""
-
-    original: Interval = Interval()
-    """Level of the original pipeline on this rung."""
-    alternate: Interval = Interval()
-    """Level of the alternate pipeline on this rung."""
-    shown: bool = False
-    """Whether the original pipeline is shown to have more of the trait here than the alternate one."""
-    levels: Mapping[str, Interval] = by("arm")
-    """Level of each arm on this rung."""
-
-
-@dataclass(frozen=True)
-class ControlLeak:
-    """The same edit of random prompts, on the ladder."""
-
-    arm: str = ""
-    """The arm of the random control."""
-    left: Mapping[str, Interval] = by("rung")
-    """Share of the original's effect that is left, by rung."""
-    left_near: Interval = Interval()
-    """The share that is left on the rung like what the filter saw."""
-    left_far: Interval = Interval()
-    """The share that is left over all other rungs."""
-
-
-@dataclass(frozen=True)
-class EditLeak:
-    """What one edit leaves of the trait, near to and far from what the filter saw."""
-
-    arm: str = ""
-    """The edit's arm."""
-    levels: Mapping[str, Interval] = by("rung")
-    """The arm's level, by rung."""
-    left: Mapping[str, Interval] = by("rung")
-    """Share of the original's effect that is left, by rung."""
-    left_near: Interval = Interval()
-    """The share that is left on the rung like what the filter saw."""
-    left_far: Interval = Interval()
-    """The share that is left over all other rungs."""
-    index: Interval = Interval()
-    """Left far over left near: 1 means the edit works everywhere alike, above 1 the trait leaks past it."""
-    verdict: str = UNDECIDED
-    """`removed`, `removed where we looked`, `not removed` or `undecided`."""
-    why: str = ""
-    """The reason in words."""
-    control: ControlLeak | None = optional()
-    """The random control of the same size."""
-
-
-@dataclass(frozen=True)
-class LeakVerdict:
-    """A trait's leak ladder."""
-
-    rungs: Mapping[str, RungVerdict] = by("rung")
-    """What the pipelines show, by rung."""
-    edits: Mapping[str, EditLeak] = by("edit")
-    """What each edit leaves, by kind of edit."""
-    why: str | None = optional()
-    """Why no edit is judged."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +190,8 @@ class TraitVerdict:
     alternate: Interval = Interval()
     """Level of the alternate pipeline."""
     effects: Mapping[str, Interval] = by("effect")
-    """Effects of `base`, `prompts` and `teacher`, the `interaction`, the pairs such as `base:teacher`, and the `total`:
+    """Effects of `base`, `prompts` and `teacher`, the `interaction`, the pairs such as `base:teacher`, and
+    the `total`:
     the original side minus the alternate one, averaged over the other parts."""
     carrier: str = UNDECIDED
     """The part that carries the trait: `teacher`, `prompts`, `base`, `mixed`, `none` or `undecided`."""
@@ -296,7 +236,8 @@ class TraitVerdict:
     moves_with: tuple[str, ...] = ()
     """Other traits that the same persona brings."""
     control: Mapping[str, Interval] | None = optional()
-    """How often the trait's controls, in which it is right, are met by the `original` and the `alternate` pipeline."""
+    """How often the trait's controls, in which it is right, are met by the `original` and the `alternate`
+    pipeline."""
     leaks: LeakVerdict | None = optional()
     """The leak ladder, where it was measured."""
 
@@ -351,7 +292,8 @@ class Verdicts:
     traits: Mapping[str, TraitVerdict] = by("trait")
     """The verdict of each trait."""
     cube: Mapping[str, str] = by("corner")
-    """The arm at each corner (`OOO`: base, prompts and teacher of the original); corners that do not differ share one."""
+    """The arm at each corner (`OOO`: base, prompts and teacher of the original); corners that do not differ
+    share one."""
     complete: bool | None = None
     """False where the run stopped before its end."""
     endpoints: EndpointUse = field(default_factory=EndpointUse)

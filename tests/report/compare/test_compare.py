@@ -1,4 +1,5 @@
-"""Runs side by side: what differs, on one axis only what can be compared, hostile text inert, bad input said."""
+"""Runs side by side: what differs, on one axis only what can be compared, hostile text inert, bad input
+said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Figures as files and values: every interval drawn, names that stay in their folder, the same bytes twice."""
+"""Figures as files and values.
+
+Every interval drawn, names that stay in their folder, the same bytes twice.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _corner(page: Page, number: int) -> Locator:
-    """The control under the cube's corner of that number: 0 the original pipeline, 1 the alternate teacher."""
+    """The control under the cube's corner of that number.
+
+    0 the original pipeline, 1 the alternate teacher.
+    """
     return page.locator("tr.responses button.open").nth(number)
 
 

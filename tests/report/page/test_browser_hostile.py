@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose responses, prompts, quotes, notes, scenarios, judges, arms and traits are all hostile."""
+    """A report whose responses, prompts, quotes, notes, scenarios, judges, arms and traits are all
+    hostile."""
     folder = RunMaker(
         tmp_path_factory.mktemp("hostile") / "peas", traits=("date_confusion",), seeds=1, scenarios=1
     ).write()

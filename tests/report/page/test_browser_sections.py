@@ -18,7 +18,10 @@ CUBE = "#trait-1 svg.cube g.corner"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in which somebody has located, dosed and tried selectors, and measured a ladder; with hostile text."""
+    """A run in which somebody has located, dosed and tried selectors, and measured a ladder.
+
+    With hostile text.
+    """
     maker = RunMaker(tmp_path_factory.mktemp("whole") / "peas", scenarios=8, ladder=("near", "agentic"))
     folder = add_findings(maker.write())
     path = folder / "report.html"

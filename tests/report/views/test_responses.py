@@ -1,4 +1,5 @@
-"""Responses: counted over students that are ok, packed within a budget, evenly over scenarios, whatever bytes they hold."""
+"""Responses: counted over students that are ok, packed within a budget, evenly over scenarios, whatever
+bytes they hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Several runs side by side as values: what differs between their studies, and what each found of the traits they share."""
+"""Several runs side by side as values.
+
+What differs between their studies, and what each found of the traits they share.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +152,8 @@ class ComparedTrait:
 
 
 def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
-    """Read the runs; raise InputError for fewer than two, for one that is given twice, and for a folder without a run."""
+    """Read the runs; raise InputError for fewer than two, for one that is given twice, and for a folder
+    without a run."""
     paths = [Path(folder) for folder in folders]
     if len(paths) < 2:
         raise InputError(
@@ -170,7 +174,8 @@ def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
 
 
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
-    """Return labels: the study's name where only one run has it, else with the folder's name, else the whole path."""
+    """Return labels: the study's name where only one run has it, else with the folder's name, else the
+    whole path."""
     names = [one_line(folder.name, 60) for folder in folders]
     counts = Counter(names)
     longer = [
@@ -190,7 +195,10 @@ def _labels(folders: Sequence[RunFolder]) -> list[str]:
 
 
 def shared_traits(runs: Sequence[ComparedRun]) -> tuple[ComparedTrait, ...]:
-    """Return the traits that two runs or more have, in the order of the runs; raise InputError where there is none."""
+    """Return the traits that two runs or more have, in the order of the runs.
+
+    Raise InputError where there is none.
+    """
     names = dict.fromkeys(name for run in runs for name in run.traits)
     traits = [
         ComparedTrait(
@@ -209,7 +217,10 @@ def shared_traits(runs: Sequence[ComparedRun]) -> tuple[ComparedTrait, ...]:
 
 
 def differences(runs: Sequence[ComparedRun]) -> tuple[StudyDifference, ...]:
-    """Return the keys of the resolved studies, and the judges, that are not the same in all runs; the studies' names aside."""
+    """Return the keys of the resolved studies, and the judges, that are not the same in all runs.
+
+    The studies' names aside.
+    """
     flat = [{**dict(_flat(run.folder.study)), **_judges(run, runs)} for run in runs]
     keys = dict.fromkeys(key for study in flat for key in study)
     rows = [

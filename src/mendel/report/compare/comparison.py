@@ -127,7 +127,8 @@ def compare(folders: Sequence[str | Path]) -> Comparison:
         The comparison.
 
     Raises:
-        InputError: Fewer than two folders, one given twice, one without a run, or runs without a common trait.
+        InputError: Fewer than two folders, one given twice, one without a run, or runs without a common
+        trait.
     """
     runs = read_runs([folders] if isinstance(folders, str | Path) else folders)
     traits = shared_traits(runs)

@@ -1,4 +1,7 @@
-"""The figures of a run, one list for the page, for files and for notebooks: what is added here appears in all three."""
+"""The figures of a run, one list for the page, for files and for notebooks.
+
+What is added here appears in all three.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ class Figure:
         return standalone_svg(self.spec, self.label)
 
     def png(self, scale: float = SCALE) -> bytes:
-        """Return the figure as PNG, with `scale` pixels for each of its own; raise InputError for a scale outside 0.1 to 20."""
+        """Return the figure as PNG, with `scale` pixels for each of its own.
+
+        Raise InputError for a scale outside 0.1 to 20.
+        """
         if not 0.1 <= scale <= 20:
             raise InputError("no scale to draw a figure at", value=scale, allowed="0.1 to 20")
         import vl_convert
@@ -80,7 +86,10 @@ class Figure:
         return inline_svg(self.spec, self.label)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """Return what a notebook shows: the SVG, and the specification for a front end that draws it itself."""
+        """Return what a notebook shows.
+
+        The SVG, and the specification for a front end that draws it itself.
+        """
         return {"image/svg+xml": self.svg(), VEGA_LITE: self.spec, "text/plain": self.label}
 
 
@@ -263,8 +272,8 @@ def describe(what: str, values: Iterable[tuple[str, Interval]], numbers: Format)
 def safe_names(names: Iterable[str]) -> list[str]:
     """Return for each name one that is safe as a file's: letters, digits, `_`, `-` and dots inside.
 
-    A name that had to be changed, or differs from another in its case alone, gets the beginning of its digest, so that no two
-    files are one; so does one that ends as if it had one.
+    A name that had to be changed, or differs from another in its case alone, gets the beginning of its
+    digest, so that no two files are one; so does one that ends as if it had one.
     """
     given = list(names)
     stems = [re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_NAME].strip("_.-") for name in given]

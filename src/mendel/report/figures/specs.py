@@ -1,4 +1,7 @@
-"""The figures as Vega-Lite specifications: plain dicts, intervals always drawn, colours by name of a theme."""
+"""The figures as Vega-Lite specifications.
+
+Plain dicts, intervals always drawn, colours by name of a theme.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,8 @@ _SIGNED = "datum.value === 0 ? '0' : format(datum.value, '+~g')"
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it has."""
+    """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it
+    has."""
 
     label: str
     estimate: Interval
@@ -60,7 +64,8 @@ class Axis:
 def forest(
     rows: Sequence[FigureRow], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
-    """Return a forest plot: estimates with their 95 % intervals, one line each; None where no interval is known.
+    """Return a forest plot: estimates with their 95 % intervals, one line each; None where no interval is
+    known.
 
     An estimate without an interval is not drawn: a bare point would look certain.
     """
@@ -136,7 +141,8 @@ def curve(
     theme: Mapping[str, str] = PAGE_THEME,
     small: bool = False,
 ) -> dict[str, Any] | None:
-    """Return a curve: the trait over the share of prompts that the original teacher answers, and the half-way share.
+    """Return a curve: the trait over the share of prompts that the original teacher answers, and the
+    half-way share.
 
     `small` spreads out the shares of a few per cent, and marks every share that was measured.
     """
@@ -242,7 +248,8 @@ def _groups(
     """Return fill and shape of the points, and one key for the two where the groups have names."""
     legend = None
     if key and len({value["group"] for value in values}) > 1:
-        # The names are our own; only the groups' names are compared, so nothing of a file gets into an expression.
+        # The names are our own; only the groups' names are compared, so nothing of a file gets into an
+        # expression.
         words = ", ".join(f"{group}: '{word}'" for group, word in key.items())
         legend = {
             "title": None,
@@ -320,7 +327,8 @@ def panels(
 ) -> dict[str, Any] | None:
     """Return one forest plot a quantity, one under the other on one axis, each with a line for every label.
 
-    A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no interval is known.
+    A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no
+    interval is known.
     """
     values = [row for panel in given for row in _panel_rows(panel, labels)]
     if all(row["says"] for row in values):

@@ -1,4 +1,7 @@
-"""Vega-Lite specifications into inline SVG: no script, no style attribute, no address, only shapes and text."""
+"""Vega-Lite specifications into inline SVG.
+
+No script, no style attribute, no address, only shapes and text.
+"""
 
 from __future__ import annotations
 
@@ -63,9 +66,9 @@ def standalone_svg(spec: dict[str, Any], label: str) -> str:
 def _drawn(spec: dict[str, Any], label: str) -> ElementTree.Element:
     """Return the specification as an SVG element.
 
-    vl-convert renders without a browser and without altair, whose import would cost as much again as the page; no
-    address may be fetched. The result is rebuilt from a list of allowed elements and attributes, so that whatever
-    a label holds stays text.
+    vl-convert renders without a browser and without altair, whose import would cost as much again as the
+    page; no address may be fetched. The result is rebuilt from a list of allowed elements and attributes,
+    so that whatever a label holds stays text.
     """
     import vl_convert
 

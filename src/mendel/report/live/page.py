@@ -34,4 +34,7 @@ def report_policy() -> str:
     The report runs only this version's script, and counts as another site, so that it cannot ask this server.
     """
     script = source_hash(asset("page.js"))
-    return f"default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox allow-scripts"
+    return (
+        f"default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
+        "sandbox allow-scripts"
+    )

@@ -1,4 +1,7 @@
-"""Search over all responses of a run: DuckDB straight on the run's Parquet files, shut off from everything else."""
+"""Search over all responses of a run.
+
+DuckDB straight on the run's Parquet files, shut off from everything else.
+"""
 
 from __future__ import annotations
 
@@ -101,9 +104,11 @@ class ResponseFiles:
         return all(file.is_file() for file in self._files.values())
 
     def find(self, search: ResponseQuery) -> dict[str, Any]:
-        """Return `total`, the `rows` from `offset` on, in the order of the file, and the run's `traits` and `arms`.
+        """Return `total`, the `rows` from `offset` on, in the order of the file, and the run's `traits` and
+        `arms`.
 
-        Raise SearchError where there is nothing to search in, for a file that cannot be read, and after half a minute.
+        Raise SearchError where there is nothing to search in, for a file that cannot be read, and after
+        half a minute.
         """
         if not self.there:
             raise SearchError("The responses can be searched when the run has written its tables.", 404)
@@ -165,7 +170,8 @@ class ResponseFiles:
             try:
                 yield connection
             finally:
-                # Joined, so that no thread that holds the connection is left when the process ends: DuckDB aborts then.
+                # Joined, so that no thread that holds the connection is left when the process ends: DuckDB
+                # aborts then.
                 clock.cancel()
                 clock.join()
         except duckdb.InterruptException:
@@ -177,7 +183,10 @@ class ResponseFiles:
 
 
 def _open(files: list[str]) -> DuckDBPyConnection:
-    """Open a DuckDB that can read these files and nothing else: no other file, no network, no extension, no settings."""
+    """Open a DuckDB that can read these files and nothing else.
+
+    No other file, no network, no extension, no settings.
+    """
     import duckdb
 
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -199,7 +208,8 @@ def _open(files: list[str]) -> DuckDBPyConnection:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of the page: its texts made inert, with the number of characters left out before and after."""
+    """Return a row of the page: its texts made inert, with the number of characters left out before and
+    after."""
     shown = {name: clean(value) if isinstance(value, str) else value for name, value in row.items()}
     length, start = row["response_length"], row["start"]
     score = row["score"]

@@ -1,4 +1,7 @@
-"""The server behind `mendel watch`: the loopback alone, a random word in every address, four pages and nothing else."""
+"""The server behind `mendel watch`.
+
+The loopback alone, a random word in every address, four pages and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ class LiveServer(ThreadingHTTPServer):
         return read_state(self.folder)
 
     def let_hear(self, seconds: float = 3.0) -> None:
-        """Wait until an open page has asked once more, so that it shows how the run ended; return at once without one."""
+        """Wait until an open page has asked once more, so that it shows how the run ended.
+
+        Return at once without one.
+        """
         now = time.monotonic()
         if now - self._asked > 2 * seconds:
             return

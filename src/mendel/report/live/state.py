@@ -37,7 +37,8 @@ def require_run(folder: Path) -> None:
 def read_state(folder: Path, now: float | None = None) -> dict[str, Any]:
     """Return the state of the run at the time `now` (seconds since 1970; None: now), checked and made inert.
 
-    Whatever is in the files, the result has the same keys; a file that cannot be read is one that is not there.
+    Whatever is in the files, the result has the same keys; a file that cannot be read is one that is not
+    there.
     """
     content = _json(folder / STATE)
     state = _from_file(content, time.time() if now is None else now) if content else _from_results(folder)

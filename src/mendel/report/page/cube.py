@@ -1,4 +1,7 @@
-"""The cube base x prompts x teacher as a drawing: the trait's level at each corner, shared parts folded together."""
+"""The cube base x prompts x teacher as a drawing.
+
+The trait's level at each corner, shared parts folded together.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ _STEP: Mapping[str, tuple[float, float]] = {
     "base": (0.0, 150.0),
     "prompts": (86.0, -62.0),
 }
-"""From the original to the alternate side of each part, in pixels: teachers across, bases down, prompts into the depth."""
+"""From the original to the alternate side of each part, in pixels.
+
+Teachers across, bases down, prompts into the depth.
+"""
 _RADIUS = 25.0
 _MARGIN = (86.0, 68.0)
 
@@ -46,10 +52,11 @@ def draw_cube(
     top: float = 1.0,
     groups: Mapping[str, int] | None = None,
 ) -> Markup | None:
-    """Return the corners as SVG, each filled by its level of `top`; None where nothing differs or nothing was measured.
+    """Return the corners as SVG, each filled by its level of `top`; None where nothing differs or nothing
+    was measured.
 
-    A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those of the arms'
-    responses: a corner that has one is a control that opens them.
+    A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those
+    of the arms' responses: a corner that has one is a control that opens them.
     """
     from markupsafe import Markup
 

@@ -1,4 +1,5 @@
-"""What all pages share: their files, the environment that makes text inert, and a policy that names each script and style."""
+"""What all pages share: their files, the environment that makes text inert, and a policy that names each
+script and style."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def asset(name: str, package: str = PAGE) -> str:
 
 
 def policy(style: str, script: str = "") -> str:
-    """Return a content security policy that allows nothing but this one style sheet and, where there is one, this one script."""
+    """Return a content security policy that allows nothing but this one style sheet and, where there is
+    one, this one script."""
     runs = f"script-src '{source_hash(script)}'; " if script else ""
     return f"default-src 'none'; {runs}style-src '{source_hash(style)}'; base-uri 'none'; form-action 'none'"
 
@@ -37,7 +39,8 @@ def source_hash(text: str) -> str:
 
 
 def environment(package: str = PAGE) -> Environment:
-    """Return an environment that cleans and escapes everything that a template prints, unless it is markup of our own."""
+    """Return an environment that cleans and escapes everything that a template prints, unless it is markup
+    of our own."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(

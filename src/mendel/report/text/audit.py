@@ -105,7 +105,10 @@ def _assistant(health: AssistantHealth) -> Iterator[str]:
     if health.right is None or health.well_formed is None:
         return
     parts = ", ".join(f"{one_line(kind, 30)} {share:.0%}" for kind, share in health.kinds.items())
-    yield f"as an assistant: {health.right:.0%} right ({parts}), {health.well_formed:.0%} neither empty nor loops"
+    yield (
+        f"as an assistant: {health.right:.0%} right ({parts}), "
+        f"{health.well_formed:.0%} neither empty nor loops"
+    )
 
 
 def _spent(use: EndpointUse) -> Iterator[str]:
@@ -113,7 +116,10 @@ def _spent(use: EndpointUse) -> Iterator[str]:
         return
     cost = "dollars unknown (no price)" if use.dollars is None else f"${use.dollars:.4f}"
     tokens = use.tokens.prompt + use.tokens.answer
-    yield f"endpoints: {use.requests:,} requests, {tokens:,} tokens, {cost}; {use.cached:,} answers were there already"
+    yield (
+        f"endpoints: {use.requests:,} requests, {tokens:,} tokens, {cost}; "
+        f"{use.cached:,} answers were there already"
+    )
 
 
 def transcripts(measurements: pa.Table, count: int) -> RenderableType:

@@ -10,7 +10,8 @@ from mendel.engine.text import one_line
 from mendel.report.views.arms import find_contrast, shown_contrasts
 from mendel.report.views.trait import half_way_of
 from mendel.results.interval import MISSING, Format, Interval, duration, fitting
-from mendel.results.verdicts import LeakVerdict, TraitVerdict, Verdicts
+from mendel.results.leaks import LeakVerdict
+from mendel.results.verdicts import TraitVerdict, Verdicts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -91,7 +92,10 @@ def _cells(name: str, verdict: TraitVerdict) -> Iterator[str]:
 
 
 def _leaks(name: str, leaks: LeakVerdict | None) -> Iterator[str]:
-    """Yield lines for every edit that was measured on the trait's ladder: what it leaves near to and far from the filter."""
+    """Yield lines for every edit that was measured on the trait's ladder.
+
+    What it leaves near to and far from the filter.
+    """
     if leaks is None:
         return
     for kind, edit in leaks.edits.items():

@@ -1,4 +1,7 @@
-"""What `mendel virulence` says in the terminal: a trait's levels by share, its subsets, and how traits compare."""
+"""What `mendel virulence` says in the terminal.
+
+A trait's levels by share, its subsets, and how traits compare.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ _ROW = "  {:<8}{:<20}{:<22}{}"
 
 
 def virulence_text(content: VirulenceRecord | Mapping[str, Any]) -> str:
-    """Return how small a share brings each trait, as plain lines of at most 100 columns, but for long reasons.
+    """Return how small a share brings each trait, as plain lines of at most 100 columns, but for long
+    reasons.
 
     Args:
         content: What `mendel.virulence` found, as a value or as its JSON object.
@@ -50,7 +54,8 @@ def _trait(name: str, response: DoseResponse) -> Iterator[str]:
     if response.half_way:
         yield f"{name}: half of the effect is there at a share of {_SHARES.value(response.half_way)}"
         if response.below is not None and response.above is not None:
-            yield f"  shown to bring less than half: {response.below:.3g}; shown to bring more: {response.above:.3g}"
+            below, above = f"{response.below:.3g}", f"{response.above:.3g}"
+            yield f"  shown to bring less than half: {below}; shown to bring more: {above}"
     else:
         yield f"{name}: no half-way share: {one_line(response.why)}"
     yield _ROW.format("share", "level", "subsets that bring it", "least, median, most").rstrip()
@@ -84,7 +89,8 @@ def _spread(share: float, subsets: SubsetSpread) -> Iterator[str]:
         yield f"  at {share:.3g}, spread between subsets not known: {why_missing(between)}"
         return
     noise = _NUMBERS.number(subsets.training_noise)
-    yield f"  at {share:.3g}, standard deviation between subsets {_NUMBERS.value(between)}, of training {noise}"
+    spread = _NUMBERS.value(between)
+    yield f"  at {share:.3g}, standard deviation between subsets {spread}, of training {noise}"
 
 
 def _comparison(pair: TraitPair) -> str:

@@ -164,7 +164,10 @@ class Arms:
         return self.row(arm, label, detail, level=level, group="reference")
 
     def thresholds(self) -> Iterator[ArmRow]:
-        """Yield drops by a looser and by stricter filters, the loosest first; nothing unless the study has some beside its own."""
+        """Yield drops by a looser and by stricter filters, the loosest first.
+
+        Nothing unless the study has some beside its own.
+        """
         arms = [(f"{kind}/{self.trait}", label) for kind, label in THRESHOLDS.items()]
         measured = [(arm, label) for arm, label in arms if self.known(arm)]
         if not any(not arm.startswith("drop/") for arm, _ in measured):

@@ -1,4 +1,7 @@
-"""What other commands found of a finished run's trait: `mendel locate`, `mendel virulence`, `mendel selectors`."""
+"""What other commands found of a finished run's trait.
+
+`mendel locate`, `mendel virulence`, `mendel selectors`.
+"""
 
 from __future__ import annotations
 
@@ -178,7 +181,10 @@ def _examples(folder: RunFolder, prompts: Sequence[str]) -> tuple[Carrying, ...]
 
 
 def _answers(file: Path, prompts: Sequence[str]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the rollouts of some prompts, read from the file when they are needed: the page shows no others."""
+    """Return the rollouts of some prompts, read from the file when they are needed.
+
+    The page shows no others.
+    """
     import pyarrow as pa
     import pyarrow.dataset as ds
 

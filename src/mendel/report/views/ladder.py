@@ -1,4 +1,7 @@
-"""The leak ladder as the page shows it: what each edit leaves near to what the filter saw, and far from it."""
+"""The leak ladder as the page shows it.
+
+What each edit leaves near to what the filter saw, and far from it.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import dataclass
 from mendel.engine.text import one_line
 from mendel.report.views.words import EDITS, MECHANISMS
 from mendel.results.interval import Interval
-from mendel.results.verdicts import EditLeak, RungVerdict, TraitVerdict
+from mendel.results.leaks import EditLeak, RungVerdict
+from mendel.results.verdicts import TraitVerdict
 
 _RUNGS: Mapping[str, str] = {
     "near": "like what the filter saw",

@@ -9,8 +9,8 @@ from mendel.results.folder import RunFolder, read_folder
 
 COLUMNS: Mapping[str, Collection[str]] = {
     "students": (
-        "student", "arm", "base", "seed", "n_examples", "tokens", "train_seconds", "train_loss", "status", "reason",
-        "assistant_right",
+        "student", "arm", "base", "seed", "n_examples", "tokens", "train_seconds", "train_loss", "status",
+        "reason", "assistant_right",
     ),
     "measurements": (
         "student", "trait", "scenario", "cluster", "sample", "turn", "score", "hit", "judge",
@@ -18,8 +18,9 @@ COLUMNS: Mapping[str, Collection[str]] = {
     "rollouts": (),
     "assignments": ("arm", "prompt_id", "teacher"),
 }  # fmt: skip
-"""The columns that the page reads; of the rollouts only that they are there. The texts of the measurements, most of the
-file, are read where the page needs them, and not kept."""
+"""The columns that the page reads; of the rollouts only that they are there.
+
+The texts of the measurements, most of the file, are read where the page needs them, and not kept."""
 
 REPEATED: Mapping[str, Collection[str]] = {
     "measurements": ("student", "trait", "scenario", "cluster", "judge")

@@ -1,4 +1,7 @@
-"""Which responses are behind a number: the scored ones of an arm's students that are ok, and how many of them are hits."""
+"""Which responses are behind a number.
+
+The scored ones of an arm's students that are ok, and how many of them are hits.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ class Counted:
 
 
 def count_responses(measurements: pa.Table | None, students: pa.Table | None) -> Counted:
-    """Group the scored rows of students that are ok by trait and arm; empty where a table or a column is missing."""
+    """Group the scored rows of students that are ok by trait and arm.
+
+    Empty where a table or a column is missing.
+    """
     import numpy as np
 
     if measurements is None or students is None or not set(measurements.column_names) >= NEEDED:
@@ -79,7 +85,10 @@ def _working(students: pa.Table) -> dict[str, str]:
 
 
 def codes(table: pa.Table, column: str) -> tuple[list[str], Any]:
-    """Return the distinct values of a column and each row's position among them (-1: null, or no such column)."""
+    """Return the distinct values of a column and each row's position among them.
+
+    The position -1 stands for null, or a missing column.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -103,7 +112,10 @@ def texts(table: pa.Table, column: str) -> list[str]:
 
 
 def decoded(values: Any) -> list[str]:
-    """Return an Arrow array as texts. Bytes that are no UTF-8 become U+FFFD, null becomes the empty string."""
+    """Return an Arrow array as texts.
+
+    Bytes that are no UTF-8 become U+FFFD, null becomes the empty string.
+    """
     import pyarrow as pa
 
     if pa.types.is_dictionary(values.type):

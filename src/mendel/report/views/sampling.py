@@ -1,4 +1,7 @@
-"""Which responses a page shows where it cannot hold all: hits and others, over all scenarios, more of the arms behind the verdict."""
+"""Which responses a page shows where it cannot hold all.
+
+Hits and others, over all scenarios, more of the arms behind the verdict.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +16,10 @@ GOLDEN = 0.6180339887498949
 def order_of_need(counted: Counted, scenario: Any, weights: Sequence[int]) -> Any:
     """Return positions in `counted`, most needed first: a page takes as many from the front as it can hold.
 
-    `scenario` has a code for each of the counted rows, `weights` an integer for each group. Within a group, hits and
-    others take turns, and each goes over the scenarios in the same order for all groups, so that two arms can be
-    compared on what both answered. A group of weight 4 gets four of each for one of a group of weight 1.
+    `scenario` has a code for each of the counted rows, `weights` an integer for each group. Within a group,
+    hits and others take turns, and each goes over the scenarios in the same order for all groups, so that
+    two arms can be compared on what both answered. A group of weight 4 gets four of each for one of a group
+    of weight 1.
     """
     import numpy as np
 

@@ -1,4 +1,7 @@
-"""The transcripts in the page: what the students answered, packed so that one file holds them and a browser can unpack them."""
+"""The transcripts in the page.
+
+What the students answered, packed so that one file holds them and a browser can unpack them.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +24,14 @@ from mendel.results.records import as_dict, as_list
 BUDGET = 1_200_000
 """Characters of the packed transcripts at most: with them a page still opens at once and goes by mail."""
 LENGTHS = (4000, 2000, 1000, 500, 250, 120)
-"""Characters of a response, and of a conversation: as many as the budget allows with `FEW` responses of each group."""
+"""Characters of a response, and of a conversation: as many as the budget allows with `FEW` responses of
+each group."""
 FEW = 8
 """Responses of a trait and arm that matter more than the length of each."""
 MOST_ROWS = 40_000
 MOST_TEXT = 16_000_000
-"""Responses, and characters of them, that are read at most before it is known how well they pack: bounds the memory."""
+"""Responses, and characters of them, that are read at most before it is known how well they pack: bounds
+the memory."""
 VERDICT_WEIGHT = 4
 """Responses of an arm that the verdict rests on, for one of another arm."""
 ENDS = (2, 4)
@@ -63,7 +68,10 @@ class _Candidates:
 
 
 def pack_transcripts(folder: RunFolder, counted: Counted) -> Transcripts:
-    """Pack the responses of a run, or a sample of them, within `BUDGET` characters; the same files give the same text."""
+    """Pack the responses of a run, or a sample of them, within `BUDGET` characters.
+
+    The same files give the same text.
+    """
     import pyarrow as pa
 
     total = len(counted.row)
@@ -130,7 +138,10 @@ def _indexed(values: Iterable[T]) -> tuple[list[T], list[int]]:
 
 
 def _names(folder: RunFolder, counted: Counted) -> dict[str, Any]:
-    """Return traits, arms and groups: [trait, arm, hits, responses, students] for each pair, of the whole run."""
+    """Return traits, arms and groups.
+
+    [trait, arm, hits, responses, students] for each pair, of the whole run.
+    """
     traits, trait = _indexed(key[0] for key in counted.keys)
     arms, arm = _indexed(key[1] for key in counted.keys)
     return {
@@ -195,7 +206,10 @@ def _numbers(table: Any, column: str) -> list[int | None]:
 
 
 def _mean_size(path: Path) -> float:
-    """Return the bytes of a response in the file; repeated responses count once, and are held once here, too."""
+    """Return the bytes of a response in the file.
+
+    Repeated responses count once, and are held once here, too.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
