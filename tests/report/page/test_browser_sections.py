@@ -43,7 +43,7 @@ def test_the_first_screen_says_what_carries_each_trait_how_sure_that_is_and_what
         assert box is not None
         assert box["y"] < 500
     cards.first.locator("button", has_text="flagged swapped").click()
-    seen.says("16 responses")
+    seen.says("32 responses")
     seen.page.keyboard.press("Escape")
     cards.first.locator("h2 a").click()
     assert seen.page.url.endswith("#trait-1")
@@ -63,7 +63,7 @@ def test_each_corner_of_the_cube_opens_its_responses_by_mouse_and_by_keyboard(
     else:
         original.focus()
         seen.page.keyboard.press(key)
-    seen.says("16 responses")
+    seen.says("32 responses")
     assert (
         seen.page.locator("#explorer select >> nth=0").evaluate("e => e.selectedOptions[0].text")
         == "date confusion"
@@ -83,9 +83,12 @@ def test_a_hypothesis_opens_to_what_it_predicted_and_what_was_measured(
     section.locator("summary", has_text="predicted and measured").first.click()
     assert table.is_visible()
     row = table.inner_text()
-    assert all(part in row for part in ("the trait stays", "more than half of the difference", "fails"))
+    assert all(
+        part in row
+        for part in ("who answers makes a difference", "more than half of the difference", "holds")
+    )
     table.locator("button[data-group]").first.click()
-    seen.says("16 pairs")
+    seen.says("32 pairs")
     assert seen.quiet()
 
 
