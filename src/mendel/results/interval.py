@@ -55,7 +55,14 @@ class Format:
 
 
 def fitting(*values: Interval) -> Format:
-    """Return the format that fits the values: two decimals, or three where all of them lie under 0.1."""
+    """Return the format that fits the values.
+
+    Args:
+        values: Values that stand in one table; unknown ones do not count.
+
+    Returns:
+        Two decimals, or three where all values lie under 0.1.
+    """
     numbers = (number for value in values for number in (value.low, value.estimate, value.high))
     sizes = [abs(number) for number in numbers if number is not None]
     return Format(3 if sizes and max(sizes) < 0.1 else 2)

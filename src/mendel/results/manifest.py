@@ -73,7 +73,15 @@ def write_manifest(folder: Path, fingerprint: str, study: Path, *, complete: boo
 
 
 def is_finished(folder: Path, fingerprint: str) -> bool:
-    """Return whether the folder holds the finished run of exactly these inputs."""
+    """Return whether the folder holds the finished run of exactly these inputs.
+
+    Args:
+        folder: The run's folder.
+        fingerprint: Digest of all inputs.
+
+    Returns:
+        True where the manifest says so and all files are there.
+    """
     try:
         manifest = read_manifest(folder)
     except InputError:

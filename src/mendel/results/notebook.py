@@ -60,7 +60,14 @@ def verdicts_html(verdicts: Verdicts, report: Path, missing: Iterable[str]) -> s
 
 
 def verdicts_line(verdicts: Verdicts) -> str:
-    """Return what carries each trait, in a line."""
+    """Return what carries each trait, in a line.
+
+    Args:
+        verdicts: The run's verdicts.
+
+    Returns:
+        `date_confusion teacher, blackmail undecided`; names are made inert.
+    """
     carriers = [
         f"{one_line(name, 60)} {one_line(verdict.carrier, 40)}" for name, verdict in verdicts.traits.items()
     ]

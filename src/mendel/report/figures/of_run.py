@@ -149,9 +149,17 @@ def figures_of(
     ladder: Ladder | None = None,
     doses: Doses | None = None,
 ) -> Mapping[str, Figure]:
-    """Return the figures of one trait by part; a part in which nothing has an interval is left out.
+    """Return the figures of one trait.
 
-    The page says beside a figure what its colours mean; in a file the figure has to say it itself.
+    Args:
+        trait: The trait's section.
+        stem: Beginning of the figures' names; safe as a file's.
+        theme: Colours. With the page's theme a figure has no key: the page says what the colours mean.
+        ladder: The trait's leak ladder, if it has one.
+        doses: The trait's dose-response, if it was measured.
+
+    Returns:
+        The figures by part (`effects`, `corners`, `edits`, …); a part without any interval is left out.
     """
     unit = "share of responses" if trait.is_rate else "mean score"
     key = {} if theme is PAGE_THEME else _KEY
@@ -264,16 +272,29 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
 
 
 def describe(what: str, values: Iterable[tuple[str, Interval]], numbers: Format) -> str:
-    """Return what a figure shows, and each of its numbers, as one cleaned line of text."""
+    """Return a figure's label: what it shows, and each of its numbers.
+
+    Args:
+        what: What the figure shows, in a sentence.
+        values: Name and value of each mark; those without an interval are left out.
+        numbers: How the numbers are written.
+
+    Returns:
+        One line of text without anything that could act.
+    """
     read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
     return clean(f"{what} {read}")
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
-    """Return for each name one that is safe as a file's: letters, digits, `_`, `-` and dots inside.
+    """Return names that are safe as files' names: letters, digits, `_`, `-` and dots inside.
 
-    A name that had to be changed, or differs from another in its case alone, gets the beginning of its
-    digest, so that no two files are one; so does one that ends as if it had one.
+    Args:
+        names: Names of traits, which may hold anything.
+
+    Returns:
+        A safe name for each. A name that had to be changed, that differs from another only in its case, or
+        that ends like a digest, gets the beginning of its digest, so that no two files are one.
     """
     given = list(names)
     stems = [re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_NAME].strip("_.-") for name in given]

@@ -95,7 +95,18 @@ class LiveServer(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int = 0) -> Iterator[LiveServer]:
-    """Context manager: serve a run's folder from a thread; `port` 0 is any free port."""
+    """Context manager: serve a run's folder from a thread.
+
+    Args:
+        folder: The run's folder.
+        port: The port on the loopback; 0 is any free port.
+
+    Yields:
+        The server; its `url` holds a secret word.
+
+    Raises:
+        InputError: The port is taken.
+    """
     server = LiveServer(folder, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()

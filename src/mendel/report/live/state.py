@@ -27,7 +27,14 @@ ENDED = ("finished", "interrupted", "stopped by its budget", "waiting", "failed"
 
 
 def require_run(folder: Path) -> None:
-    """Raise InputError where the folder holds nothing that a run wrote."""
+    """Check that a folder holds something that a run wrote.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        InputError: The folder is missing, or holds nothing of a run.
+    """
     if not folder.is_dir():
         raise InputError("no such folder", where=str(folder), fix="Give the folder of a run.")
     if not any((folder / name).is_file() for name in ("manifest.json", STATE, "verdicts.json")):
@@ -35,10 +42,15 @@ def require_run(folder: Path) -> None:
 
 
 def read_state(folder: Path, now: float | None = None) -> dict[str, Any]:
-    """Return the state of the run at the time `now` (seconds since 1970; None: now), checked and made inert.
+    """Return the state of a run.
 
-    Whatever is in the files, the result has the same keys; a file that cannot be read is one that is not
-    there.
+    Args:
+        folder: The run's folder.
+        now: The time of the state, in seconds since 1970; None: now.
+
+    Returns:
+        The state, checked and made inert. It has the same keys whatever is in the files; a file that cannot
+        be read counts as missing.
     """
     content = _json(folder / STATE)
     state = _from_file(content, time.time() if now is None else now) if content else _from_results(folder)
