@@ -1,7 +1,8 @@
 """A run's folder as types: what its files hold, read and written in one place."""
 
+from typing import TYPE_CHECKING, Any
+
 from mendel.results.basis import Basis, Remembered, read_basis, write_basis
-from mendel.results.description import describe
 from mendel.results.findings import (
     DoseResponse,
     LocatedPrompts,
@@ -16,6 +17,9 @@ from mendel.results.notebook import Shown
 from mendel.results.records import KeyDescription
 from mendel.results.run import Run, open_run
 from mendel.results.verdicts import TraitVerdict, Verdicts, read_verdicts, write_verdicts
+
+if TYPE_CHECKING:
+    from mendel.results.description import describe
 
 __all__ = [
     "Basis",
@@ -46,3 +50,12 @@ __all__ = [
     "write_manifest",
     "write_verdicts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only documentation asks for it, and it imports the types of every file.
+    if name == "describe":
+        from mendel.results.description import describe
+
+        return describe
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

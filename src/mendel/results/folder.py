@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
@@ -68,7 +67,7 @@ class RunFolder:
             share = as_float(right)
             if status == "ok" and share is not None:
                 shares.setdefault(arm, []).append(share)
-        return {arm: fmean(values) for arm, values in shares.items()}
+        return {arm: sum(values) / len(values) for arm, values in shares.items()}
 
     @property
     def shared(self) -> frozenset[str]:
