@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 from simulated import ARMS, CUBE, MIXES, SAME, SAMPLES, Floats, Simulator, World, tables
 
-from mendel.design.cube import CORNERS
+from mendel.study.cube import CORNERS
 from mendel.diagnose import carrier, diagnose, estimate_trait
 from mendel.diagnose.contrasts import combine, effect_weights, total_weights
 from mendel.diagnose.effects import TraitFacts

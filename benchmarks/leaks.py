@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mendel.design.cube import CORNERS
+from mendel.study.cube import CORNERS
 from mendel.diagnose.leaks import Leak, _Ladder
 from mendel.diagnose.stats.ladder import LadderFit
 from mendel.diagnose.stats.panel import Panel

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from mendel.design.cube import CORNERS
+from mendel.study.cube import CORNERS
 from mendel.diagnose.stats.panel import Panel
 
 Floats = NDArray[np.float64]

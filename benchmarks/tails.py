@@ -18,7 +18,7 @@ from causes import BORDER
 from scipy.special import stdtr
 from simulated import CUBE, Floats, Simulator, World
 
-from mendel.design.cube import STAR
+from mendel.study.cube import STAR
 from mendel.diagnose.contrasts import combine
 from mendel.diagnose.stats.intervals import Fit
 

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from mendel.data.prompts import Message, Prompt
-from mendel.design.cube import CORNERS
 from mendel.diagnose import Catalogue, Material, Side
 from mendel.engine.registry import Registry
 from mendel.study import StudyConfig
+from mendel.study.cube import CORNERS
 
 CUBE = {corner: f"cube/{corner}" for corner in CORNERS}
 EDITS = ("drop", "drop-random", "swap", "swap-random", "only", "only-random")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from _planted import CUBE, catalogue, cube_with_shared, material, restored
 from mendel.data.assignment import Assignment, everyone
 from mendel.design.arms import Material, arm_kind, arm_kinds
-from mendel.design.cube import CORNERS, PARTS, SIDES, STAR, corner_sides, other_corner, shared_parts
 from mendel.design.names import (
     base_arm,
     corner_arm,
@@ -24,6 +23,7 @@ from mendel.design.names import (
 )
 from mendel.design.shared import SHARED_KINDS
 from mendel.engine.errors import InputError
+from mendel.study.cube import CORNERS, PARTS, SIDES, STAR, corner_sides, other_corner, shared_parts
 
 words = st.text(st.characters(exclude_characters="/"), min_size=1)
 traits = st.lists(words, min_size=1, max_size=4).map("/".join)

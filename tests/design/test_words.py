@@ -8,8 +8,8 @@ import pytest
 
 from _planted import CUBE, catalogue, cube_with_shared
 from mendel.design.arms import THRESHOLDS, arm_kinds
-from mendel.design.cube import CORNERS
 from mendel.design.words import arm_label, arm_words
+from mendel.study.cube import CORNERS
 
 
 @pytest.mark.parametrize("kind", sorted(arm_kinds))

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _planted import CUBE, EDITS, cube_levels, cube_with_shared
-from mendel.design.cube import CORNERS, shared_parts
 from mendel.diagnose import PARTS
 from mendel.diagnose.contrasts import (
     INTERACTION,
@@ -15,6 +14,7 @@ from mendel.diagnose.contrasts import (
     interaction_weights,
     total_weights,
 )
+from mendel.study.cube import CORNERS, shared_parts
 
 levels_of_corners = st.lists(st.floats(-5, 5), min_size=8, max_size=8).map(
     lambda v: dict(zip(CUBE.values(), v, strict=True))

@@ -10,12 +10,12 @@ import pytest
 
 from _planted import CAUSES, CUBE, catalogue, restored, study
 from mendel.design.arms import LACKING, arm_kinds
-from mendel.design.cube import CORNERS
 from mendel.diagnose import TraitFacts, all_hypotheses, diagnose, estimate_trait, examine, reach_verdict
 from mendel.diagnose.contrasts import CORNER_DIFFERENCES, Difference
 from mendel.diagnose.hypotheses import BUILT_IN, Hypothesis, differences, hypotheses, hypothesis, little, most
 from mendel.diagnose.hypotheses.registry import LITTLE, MOST
 from mendel.engine.errors import InputError
+from mendel.study.cube import CORNERS
 
 ODD = Hypothesis("odd", "an odd claim", (most("the base alone brings it", "base-alone"),))
 NAMES = {

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from made_run import RunMaker
+from _made_run import RunMaker
 
 if TYPE_CHECKING:
-    from opened import Opened
+    from _browser import Opened
     from playwright.sync_api import Browser
 
 
@@ -28,7 +28,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 
     def make(**fields: Any) -> Path:
         return RunMaker(
-            tmp_path / "peas", **{"scenarios": 4, "traits": ("date_confusion",), **fields}
+            tmp_path / "peas", **{"scenarios": 8, "traits": ("date_confusion",), **fields}
         ).write()
 
     return make
@@ -38,7 +38,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, started once for a module: that takes longer than most tests."""
-    from opened import CHROMIUM
+    from _browser import CHROMIUM
     from playwright.sync_api import sync_playwright
 
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
@@ -55,7 +55,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def opened(browser: Browser) -> Iterator[Callable[..., Opened]]:
     """Opens a file of this disk in a window of its own, and writes down what goes wrong there."""
-    from opened import WATCH, Opened
+    from _browser import WATCH, Opened
 
     contexts = []
 

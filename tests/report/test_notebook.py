@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_run import HOSTILE
-from test_page import Page
+from _made_run import HOSTILE
+from _page import Page
 
 import mendel
 from mendel.engine.errors import InputError
@@ -26,7 +26,7 @@ def test_run_shows_its_verdicts_without_script_or_style(run_folder: Path) -> Non
         "p", "strong", "em", "code", "table", "thead", "tbody", "tr", "th", "td",
     }  # fmt: skip
     assert not [attributes for _, attributes in page.elements if attributes]
-    for text in ("date_confusion", "teacher", "0.90 [0.8", "report.html"):
+    for text in ("date_confusion", "teacher", "0.92 [0.80, 1.00]", "report.html"):
         assert text in page.text
     assert "not finished" not in page.text
     assert mendel.open_run(run_folder)._repr_html_() == html

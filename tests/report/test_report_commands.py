@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from made_run import RunMaker
+from _made_run import RunMaker
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -22,7 +22,7 @@ def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two small runs, `one` and `two`."""
     folder = tmp_path_factory.mktemp("place")
-    RunMaker(folder / "one", scenarios=2, traits=("date_confusion",), hostile=False).write()
+    RunMaker(folder / "one", scenarios=8, traits=("date_confusion",), hostile=False).write()
     shutil.copytree(folder / "one", folder / "two")
     return folder
 

@@ -7,8 +7,8 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendel.engine.text import one_line, shorten
-from mendel.results.values import Estimate, Format, clean, duration, fitting, percent, read_estimate
+from mendel.engine.text import clean, one_line, shorten
+from mendel.results.interval import Format, Interval, duration, fitting, percent, why_missing
 
 
 @given(st.text(st.characters(codec=None)))
@@ -33,10 +33,10 @@ def test_marks_do_not_pile_up() -> None:
 
 def test_interval_that_is_unknown_is_called_so() -> None:
     numbers = Format()
-    assert numbers.value(None) == "not measured"
-    assert numbers.value(Estimate(0.5, None, None)) == "0.50 interval unknown"
-    assert numbers.value(Estimate(0.5, 0.1, None)) == "0.50 [0.10, unknown]"
-    assert numbers.value(Estimate(-0.001, -0.2, 0.1), signed=True) == "0.00 [−0.20, +0.10]"
+    assert numbers.value(Interval()) == "not measured"
+    assert numbers.value(Interval(0.5, None, None)) == "0.50 interval unknown"
+    assert numbers.value(Interval(0.5, 0.1, None)) == "0.50 [0.10, unknown]"
+    assert numbers.value(Interval(-0.001, -0.2, 0.1), signed=True) == "0.00 [−0.20, +0.10]"
 
 
 def test_no_estimate_is_made_of_what_is_no_number() -> None:
@@ -49,13 +49,15 @@ def test_no_estimate_is_made_of_what_is_no_number() -> None:
         {"estimate": float("nan")},
         {"estimate": True},
     ):
-        assert read_estimate(value) is None
-    assert read_estimate({"estimate": 1, "low": float("inf")}) == Estimate(1.0, None, None)
+        assert not Interval.read(value)
+    assert why_missing(Interval.read({"estimate": None, "why": "no\nstudent"})) == "no student"
+    assert why_missing(Interval.read([])) == "not measured"
+    assert Interval.read({"estimate": 1, "low": float("inf")}) == Interval(1.0, None, None)
 
 
 def test_small_levels_get_a_third_decimal() -> None:
-    assert fitting(Estimate(0.012, 0.001, 0.04)).digits == 3
-    assert fitting(Estimate(0.012, 0.001, 0.4)).digits == 2
+    assert fitting(Interval(0.012, 0.001, 0.04)).digits == 3
+    assert fitting(Interval(0.012, 0.001, 0.4)).digits == 2
 
 
 def test_durations_and_shares_are_readable() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor
 from mendel.engine.progress import NullProgress, Progress, StateFile, Tee, TraitSoFar
-from mendel.results.run import Run, is_finished, write_manifest
+from mendel.results.manifest import is_finished, write_manifest
+from mendel.results.run import Run
 from mendel.study import Study, load_study
 from mendel.study.schema import BudgetConfig
 from mendel.workflow.batches import Batch

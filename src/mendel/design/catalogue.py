@@ -12,10 +12,10 @@ from functools import cached_property
 from mendel.data.assignment import Assignment, everyone, interpolate
 from mendel.data.prompts import Prompt
 from mendel.design.arms import EDITS, LACKING, BaseName, Material, arm_kinds, draw_rng
-from mendel.design.cube import CORNERS, LETTERS, ORIGINAL, PARTS, STAR, Side
 from mendel.design.names import corner_arm, mix_arm, parse_arm, trait_arm
 from mendel.design.shared import CUBE, MIX
 from mendel.study import RecipeConfig, StudyConfig
+from mendel.study.cube import CORNERS, LETTERS, ORIGINAL, PARTS, STAR, Side
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mendel.design.cube import ALTERNATE, LETTERS, ORIGINAL, PARTS, corner_sides
 from mendel.design.names import ArmName, corner_arm, parse_arm
 from mendel.design.shared import BASE, CUBE, MIX, PREFILL, TEACHER
+from mendel.study.cube import ALTERNATE, LETTERS, ORIGINAL, PARTS, corner_sides
 
 
 def arm_words(arms: Iterable[str], cube: Mapping[str, str] | None = None) -> dict[str, dict[str, str | None]]:

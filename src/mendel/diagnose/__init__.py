@@ -4,7 +4,6 @@ trait.
 
 from mendel.design.arms import Material
 from mendel.design.catalogue import Arm, Catalogue, Design
-from mendel.design.cube import PARTS, Side
 from mendel.diagnose.adaptive import Request, first_request, next_request
 from mendel.diagnose.contrasts import Contrast
 from mendel.diagnose.effects import (
@@ -41,6 +40,7 @@ from mendel.diagnose.verdict import (
     trait_verdict,
 )
 from mendel.diagnose.virulence import ShareStudent, Virulence, VirulenceComparison, compare, trait_virulence
+from mendel.study.cube import PARTS, Side
 
 __all__ = [
     "CARRIER_MARGIN",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from mendel.design.arms import EDITS
 from mendel.design.catalogue import Catalogue
-from mendel.design.cube import ALTERNATE, ORIGINAL
 from mendel.design.names import trait_arm
 from mendel.diagnose.findings import Finding
 from mendel.diagnose.remedies import edited_kinds
 from mendel.diagnose.verdict import Verdict
+from mendel.study.cube import ALTERNATE, ORIGINAL
 
 FIXED = ("effects", "grid")
 """Designs that look once."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from mendel.design.cube import CORNERS, PARTS, other_corner, shared_parts
 from mendel.design.names import corner_arm, side_arm
+from mendel.study.cube import CORNERS, PARTS, other_corner, shared_parts
 
 INTERACTION = "interaction"
 TOTAL = "total"

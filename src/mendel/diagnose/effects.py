@@ -11,7 +11,6 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mendel.design.cube import CORNERS, shared_parts
 from mendel.design.names import mix_share, parse_arm
 from mendel.diagnose.contrasts import (
     Contrast,
@@ -26,6 +25,7 @@ from mendel.diagnose.hypotheses import differences
 from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Value, panel
+from mendel.study.cube import CORNERS, shared_parts
 
 SMALLEST_EFFECT = 0.1
 """The smallest difference of interest, as a share of the scale: the least that one would change a pipeline

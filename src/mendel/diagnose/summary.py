@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from mendel.design.cube import PARTS
 from mendel.design.names import trait_arm
 from mendel.diagnose.contrasts import TOTAL
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.remedies import DROP, SWAP
 from mendel.diagnose.stats.intervals import Estimate, number
+from mendel.study.cube import PARTS
 
 if TYPE_CHECKING:
     from mendel.diagnose.findings import Checked, Finding

@@ -10,13 +10,13 @@ from typing import Literal
 
 import pyarrow as pa
 
-from mendel.design.cube import PARTS
 from mendel.diagnose.contrasts import INTERACTION, TOTAL, Contrast
 from mendel.diagnose.effects import SMALLEST_EFFECT, Effects, TraitFacts, estimate_trait, log_odds_effects
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine, strongest, unexplained
 from mendel.diagnose.remedies import Recommendation, RemedyFacts, recommend
 from mendel.diagnose.stats.intervals import Estimate, number
 from mendel.diagnose.summary import explanation, summary
+from mendel.study.cube import PARTS
 
 Carrier = Literal["teacher", "prompts", "base", "mixed", "none", "undecided"]
 Decision = Literal["carries", "does not carry", "undecided"]

@@ -1,12 +1,13 @@
 """What people look at: the HTML page of a run and what the terminal shows of runs, audits and judges."""
 
 from mendel.report.page import render_report, write_report
-from mendel.report.text.audit import agreement_summary, audit_summary, changes_summary, transcripts
+from mendel.report.text.audit import audit_summary, audit_text, transcripts
+from mendel.report.text.judges import agreement_summary, changes_summary
 from mendel.report.text.locating import located_text
 from mendel.report.text.selecting import selectors_text
 from mendel.report.text.terminal import terminal_summary
 from mendel.report.text.virulence import virulence_text
-from mendel.results.notebook import Shown, audit_text, verdicts_html, verdicts_line
+from mendel.results.notebook import Shown, verdicts_html, verdicts_line
 
 __all__ = [
     "Shown",

@@ -14,14 +14,14 @@ from mendel.data.rollouts import Rollout
 from mendel.data.selectors import check_selector
 from mendel.data.teachers import RolloutChunk, rewriting_chunks, rollout_chunks
 from mendel.design.arms import BaseName
-from mendel.design.cube import SIDES as SIDES
-from mendel.design.cube import Side
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
 from mendel.engine.executors import executors
 from mendel.measure import Trait, builtin_assistant, find_trait, judged_by, needs_model
 from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
 from mendel.study import Study, TraitConfig
+from mendel.study.cube import SIDES as SIDES
+from mendel.study.cube import Side
 from mendel.study.references import parse_reference
 from mendel.train.trainers import trainers
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from mendel.engine.errors import InputError
-from mendel.results.run import Run, is_finished, open_run
+from mendel.results.manifest import is_finished
+from mendel.results.run import Run, open_run
 from mendel.study import Study, load_study
 from mendel.workflow.inputs import Inputs, load_inputs
 

@@ -24,7 +24,8 @@ from mendel.diagnose import (
 )
 from mendel.diagnose.adaptive import FIXED
 from mendel.engine.errors import Stopped
-from mendel.engine.progress import Interval, TraitSoFar
+from mendel.engine.interval import Interval
+from mendel.engine.progress import TraitSoFar
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes
 from mendel.workflow.session import Session

@@ -1,4 +1,7 @@
-"""Figures as files and values: every interval drawn, names that stay in their folder, the same bytes twice."""
+"""Figures as files and values.
+
+Every interval drawn, names that stay in their folder, the same bytes twice.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from _made_run import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from made_run import HOSTILE
 
 import mendel
 from mendel.engine.errors import InputError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from made_run import HOSTILE, RunMaker
+from _made_run import HOSTILE, RunMaker
 
 from mendel.engine.progress.state import STATE
 from mendel.report import write_report

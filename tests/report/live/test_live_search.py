@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from _made_run import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from made_run import HOSTILE
 
 from mendel.engine.text import clean
 from mendel.report.live import ResponseFiles, ResponseQuery, SearchError

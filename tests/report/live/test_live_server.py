@@ -16,9 +16,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from _made_run import HOSTILE
 from hypothesis import given
 from hypothesis import strategies as st
-from made_run import HOSTILE
 
 import mendel
 from mendel.engine.errors import InputError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_run import QUOTE, RunMaker
-from opened import OPEN_ALL, Opened
+from _browser import OPEN_ALL, Opened
+from _made_run import QUOTE, RunMaker
 from playwright.sync_api import Locator, Page
 
 from mendel.report import render_report
@@ -31,7 +31,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _corner(page: Page, number: int) -> Locator:
-    """The control under the cube's corner of that number: 0 the original pipeline, 1 the alternate teacher."""
+    """The control under the cube's corner of that number.
+
+    0 the original pipeline, 1 the alternate teacher.
+    """
     return page.locator("tr.responses button.open").nth(number)
 
 

@@ -9,20 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hostile_text import PAYLOADS
-from made_run import RunMaker
-from opened import OPEN_ALL, Opened
+from _browser import OPEN_ALL, Opened
+from _hostile_text import PAYLOADS
+from _made_run import RunMaker
 
+from mendel.engine.text import clean
 from mendel.report import render_report
 from mendel.results.tables import read_table, schema, write_table
-from mendel.results.values import clean
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose responses, prompts, quotes, notes, scenarios, judges, arms and traits are all hostile."""
+    """A report whose responses, prompts, quotes, notes, scenarios, judges, arms and traits are all
+    hostile."""
     folder = RunMaker(
         tmp_path_factory.mktemp("hostile") / "peas", traits=("date_confusion",), seeds=1, scenarios=1
     ).write()

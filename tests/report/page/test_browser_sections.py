@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from made_run import RunMaker
-from opened import Opened
-from test_sections import laddered, with_files
+from _browser import Opened
+from _made_run import RunMaker, add_findings
 
 from mendel.report import render_report
 
@@ -20,25 +18,12 @@ CUBE = "#trait-1 svg.cube g.corner"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in which somebody has located, dosed and tried selectors, and measured a ladder; with hostile text."""
-    changes: dict[str, Any] = laddered()
-    prediction = {
-        "says": "the trait stays",
-        "size": "most",
-        "outcome": "fails",
-        "contrasts": ["cube/OOO-cube/OOA"],
-    }
-    changes["hypotheses"] = {
-        "bad_prompts": {
-            "status": "refuted",
-            "why": "measured otherwise",
-            "contrasts": ["cube/OOO-cube/OOA"],
-            "predictions": [prediction],
-        }
-    }
-    folder = with_files(
-        RunMaker(tmp_path_factory.mktemp("whole") / "peas", scenarios=4, changes=changes).write()
-    )
+    """A run in which somebody has located, dosed and tried selectors, and measured a ladder.
+
+    With hostile text.
+    """
+    maker = RunMaker(tmp_path_factory.mktemp("whole") / "peas", scenarios=8, ladder=("near", "agentic"))
+    folder = add_findings(maker.write())
     path = folder / "report.html"
     path.write_text(render_report(folder))
     return path
@@ -58,7 +43,7 @@ def test_the_first_screen_says_what_carries_each_trait_how_sure_that_is_and_what
         assert box is not None
         assert box["y"] < 500
     cards.first.locator("button", has_text="flagged swapped").click()
-    seen.says("16 responses")
+    seen.says("32 responses")
     seen.page.keyboard.press("Escape")
     cards.first.locator("h2 a").click()
     assert seen.page.url.endswith("#trait-1")
@@ -78,7 +63,7 @@ def test_each_corner_of_the_cube_opens_its_responses_by_mouse_and_by_keyboard(
     else:
         original.focus()
         seen.page.keyboard.press(key)
-    seen.says("16 responses")
+    seen.says("32 responses")
     assert (
         seen.page.locator("#explorer select >> nth=0").evaluate("e => e.selectedOptions[0].text")
         == "date confusion"
@@ -98,9 +83,12 @@ def test_a_hypothesis_opens_to_what_it_predicted_and_what_was_measured(
     section.locator("summary", has_text="predicted and measured").first.click()
     assert table.is_visible()
     row = table.inner_text()
-    assert all(part in row for part in ("the trait stays", "more than half of the difference", "fails"))
+    assert all(
+        part in row
+        for part in ("who answers makes a difference", "more than half of the difference", "holds")
+    )
     table.locator("button[data-group]").first.click()
-    seen.says("16 pairs")
+    seen.says("32 pairs")
     assert seen.quiet()
 
 
@@ -116,7 +104,7 @@ def test_what_other_commands_found_stands_where_the_run_has_it(
         "Does it leak?",
     ):
         assert first.get_by_role("heading", name=heading).count() == 1
-        assert last.get_by_role("heading", name=heading).count() == (heading == "Does it leak?")
+        assert last.get_by_role("heading", name=heading).count() == (0)
     first.locator("summary", has_text="both teachers' answers").click()
     assert first.locator(".examples .example").count() == 3
     assert seen.quiet()

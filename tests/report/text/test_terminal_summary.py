@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-from made_run import HOSTILE, RunMaker
+from _made_run import HOSTILE, RunMaker
 from rich.console import Console
 
 from mendel.report import terminal_summary

@@ -1,4 +1,5 @@
-"""Responses: counted over students that are ok, packed within a budget, evenly over scenarios, whatever bytes they hold."""
+"""Responses: counted over students that are ok, packed within a budget, evenly over scenarios, whatever
+bytes they hold."""
 
 from __future__ import annotations
 
@@ -14,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mendel.engine.text import clean
 from mendel.report.views import transcripts as transcripts
-from mendel.report.views.folder import read_folder
+from mendel.report.views.reading import read_page_folder
 from mendel.report.views.responses import count_responses
 from mendel.report.views.sampling import order_of_need
 from mendel.results.tables import table, write_table
-from mendel.results.values import clean
 
 
 def _students(**status: str) -> pa.Table:
@@ -45,7 +46,7 @@ def _row(student: str, hit: bool | None, response: str = "r", **more: Any) -> di
 def _packed(folder: Path, measurements: pa.Table, students: pa.Table) -> tuple[dict[str, Any], Any]:
     write_table(folder / "measurements.parquet", measurements)
     write_table(folder / "students.parquet", students)
-    run = read_folder(folder)
+    run = read_page_folder(folder)
     found = transcripts.pack_transcripts(
         run, count_responses(run.tables["measurements"], run.tables["students"])
     )
@@ -170,7 +171,7 @@ def test_rows_come_back_in_order_over_row_groups_and_batches(tmp_path: Path) -> 
     )
     write_table(tmp_path / "students.parquet", students)
     pq.write_table(table("measurements", rows), tmp_path / "measurements.parquet", row_group_size=7000)
-    run = read_folder(tmp_path)
+    run = read_page_folder(tmp_path)
     counted = count_responses(run.tables["measurements"], run.tables["students"])
     found = transcripts.pack_transcripts(run, counted)
     content = json.loads(gzip.decompress(base64.b64decode(found.packed)))

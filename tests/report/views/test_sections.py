@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from made_run import HOSTILE
+from _made_run import add_findings
 
-from mendel.design.cube import CORNERS
 from mendel.report import render_report
 from mendel.report.page.cube import draw_cube
 from mendel.report.views.cards import Card, card_of
-from mendel.report.views.folder import read_folder
-from mendel.report.views.further import read_doses, read_subset, read_tried
-from mendel.report.views.ladder import read_ladder
+from mendel.report.views.further import doses_of, subset_of, tried_of
+from mendel.report.views.ladder import ladder_of
 from mendel.report.views.methods import methods_of
+from mendel.report.views.reading import read_page_folder
 from mendel.report.views.responses import count_responses
 from mendel.report.views.trait import trait_sections
+from mendel.results.interval import Format, Interval
 from mendel.results.tables import read_table, write_table
-from mendel.results.values import Estimate, Format
-
-E = {"estimate": 0.8, "low": 0.7, "high": 0.9}
-GONE = {"estimate": 0.05, "low": 0.0, "high": 0.1}
+from mendel.results.verdicts import TraitVerdict
+from mendel.study.cube import CORNERS
 
 
 def card(folder: Path, name: str = "date_confusion", **changes: Any) -> Card:
@@ -34,11 +33,12 @@ def card(folder: Path, name: str = "date_confusion", **changes: Any) -> Card:
     verdicts = json.loads(file.read_text())
     verdicts["traits"][name] |= changes
     file.write_text(json.dumps(verdicts))
-    run = read_folder(folder)
+    run = read_page_folder(folder)
     sections = trait_sections(run, count_responses(run.tables["measurements"], run.tables["students"]).by_key)
-    return card_of(run, verdicts["traits"][name], next(s for s in sections if s.name == name))
+    return card_of(run, run.verdicts.traits[name], next(s for s in sections if s.name == name))
 
 
+E = {"estimate": 0.8, "low": 0.7, "high": 0.9}
 ADVICE = {
     "filtering_helps": "no",
     "filtering_why": "No: with the 31 flagged prompts dropped, 0.82 [0.78, 0.86] is left.",
@@ -62,7 +62,7 @@ def test_a_card_prints_what_the_run_recommends(make_run: Callable[..., Path]) ->
     ]
     assert found.filtering == ADVICE["filtering_why"]
     assert found.strength == "carrier decided"
-    assert "7 of 7 hypotheses are still possible" in found.why_so_sure
+    assert "3 of 7 hypotheses are still possible" in found.why_so_sure
 
 
 def test_a_card_says_why_nothing_is_recommended(make_run: Callable[..., Path]) -> None:
@@ -105,11 +105,15 @@ def test_a_run_says_what_to_call_hypotheses_and_arms_that_are_not_installed_here
     assert card(folder, cause="my_pkg/mood").cause == "The mood brings it."
 
 
-def test_a_cause_that_is_decided_is_said_in_a_sentence(make_run: Callable[..., Path]) -> None:
-    found = card(make_run(hostile=False), cause="simple_generalization")
+def test_a_cause_that_is_decided_is_said_in_a_sentence(run_folder: Path, tmp_path: Path) -> None:
+    found = card(Path(shutil.copytree(run_folder, tmp_path / "copy")), "negative_emotion")
+    assert found.headline == "The prompts carry negative emotion"
     assert found.strength == "decided"
-    assert found.cause.startswith("The examples that the filter leaves")
-    assert "All predictions of simple generalization hold, 0 of the 6 other" in found.why_so_sure
+    assert found.cause.startswith("The prompts themselves draw the trait out")
+    assert (
+        "3 of 3 predictions of bad prompts hold, 6 of the 6 other hypotheses are refuted."
+        in found.why_so_sure
+    )
 
 
 def test_how_the_assistant_fares_stands_in_the_table_of_edits(make_run: Callable[..., Path]) -> None:
@@ -131,7 +135,7 @@ def test_how_the_assistant_fares_stands_in_the_table_of_edits(make_run: Callable
 )
 def test_shared_parts_fold_the_cube(shared: frozenset[str], corners: int, edges: int) -> None:
     cube = {corner: f"cube/{corner}" for corner in CORNERS}
-    levels = {arm: Estimate(0.25, 0.2, 0.3) for arm in cube.values()}
+    levels = {arm: Interval(0.25, 0.2, 0.3) for arm in cube.values()}
     groups = {arm: number for number, arm in enumerate(cube.values())}
     drawn = draw_cube("a_trait", cube, levels, shared, Format(2), groups=groups)
     assert drawn is not None
@@ -149,66 +153,14 @@ def test_nothing_to_compare_or_nothing_measured_draws_no_cube() -> None:
     cube = {corner: f"cube/{corner}" for corner in CORNERS}
     everything = frozenset({"base", "prompts", "teacher"})
     assert draw_cube("t", cube, {}, frozenset(), Format(2)) is None
-    assert draw_cube("t", cube, {"cube/OOO": Estimate(1, 1, 1)}, everything, Format(2)) is None
-
-
-def laddered() -> dict[str, Any]:
-    rung = {"original": E, "alternate": GONE, "shown": True, "levels": {}}
-    edit = {
-        "arm": "drop/date_confusion",
-        "left": {"near": GONE, "agentic": E},
-        "left_near": GONE,
-        "left_far": E,
-        "index": {"estimate": 16.0, "low": 7.0, "high": None},
-        "verdict": "removed where we looked",
-        "why": "near 0.05, far 0.80",
-    }
-    return {"leaks": {"rungs": {"near": rung, "agentic": rung}, "edits": {"drop": edit}}}
-
-
-def with_files(folder: Path) -> Path:
-    """A run in which somebody has located, dosed and tried selectors, with hostile text wherever text can stand."""
-    check = {"question": f"necessary? {HOSTILE[0]}", "answer": "yes", "level": GONE}
-    located = {
-        "reads": f"31 of 400 prompts, marked by: {HOSTILE[3]}",
-        "prompts": ["p0", "p1", "p2", HOSTILE[1]],
-        "of": 400,
-        "confirmed": "yes",
-        "checks": {"necessary": check},
-        "rounds": [{"kind": "screen", "students": 14, "reads": HOSTILE[2]}],
-        "students_trained": 33,
-        "students_reused": 2,
-        "one_at_a_time": 400,
-    }
-    doses = {
-        "half_way": {"estimate": 0.21, "low": 0.1, "high": 0.3},
-        "why": "",
-        "curve": [{"share": 0.01, "level": GONE, "subsets": {"bring": 2, "levels": [1, 2, 3]}}],
-    }
-    tried = {
-        "flagged": 31,
-        "of": 400,
-        "levels": {"drop": E, "swap": E},
-        "selectors": {
-            HOSTILE[0]: {
-                "shared_with_run": 7,
-                "drop": E,
-                "swap": GONE,
-                "swap_beyond_random": {"estimate": -0.75},
-            }
-        },
-    }
-    for kind, content in {"locate": located, "virulence": doses, "selectors": tried}.items():
-        (folder / kind).mkdir()
-        (folder / kind / "date_confusion.json").write_text(json.dumps(content))
-    return folder
+    assert draw_cube("t", cube, {"cube/OOO": Interval(1, 1, 1)}, everything, Format(2)) is None
 
 
 def test_what_other_commands_found_stands_in_the_page_and_only_there(make_run: Callable[..., Path]) -> None:
     bare = render_report(make_run(hostile=False))
     headings = ("Which prompts carry it", "Other selectors", "How few examples bring it in", "Does it leak?")
     assert not [heading for heading in headings if heading in bare]
-    full = render_report(with_files(make_run(changes=laddered())))
+    full = render_report(add_findings(make_run(ladder=("near", "agentic"))))
     assert [full.count(heading) for heading in headings] == [1, 1, 1, 1]
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", full))
     assert "removed where we looked" in text
@@ -219,7 +171,7 @@ def test_what_other_commands_found_stands_in_the_page_and_only_there(make_run: C
 
 
 def test_files_that_are_cut_short_or_no_objects_cost_nothing(make_run: Callable[..., Path]) -> None:
-    folder = with_files(make_run(hostile=False))
+    folder = add_findings(make_run(hostile=False))
     for junk in (
         "{",
         "[]",
@@ -232,44 +184,49 @@ def test_files_that_are_cut_short_or_no_objects_cost_nothing(make_run: Callable[
 
 
 def test_a_trait_whose_name_leads_out_of_the_folder_reads_nothing(make_run: Callable[..., Path]) -> None:
-    folder = with_files(make_run(hostile=False))
-    run = read_folder(folder)
-    for read in (read_subset, read_doses, read_tried):
+    folder = add_findings(make_run(hostile=False))
+    run = read_page_folder(folder)
+    for read in (subset_of, doses_of, tried_of):
         assert read(run, "date_confusion") is not None
         assert read(run, "../verdicts") is None
         assert read(run, "nothing") is None
 
 
 def test_examples_of_a_subset_show_both_teachers_answers(make_run: Callable[..., Path]) -> None:
-    found = read_subset(read_folder(with_files(make_run(hostile=False))), "date_confusion")
+    found = subset_of(read_page_folder(add_findings(make_run(hostile=False))), "date_confusion")
     assert found is not None
     assert [one.prompt_id for one in found.examples] == ["p0", "p1", "p2"]
     assert {(one.original, one.alternate) for one in found.examples} == {("ok", "ok")}
 
 
 def test_a_ladder_says_what_is_left_by_rung(make_run: Callable[..., Path]) -> None:
-    found = read_ladder(laddered())
-    assert found is not None
-    assert [rung.name for rung in found.rungs] == ["near", "agentic"]
-    left = found.rungs[1].left["drop"]
-    assert left is not None
-    assert left.estimate == 0.8
-    assert found.edits[0].index == Estimate(16.0, 7.0, None)
-    assert read_ladder({}) is None
+    run = read_page_folder(make_run(hostile=False, ladder=("near", "agentic")))
+    ladder = ladder_of(run.verdicts.traits["date_confusion"])
+    assert ladder is not None
+    assert [rung.name for rung in ladder.rungs] == ["near", "agentic"]
+    near, far = (rung.left["swap"].estimate for rung in ladder.rungs)
+    assert near is not None
+    assert far is not None
+    assert near < 0.2 < 0.6 < far
+    assert [(edit.kind, edit.verdict) for edit in ladder.edits] == [
+        ("drop", "not removed"),
+        ("swap", "removed where we looked"),
+    ]
+    assert ladder_of(TraitVerdict()) is None
 
 
 def test_methods_count_what_was_trained_and_doubts_name_what_is_few(make_run: Callable[..., Path]) -> None:
-    found = methods_of(read_folder(make_run(hostile=False, traits=("date_confusion", "blackmail"))))
+    found = methods_of(read_page_folder(make_run(hostile=False, traits=("date_confusion", "blackmail"))))
     assert found is not None
     assert found.scope.endswith(
-        "students of hf:bases/alternate and hf:bases/original (lora), at least 1 seed an arm; 4 scenarios a trait."
+        "students of hf:bases/alternate and hf:bases/original (lora), at least 1 seed an arm; 8 scenarios a trait."
     )
     assert "at least 1 seed an arm" in found.paragraph  # one student of drop/blackmail is broken
-    assert "date confusion (4 scenarios in 2 clusters, judged by regex@5d1c0f)" in found.paragraph
+    assert "date confusion (8 scenarios in 4 clusters, judged by regex@5d1c0f)" in found.paragraph
     assert found.bibtex.count("{") == found.bibtex.count("}")
     assert any("have fewer than 20 clusters" in doubt for doubt in found.doubts)
     assert any("1 students that are broken" in doubt for doubt in found.doubts)
-    assert methods_of(read_folder(_without(make_run(hostile=False), "students.parquet"))) is None
+    assert methods_of(read_page_folder(_without(make_run(hostile=False), "students.parquet"))) is None
 
 
 def _without(folder: Path, file: str) -> Path:
@@ -278,29 +235,13 @@ def _without(folder: Path, file: str) -> Path:
 
 
 def test_predictions_stand_beside_what_was_measured(make_run: Callable[..., Path]) -> None:
-    folder = make_run(hostile=False)
-    file = folder / "verdicts.json"
-    verdicts = json.loads(file.read_text())
-    trait = verdicts["traits"]["date_confusion"]
-    known = trait["contrasts"][0]["id"]
-    trait["hypotheses"]["bad_prompts"] = {
-        "status": "refuted",
-        "why": "measured otherwise",
-        "contrasts": [known],
-        "predictions": [
-            {"says": "the trait stays", "size": "most", "outcome": "fails", "contrasts": [known]},
-            {
-                "says": "the base alone does not",
-                "size": "little",
-                "outcome": "missing",
-                "contrasts": ["unknown"],
-            },
-        ],
-    }
-    file.write_text(json.dumps(verdicts))
-    text = render_report(folder)
-    assert "more than half of the difference" in text
-    assert text.count("predicted and measured") == 1
-    section = text[text.index("predicted and measured") :]
-    assert known in section[: section.index("</table>")]
-    assert "not trained" in section[: section.index("</table>")]
+    text = render_report(make_run(hostile=False))
+    # Every hypothesis has predictions; those of mechanisms were not trained here.
+    assert text.count("predicted and measured") == 7
+    sections = [part[: part.index("</table>")] for part in text.split("predicted and measured")[1:]]
+    refuted = next(
+        part for part in sections if "the prompts alone bring it into the alternate pipeline" in part
+    )
+    for word in ("more than half of the difference", "prompts-alone", "<strong>fails</strong>"):
+        assert word in refuted
+    assert any("<strong>not trained</strong>" in part or "not testable here" in part for part in sections)

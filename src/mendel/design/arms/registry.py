@@ -15,12 +15,12 @@ import numpy as np
 
 from mendel.data.assignment import Assignment, Matching
 from mendel.data.prompts import Prompt
-from mendel.design.cube import ORIGINAL
 from mendel.design.shared import SHARED_KINDS
 from mendel.engine.digest import canonical, text_digest
 from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry, instance_of
 from mendel.study import RecipeConfig
+from mendel.study.cube import ORIGINAL
 
 BaseName = Literal["original", "alternate", "sister", "pretrained"]
 """Checkpoints that students start from: the pipelines' two bases, and the original one's sister and ancestor.

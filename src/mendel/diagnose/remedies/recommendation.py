@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from mendel.design.cube import ORIGINAL
 from mendel.diagnose.contrasts import TOTAL, Weights, merge
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.remedies.drop import DROP
 from mendel.diagnose.remedies.registry import Remedy, all_remedies
 from mendel.diagnose.stats.intervals import Estimate, number
+from mendel.study.cube import ORIGINAL
 
 Answer = Literal["yes", "no", "undecided"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mendel.design.arms import full_kind
-from mendel.design.cube import CORNERS, PARTS
 from mendel.design.names import side_arm
 from mendel.engine.registry import Registry, instance_of
+from mendel.study.cube import CORNERS, PARTS
 
 FIELDS = ("rows", "prompts", "share")
 """What the texts of a remedy may name: the rows that it changes, all prompts, and the one as a share of the

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from mendel.engine.interval import Interval, as_float
 
 Status = Literal["waiting", "running", "ok", "broken", "failed"]
 PARTS = ("base", "prompts", "teacher")
@@ -36,25 +37,6 @@ class StudentEvent:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % interval; None where it is not known (yet)."""
-
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-    @classmethod
-    def read(cls, content: object) -> Interval:
-        """From an `E` of verdicts.json; whatever is no finite number is not known."""
-        found = content if isinstance(content, Mapping) else {}
-        return cls(*(_finite(found.get(key)) for key in ("estimate", "low", "high")))
-
-    def json(self) -> dict[str, float | None]:
-        """The contract's E."""
-        return {"estimate": self.estimate, "low": self.low, "high": self.high}
-
-
-@dataclass(frozen=True)
 class TraitSoFar:
     """What is known of a trait after a round: its level in both pipelines, and what each part does to it."""
 
@@ -70,15 +52,15 @@ class TraitSoFar:
     @classmethod
     def read(cls, trait: str, content: object) -> TraitSoFar:
         """From a trait's part of verdicts.json (or of `progress.json`, which writes the same keys)."""
-        found = content if isinstance(content, Mapping) else {}
-        effects = found.get("effects")
-        known = effects if isinstance(effects, Mapping) else {}
-        carrier, unit = found.get("carrier"), _finite(found.get("unit"))
+        verdict = content if isinstance(content, Mapping) else {}
+        effects = verdict.get("effects")
+        by_part = effects if isinstance(effects, Mapping) else {}
+        carrier, unit = verdict.get("carrier"), as_float(verdict.get("unit"))
         return cls(
             trait,
-            Interval.read(found.get("original")),
-            Interval.read(found.get("alternate")),
-            {part: Interval.read(known.get(part)) for part in PARTS},
+            Interval.read(verdict.get("original")),
+            Interval.read(verdict.get("alternate")),
+            {part: Interval.read(by_part.get(part)) for part in PARTS},
             unit if unit and unit > 0 else 1.0,
             carrier if isinstance(carrier, str) else "undecided",
         )
@@ -86,19 +68,14 @@ class TraitSoFar:
     def json(self) -> dict[str, Any]:
         """The same keys as in verdicts.json, and `unit`."""
         return {
-            "original": self.original.json(),
-            "alternate": self.alternate.json(),
-            "effects": {part: value.json() for part, value in self.effects.items()},
+            "original": _ends(self.original),
+            "alternate": _ends(self.alternate),
+            "effects": {part: _ends(value) for part, value in self.effects.items()},
             "unit": self.unit,
             "carrier": self.carrier,
         }
 
 
-def _finite(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+def _ends(value: Interval) -> dict[str, float | None]:
+    """Return the numbers alone: a reason may be long, and no reader of the progress shows one."""
+    return {"estimate": value.estimate, "low": value.low, "high": value.high}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mendel.engine.progress.events import Interval
+from mendel.engine.interval import Interval
 
 
 def clock(seconds: float) -> str:

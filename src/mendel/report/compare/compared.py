@@ -1,4 +1,7 @@
-"""Several runs side by side as values: what differs between their studies, and what each found of the traits they share."""
+"""Several runs side by side as values.
+
+What differs between their studies, and what each found of the traits they share.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from typing import Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.text import one_line
-from mendel.report.views.folder import RunFolder, read_folder
 from mendel.report.views.trait import TraitSection, trait_sections
-from mendel.results.values import Estimate, Format, as_dict, as_list, as_text, fitting
+from mendel.results.folder import RunFolder, read_folder
+from mendel.results.interval import Format, Interval, fitting
+from mendel.results.records import as_dict, as_list, as_text
 
 DEEP = 6
 """Levels of a study file that are compared key by key; what lies deeper is compared as one value."""
@@ -61,7 +65,7 @@ class ComparedRun:
         """Why the run is no finished one; empty where it is."""
         if self.folder.missing:
             return "not finished, or part of its folder is missing: " + " ".join(self.folder.missing)
-        return "it stopped before its end" if self.folder.verdicts.get("complete") is False else ""
+        return "it stopped before its end" if self.folder.verdicts.complete is False else ""
 
 
 @dataclass(frozen=True)
@@ -73,23 +77,27 @@ class StudyDifference:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one run found of a trait."""
+class RunTrait:
+    """One run's verdict of a trait."""
 
-    run: str
+    label: str
+    """The run's name in the comparison."""
     trait: TraitSection
 
     @property
-    def values(self) -> Mapping[str, Estimate | None]:
+    def values(self) -> Mapping[str, Interval]:
         """Levels, effects and what the edits do beyond random ones, by their keys."""
         effects = {effect.name: effect.estimate for effect in self.trait.effects if not effect.shared}
         edits = {kind: self.trait.edit(kind) for kind in ("drop", "swap")}
         return {
             "original": self.trait.original,
             "alternate": self.trait.alternate,
-            **{kind: row.level if row else None for kind, row in edits.items()},
-            **{part: effects.get(part) for part in EFFECTS},
-            **{f"{kind}_beyond_random": row.against_random if row else None for kind, row in edits.items()},
+            **{kind: row.level if row else Interval() for kind, row in edits.items()},
+            **{part: effects.get(part, Interval()) for part in EFFECTS},
+            **{
+                f"{kind}_beyond_random": row.against_random if row else Interval()
+                for kind, row in edits.items()
+            },
         }
 
     @property
@@ -108,23 +116,23 @@ class ComparedTrait:
     """A trait that two runs or more have."""
 
     name: str
-    found: tuple[Found, ...]
+    runs: tuple[RunTrait, ...]
 
     @property
     def numbers(self) -> Format:
         """One number of decimals for all runs."""
-        return fitting(*(value for found in self.found for value in found.values.values()))
+        return fitting(*(value for run in self.runs for value in run.values.values()))
 
     @property
-    def panels(self) -> list[tuple[Found, ...]]:
+    def panels(self) -> list[tuple[RunTrait, ...]]:
         """The runs in groups whose numbers can stand on one axis."""
-        kinds = dict.fromkeys(found.measured_by for found in self.found)
-        return [tuple(found for found in self.found if found.measured_by == kind) for kind in kinds]
+        kinds = dict.fromkeys(run.measured_by for run in self.runs)
+        return [tuple(run for run in self.runs if run.measured_by == kind) for kind in kinds]
 
     @property
     def why_not_comparable(self) -> str:
         """Why the runs' numbers cannot be held against one another; empty where they can."""
-        kinds = [found.measured_by for found in self.found]
+        kinds = [run.measured_by for run in self.runs]
         what = [
             word
             for i, word in ((1, "scales"), (2, "judges"))
@@ -135,16 +143,17 @@ class ComparedTrait:
     @property
     def agreement(self) -> str:
         """Whether the runs name the same carrier, as a sentence."""
-        carriers = Counter(found.trait.carrier for found in self.found)
+        carriers = Counter(run.trait.carrier for run in self.runs)
         if len(carriers) == 1:
             (carrier,) = carriers
-            return f"All {len(self.found)} runs say of the carrier: {carrier}."
-        each = ", ".join(f"{found.trait.carrier} ({found.run})" for found in self.found)
+            return f"All {len(self.runs)} runs say of the carrier: {carrier}."
+        each = ", ".join(f"{run.trait.carrier} ({run.label})" for run in self.runs)
         return f"The runs differ in the carrier: {each}."
 
 
 def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
-    """Reads the runs; raises InputError for fewer than two, for one that is given twice, and for a folder without a run."""
+    """Read the runs; raise InputError for fewer than two, for one that is given twice, and for a folder
+    without a run."""
     paths = [Path(folder) for folder in folders]
     if len(paths) < 2:
         raise InputError(
@@ -157,7 +166,7 @@ def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
         if path.resolve() in seen:
             raise InputError("the same run is given twice", where=str(path), fix="Name each folder once.")
         seen.add(path.resolve())
-    read = [read_folder(path, tables=()) for path in paths]
+    read = [read_folder(path) for path in paths]
     return tuple(
         ComparedRun(label, path, folder, {trait.name: trait for trait in trait_sections(folder, {})})
         for label, path, folder in zip(_labels(read), paths, read, strict=True)
@@ -165,7 +174,8 @@ def read_runs(folders: Sequence[str | Path]) -> tuple[ComparedRun, ...]:
 
 
 def _labels(folders: Sequence[RunFolder]) -> list[str]:
-    """The study's name where it is one run's alone, with the folder's where it is not, else the whole path."""
+    """Return labels: the study's name where only one run has it, else with the folder's name, else the
+    whole path."""
     names = [one_line(folder.name, 60) for folder in folders]
     counts = Counter(names)
     longer = [
@@ -185,13 +195,18 @@ def _labels(folders: Sequence[RunFolder]) -> list[str]:
 
 
 def shared_traits(runs: Sequence[ComparedRun]) -> tuple[ComparedTrait, ...]:
-    """Traits that two runs or more have, in the order of the runs; raises InputError where there is none."""
+    """Return the traits that two runs or more have, in the order of the runs.
+
+    Raise InputError where there is none.
+    """
     names = dict.fromkeys(name for run in runs for name in run.traits)
-    found = [
-        ComparedTrait(name, tuple(Found(run.label, run.traits[name]) for run in runs if name in run.traits))
+    traits = [
+        ComparedTrait(
+            name, tuple(RunTrait(run.label, run.traits[name]) for run in runs if name in run.traits)
+        )
         for name in names
     ]
-    shared = tuple(trait for trait in found if len(trait.found) > 1)
+    shared = tuple(trait for trait in traits if len(trait.runs) > 1)
     if not shared:
         each = "; ".join(
             f"{run.label}: {', '.join(one_line(name, 60) for name in run.traits) or 'no verdict yet'}"
@@ -202,7 +217,10 @@ def shared_traits(runs: Sequence[ComparedRun]) -> tuple[ComparedTrait, ...]:
 
 
 def differences(runs: Sequence[ComparedRun]) -> tuple[StudyDifference, ...]:
-    """The keys of the resolved studies, and the judges, that are not the same in all runs; the studies' names aside."""
+    """Return the keys of the resolved studies, and the judges, that are not the same in all runs.
+
+    The studies' names aside.
+    """
     flat = [{**dict(_flat(run.folder.study)), **_judges(run, runs)} for run in runs]
     keys = dict.fromkeys(key for study in flat for key in study)
     rows = [
@@ -216,8 +234,8 @@ def differences(runs: Sequence[ComparedRun]) -> tuple[StudyDifference, ...]:
 
 
 def _judges(run: ComparedRun, runs: Sequence[ComparedRun]) -> dict[str, str]:
-    """The judge of every trait that any of the runs has."""
-    names = dict.fromkeys(name for one in runs for name in one.traits)
+    """Return the judge of every trait that any of the runs has."""
+    names = dict.fromkeys(name for other in runs for name in other.traits)
     return {
         f"judge of {one_line(name, 80)}": (run.traits[name].judge or "not said")
         if name in run.traits
@@ -227,7 +245,7 @@ def _judges(run: ComparedRun, runs: Sequence[ComparedRun]) -> dict[str, str]:
 
 
 def _flat(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Dotted keys and their values; entries of a list that have names go by these."""
+    """Yield dotted keys and their values; entries of a list that have names go by them."""
     inner = as_dict(value) or _named(as_list(value))
     if inner and depth < DEEP:
         for name, content in inner.items():
@@ -241,14 +259,14 @@ def _flat(value: object, key: str = "", depth: int = 0) -> Iterator[tuple[str, s
 
 
 def _named(items: Sequence[Any]) -> dict[str, Any]:
-    """A list of traits or the like by name, where each entry has one of its own; a bare name is an entry, too."""
+    """Return a list of traits or the like by name; empty unless each entry has a name of its own."""
     entries = [item if isinstance(item, dict) else {"name": item} for item in items]
     names = [Path(as_text(entry.get("name"))).stem for entry in entries]
     return dict(zip(names, entries, strict=True)) if all(names) and len(set(names)) == len(names) else {}
 
 
 def warnings_of(runs: Sequence[ComparedRun], traits: Sequence[ComparedTrait]) -> Iterator[str]:
-    """What a reader must know before holding the numbers against one another."""
+    """Yield what a reader must know before holding the numbers against one another."""
     for run in runs:
         if run.unfinished:
             yield f"{run.label}: {run.unfinished}"
@@ -262,8 +280,8 @@ def warnings_of(runs: Sequence[ComparedRun], traits: Sequence[ComparedTrait]) ->
                 yield f"{one_line(name, 80)}: only in {run.label}, so that there is nothing to compare."
 
 
-def estimate_json(value: Estimate | None) -> dict[str, Any] | None:
-    """An `E` as verdicts.json has it; None where it was not measured."""
-    if value is None:
+def estimate_json(value: Interval) -> dict[str, Any] | None:
+    """Return an E without its reason; None where it was not measured."""
+    if not value:
         return None
     return {"estimate": value.estimate, "low": value.low, "high": value.high}

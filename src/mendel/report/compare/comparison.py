@@ -16,7 +16,7 @@ from mendel.report.compare.compared import (
     LEVELS,
     ComparedRun,
     ComparedTrait,
-    Found,
+    RunTrait,
     StudyDifference,
     differences,
     estimate_json,
@@ -27,10 +27,11 @@ from mendel.report.compare.compared import (
 from mendel.report.figures import Figure, describe, safe_names
 from mendel.report.figures.specs import PAGE_THEME, PAPER_THEME, Axis, FigurePanel, FigureRow, panels
 from mendel.report.page.document import asset, environment, markup, policy
+from mendel.results.interval import MISSING, Format
 from mendel.results.notebook import Shown
-from mendel.results.values import MISSING, Format
 
 PAGE = "compare.html"
+_PACKAGE = "mendel.report.compare"
 _COLUMNS = 3
 _WIDTH = 26
 _KEYS = 30
@@ -52,7 +53,7 @@ class Comparison(Shown):
         return f"Comparison({', '.join(run.label for run in self.runs)})"
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`; values by the runs' labels, null where something was not measured."""
+        """Return what `--json` prints; values by the runs' labels, null where something was not measured."""
         labels = [run.label for run in self.runs]
         return {
             "runs": [
@@ -72,11 +73,11 @@ class Comparison(Shown):
         }
 
     def describe(self) -> str:
-        """For people: lines of at most 100 columns, but for long values of a study."""
+        """Return the comparison as lines of at most 100 columns, but for long values of a study."""
         return "\n".join(_lines(self))
 
     def figures(self) -> Mapping[str, Figure]:
-        """The figures by name, in light colours on white; one for each axis that numbers can share."""
+        """Return the figures by name, in light colours on white; one for each axis that numbers can share."""
         stems = safe_names(trait.name for trait in self.traits)
         drawn = (
             figure
@@ -87,15 +88,15 @@ class Comparison(Shown):
         return {figure.name: figure for figure in drawn}
 
     def html(self) -> str:
-        """The page: one document that runs nothing and fetches nothing."""
-        style = asset("page.css") + asset("compare.css")
+        """Return the page: one document that runs nothing and fetches nothing."""
+        style = asset("page.css") + asset("compare.css", _PACKAGE)
         return (
-            environment()
+            environment(_PACKAGE)
             .get_template("compare.html.j2")
             .render(
                 style=markup(style),
                 policy=policy(style),
-                found=self,
+                comparison=self,
                 traits=[
                     (f"trait-{i}", trait, list(_drawn(trait, f"trait-{i}", PAGE_THEME)))
                     for i, trait in enumerate(self.traits, 1)
@@ -106,7 +107,7 @@ class Comparison(Shown):
         )
 
     def write(self, path: str | Path = PAGE) -> Path:
-        """Writes the page atomically and returns its path; raises InputError where it cannot be a file."""
+        """Write the page atomically and return its path; raise InputError where it cannot be a file."""
         target = Path(path)
         if target.is_dir():
             raise InputError(
@@ -117,10 +118,17 @@ class Comparison(Shown):
 
 
 def compare(folders: Sequence[str | Path]) -> Comparison:
-    """Holds two runs or more side by side: what differs between their studies, and what each found of shared traits.
+    """Compare two runs or more: what differs between their studies, and what each says of shared traits.
 
-    Half-finished runs are taken as far as they have come, with a warning. Raises InputError for fewer than two folders,
-    one that is given twice, one without a run, and runs that have no trait in common.
+    Args:
+        folders: The runs' folders. Half-finished runs are taken as far as they have come, with a warning.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        InputError: Fewer than two folders, one given twice, one without a run, or runs without a common
+        trait.
     """
     runs = read_runs([folders] if isinstance(folders, str | Path) else folders)
     traits = shared_traits(runs)
@@ -143,11 +151,11 @@ def _drawn(trait: ComparedTrait, stem: str, theme: Mapping[str, str]) -> Iterato
         name = stem if len(groups) == 1 else f"{stem}-{i}"
         _, scale, judge = group[0].measured_by
         figures = tuple(_figures(trait, group, name, theme))
-        yield DrawnPanel(tuple(found.run for found in group), scale, judge, figures)
+        yield DrawnPanel(tuple(run.label for run in group), scale, judge, figures)
 
 
 def _figures(
-    trait: ComparedTrait, group: Sequence[Found], name: str, theme: Mapping[str, str]
+    trait: ComparedTrait, group: Sequence[RunTrait], name: str, theme: Mapping[str, str]
 ) -> Iterator[Figure]:
     unit = "share of responses" if group[0].trait.is_rate else "mean score"
     kinds = (
@@ -157,11 +165,11 @@ def _figures(
     for kind, words, axis in kinds:
         rows = [
             FigurePanel(
-                label, tuple(FigureRow(found.run, value) for found in group if (value := found.values[key]))
+                label, tuple(FigureRow(run.label, value) for run in group if (value := run.values[key]))
             )
             for key, label in words.items()
         ]
-        spec = panels(rows, [found.run for found in group], axis, theme)
+        spec = panels(rows, [run.label for run in group], axis, theme)
         if spec is None:
             continue
         values = [(f"{panel.label}, {row.label}", row.estimate) for panel in rows for row in panel.rows]
@@ -174,62 +182,66 @@ def _trait_json(trait: ComparedTrait) -> dict[str, Any]:
         "comparable": not trait.why_not_comparable,
         "why": trait.why_not_comparable,
         "runs": {
-            found.run: {
-                "present": found.trait.present,
-                "carrier": found.trait.carrier,
-                "cause": found.trait.cause,
-                "scale": found.trait.scale,
-                "judge": found.trait.judge,
-                "shared": sorted(found.shared_parts),
-                **{key: estimate_json(value) for key, value in found.values.items()},
-                "half_way": estimate_json(found.trait.half_way),
+            run.label: {
+                "present": run.trait.present,
+                "carrier": run.trait.carrier,
+                "cause": run.trait.cause,
+                "scale": run.trait.scale,
+                "judge": run.trait.judge,
+                "shared": sorted(run.shared_parts),
+                **{key: estimate_json(value) for key, value in run.values.items()},
+                "half_way": estimate_json(run.trait.half_way),
             }
-            for found in trait.found
+            for run in trait.runs
         },
     }
 
 
-def _lines(found: Comparison) -> Iterator[str]:
-    yield f"{len(found.runs)} runs"
-    for run in found.runs:
+def _lines(comparison: Comparison) -> Iterator[str]:
+    yield f"{len(comparison.runs)} runs"
+    for run in comparison.runs:
         yield f"  {run.label}: {one_line(str(run.path), 300)}"
-    yield "What differs between the studies, in this order" if found.differs else "The studies do not differ."
-    for row in found.differs[:_KEYS]:
+    yield (
+        "What differs between the studies, in this order"
+        if comparison.differs
+        else "The studies do not differ."
+    )
+    for row in comparison.differs[:_KEYS]:
         yield f"  {row.key}: {' | '.join(row.values)}"
-    if len(found.differs) > _KEYS:
-        yield f"  … and {len(found.differs) - _KEYS} more keys, on the page and in --json"
-    for trait in found.traits:
+    if len(comparison.differs) > _KEYS:
+        yield f"  … and {len(comparison.differs) - _KEYS} more keys, on the page and in --json"
+    for trait in comparison.traits:
         yield ""
         yield f"{one_line(trait.name, 80)}: {trait.agreement}"
-        for i in range(0, len(trait.found), _COLUMNS):
-            yield from _block(trait, trait.found[i : i + _COLUMNS])
-    if found.warnings:
+        for i in range(0, len(trait.runs), _COLUMNS):
+            yield from _block(trait, trait.runs[i : i + _COLUMNS])
+    if comparison.warnings:
         yield ""
-    yield from (f"warning: {warning}" for warning in found.warnings)
+    yield from (f"warning: {warning}" for warning in comparison.warnings)
 
 
-def _block(trait: ComparedTrait, some: Sequence[Found]) -> Iterator[str]:
+def _block(trait: ComparedTrait, some: Sequence[RunTrait]) -> Iterator[str]:
     """Up to three runs as columns."""
 
     def row(label: str, cells: Sequence[str]) -> str:
         return (f"  {label:<24}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells)).rstrip()
 
-    yield row("", [_cut(found.run) for found in some])
-    yield row("present", [found.trait.present for found in some])
-    yield row("carrier", [_cut(found.trait.carrier) for found in some])
-    yield row("cause", [_cut(found.trait.cause) for found in some])
+    yield row("", [_cut(run.label) for run in some])
+    yield row("present", [run.trait.present for run in some])
+    yield row("carrier", [_cut(run.trait.carrier) for run in some])
+    yield row("cause", [_cut(run.trait.cause) for run in some])
     for key, label in {**LEVELS, **EFFECTS, **BEYOND}.items():
         signed = key not in LEVELS
         yield row(
             label,
             [
                 "shared by the pipelines"
-                if key in found.shared_parts
-                else trait.numbers.value(found.values[key], signed).replace("\N{MINUS SIGN}", "-")
-                for found in some
+                if key in run.shared_parts
+                else trait.numbers.value(run.values[key], signed).replace("\N{MINUS SIGN}", "-")
+                for run in some
             ],
         )
-    halves = [found.trait.half_way for found in some]
+    halves = [run.trait.half_way for run in some]
     yield row("half-way share", [Format(2).value(half) if half else MISSING for half in halves])
 
 

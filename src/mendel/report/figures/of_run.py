@@ -1,4 +1,7 @@
-"""The figures of a run, one list for the page, for files and for notebooks: what is added here appears in all three."""
+"""The figures of a run, one list for the page, for files and for notebooks.
+
+What is added here appears in all three.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
+from mendel.engine.text import clean
 from mendel.report.figures.specs import (
     PAGE_THEME,
     PAPER_THEME,
@@ -22,11 +26,11 @@ from mendel.report.figures.specs import (
     forest,
     panels,
 )
-from mendel.report.views.folder import RunFolder, read_folder
-from mendel.report.views.further import Doses, read_doses
-from mendel.report.views.ladder import Ladder, read_ladder
+from mendel.report.views.further import Doses, doses_of
+from mendel.report.views.ladder import Ladder, ladder_of
 from mendel.report.views.trait import TraitSection, trait_sections
-from mendel.results.values import Estimate, Format, as_dict, clean
+from mendel.results.folder import RunFolder, read_folder
+from mendel.results.interval import Format, Interval
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -58,13 +62,16 @@ class Figure:
     spec: dict[str, Any] = field(repr=False)
 
     def svg(self) -> str:
-        """The figure as an SVG document; no script, nothing fetched."""
+        """Return the figure as an SVG document; no script, nothing fetched."""
         from mendel.report.figures.svg import standalone_svg
 
         return standalone_svg(self.spec, self.label)
 
     def png(self, scale: float = SCALE) -> bytes:
-        """The figure as PNG, with `scale` pixels for each of its own."""
+        """Return the figure as PNG, with `scale` pixels for each of its own.
+
+        Raise InputError for a scale outside 0.1 to 20.
+        """
         if not 0.1 <= scale <= 20:
             raise InputError("no scale to draw a figure at", value=scale, allowed="0.1 to 20")
         import vl_convert
@@ -73,29 +80,46 @@ class Figure:
         return png
 
     def inline(self) -> Markup:
-        """The figure to stand inside a page, whose style sheet names its colours."""
+        """Return the figure for the inside of a page, whose style sheet names its colours."""
         from mendel.report.figures.svg import inline_svg
 
         return inline_svg(self.spec, self.label)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        """What a notebook shows: the SVG, and the specification for a front end that draws it itself."""
+        """Return what a notebook shows.
+
+        The SVG, and the specification for a front end that draws it itself.
+        """
         return {"image/svg+xml": self.svg(), VEGA_LITE: self.spec, "text/plain": self.label}
 
 
 def figures(folder: str | Path) -> Mapping[str, Figure]:
-    """All figures of a run's folder by name, in the page's order; light colours on white.
+    """Return the figures of a run, in light colours on white.
 
-    Raises InputError where the folder holds no run. A run without verdicts has none.
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The figures by name, in the page's order; empty for a run without verdicts.
+
+    Raises:
+        InputError: The folder holds no run.
     """
-    read = read_folder(Path(folder), tables=())
-    return {figure.name: figure for figure in run_figures(read)}
+    return {figure.name: figure for figure in run_figures(read_folder(Path(folder)))}
 
 
 def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
-    """Writes every figure of a run as SVG and PNG into the folder `out`, and returns their paths.
+    """Write every figure of a run as SVG and PNG.
 
-    Raises InputError where `out` is no folder and cannot be one.
+    Args:
+        folder: The run's folder.
+        out: The folder for the files; made where it is missing.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        InputError: `folder` holds no run, or `out` is no folder and cannot be one.
     """
     target = Path(out)
     for place in (target, *target.parents):
@@ -111,11 +135,10 @@ def write_figures(folder: str | Path, out: str | Path) -> list[Path]:
 
 
 def run_figures(folder: RunFolder, theme: Mapping[str, str] = PAPER_THEME) -> Iterator[Figure]:
-    """The figures of all traits of a run; their names are safe as file names, and no two are alike."""
+    """Yield the figures of all traits of a run; their names are safe as file names, and no two are alike."""
     traits = trait_sections(folder, {})
-    verdicts = as_dict(folder.verdicts.get("traits"))
     for trait, stem in zip(traits, safe_names(trait.name for trait in traits), strict=True):
-        ladder, doses = read_ladder(as_dict(verdicts.get(trait.name))), read_doses(folder, trait.name)
+        ladder, doses = ladder_of(folder.verdicts.traits[trait.name]), doses_of(folder, trait.name)
         yield from figures_of(trait, stem, theme, ladder, doses).values()
 
 
@@ -126,9 +149,17 @@ def figures_of(
     ladder: Ladder | None = None,
     doses: Doses | None = None,
 ) -> Mapping[str, Figure]:
-    """The figures of one trait by part; a part with nothing that has an interval is not there.
+    """Return the figures of one trait.
 
-    The page says beside a figure what its colours mean; in a file the figure has to say it itself.
+    Args:
+        trait: The trait's section.
+        stem: Beginning of the figures' names; safe as a file's.
+        theme: Colours. With the page's theme a figure has no key: the page says what the colours mean.
+        ladder: The trait's leak ladder, if it has one.
+        doses: The trait's dose-response, if it was measured.
+
+    Returns:
+        The figures by part (`effects`, `corners`, `edits`, …); a part without any interval is left out.
     """
     unit = "share of responses" if trait.is_rate else "mean score"
     key = {} if theme is PAGE_THEME else _KEY
@@ -196,7 +227,7 @@ def _curve(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
 
 
 def _corners(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:
-    """The page draws these as a cube; in a file they are lines, so that they can be read off."""
+    """Return the corners as lines, which can be read off; the page draws them as a cube."""
     rows = [FigureRow(row.label, row.level) for row in trait.corners if row.level]
     label = describe(
         "Levels at every combination of base, prompts and teacher, with 95 % intervals.",
@@ -213,7 +244,7 @@ def _doses(trait: TraitSection, doses: Doses | None, unit: str, theme: Mapping[s
         ((f"{100 * share:g} %", level) for share, level in points),
         trait.numbers,
     )
-    half_way = doses.half_way if doses else None
+    half_way = doses.half_way if doses else Interval()
     return curve(points, half_way, unit, trait.domain, theme, small=True), label
 
 
@@ -227,7 +258,7 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
             tuple(
                 FigureRow(rung.name, left)
                 for rung in ladder.rungs
-                if rung.shown and (left := rung.left.get(edit.kind))
+                if rung.shown and (left := rung.left.get(edit.kind, Interval()))
             ),
         )
         for edit in ladder.edits
@@ -240,17 +271,30 @@ def _ladder(ladder: Ladder | None, theme: Mapping[str, str]) -> _Drawn:
     return panels(rows, rungs, Axis("share of the effect that is left"), theme), label
 
 
-def describe(what: str, values: Iterable[tuple[str, Estimate]], numbers: Format) -> str:
-    """What a figure shows, and each of its numbers, as one cleaned line of text."""
+def describe(what: str, values: Iterable[tuple[str, Interval]], numbers: Format) -> str:
+    """Return a figure's label: what it shows, and each of its numbers.
+
+    Args:
+        what: What the figure shows, in a sentence.
+        values: Name and value of each mark; those without an interval are left out.
+        numbers: How the numbers are written.
+
+    Returns:
+        One line of text without anything that could act.
+    """
     read = "; ".join(f"{label}: {numbers.value(value)}" for label, value in values if value.bounded)
     return clean(f"{what} {read}")
 
 
 def safe_names(names: Iterable[str]) -> list[str]:
-    """For each name one that is safe as a file's: letters, digits, `_`, `-` and dots within it.
+    """Return names that are safe as files' names: letters, digits, `_`, `-` and dots inside.
 
-    A name that had to be changed, or differs from another in its case alone, gets the beginning of its digest, so that no two
-    files are one; so does one that ends as if it had one.
+    Args:
+        names: Names of traits, which may hold anything.
+
+    Returns:
+        A safe name for each. A name that had to be changed, that differs from another only in its case, or
+        that ends like a digest, gets the beginning of its digest, so that no two files are one.
     """
     given = list(names)
     stems = [re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:_NAME].strip("_.-") for name in given]

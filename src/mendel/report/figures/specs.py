@@ -1,4 +1,7 @@
-"""The figures as Vega-Lite specifications: plain dicts, intervals always drawn, colours by name of a theme."""
+"""The figures as Vega-Lite specifications.
+
+Plain dicts, intervals always drawn, colours by name of a theme.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mendel.results.values import Estimate
+from mendel.results.interval import Interval
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 
@@ -39,10 +42,11 @@ _SIGNED = "datum.value === 0 ? '0' : format(datum.value, '+~g')"
 
 @dataclass(frozen=True)
 class FigureRow:
-    """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it has."""
+    """One line of a forest plot: a label of our own vocabulary, the estimate, and which colour and shape it
+    has."""
 
     label: str
-    estimate: Estimate
+    estimate: Interval
     group: str = "main"
 
 
@@ -60,7 +64,8 @@ class Axis:
 def forest(
     rows: Sequence[FigureRow], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
-    """Estimates with their 95 % intervals, one line each; None where no estimate has a known interval.
+    """Return a forest plot: estimates with their 95 % intervals, one line each; None where no interval is
+    known.
 
     An estimate without an interval is not drawn: a bare point would look certain.
     """
@@ -129,14 +134,15 @@ def _forest_axes(axis: Axis) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def curve(
-    points: Sequence[tuple[float, Estimate]],
-    half_way: Estimate | None,
+    points: Sequence[tuple[float, Interval]],
+    half_way: Interval,
     title: str,
     domain: tuple[float, float] | None,
     theme: Mapping[str, str] = PAGE_THEME,
     small: bool = False,
 ) -> dict[str, Any] | None:
-    """The trait over the share of prompts that the original teacher answers, and the share at half of the way.
+    """Return a curve: the trait over the share of prompts that the original teacher answers, and the
+    half-way share.
 
     `small` spreads out the shares of a few per cent, and marks every share that was measured.
     """
@@ -205,9 +211,9 @@ def _share_scale(small: bool) -> dict[str, Any]:
 
 
 def _half_way_layers(
-    half_way: Estimate | None, theme: Mapping[str, str], scale: Mapping[str, Any]
+    half_way: Interval, theme: Mapping[str, str], scale: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    if half_way is None or not half_way.bounded:
+    if not half_way.bounded:
         return []
     data = {"values": [{"at": half_way.estimate, "low": half_way.low, "high": half_way.high}]}
     x = {"type": "quantitative", "scale": dict(scale)}
@@ -239,10 +245,11 @@ def _point(theme: Mapping[str, str], **style: Any) -> dict[str, Any]:
 def _groups(
     values: Sequence[Mapping[str, Any]], key: Mapping[str, str], theme: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Fill and shape of the points, and one key for both where the groups have names."""
+    """Return fill and shape of the points, and one key for the two where the groups have names."""
     legend = None
     if key and len({value["group"] for value in values}) > 1:
-        # The names are our own; only the groups' names are compared, so nothing of a file gets into an expression.
+        # The names are our own; only the groups' names are compared, so nothing of a file gets into an
+        # expression.
         words = ", ".join(f"{group}: '{word}'" for group, word in key.items())
         legend = {
             "title": None,
@@ -252,8 +259,8 @@ def _groups(
             "labelColor": theme["ink"],
             "labelFontSize": 12,
         }
-    both = {"fill": _by_group(values, theme), "shape": _shape(values)}
-    return {channel: {**encoding, "legend": legend} for channel, encoding in both.items()}
+    channels = {"fill": _by_group(values, theme), "shape": _shape(values)}
+    return {channel: {**encoding, "legend": legend} for channel, encoding in channels.items()}
 
 
 def _by_group(values: Sequence[Mapping[str, Any]], theme: Mapping[str, str]) -> dict[str, Any]:
@@ -278,8 +285,8 @@ def _shape(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _in_order(values: Sequence[Mapping[str, Any]]) -> list[str]:
-    found = {str(value["group"]) for value in values}
-    return [group for group in _SHAPES if group in found] + sorted(found - set(_SHAPES))
+    groups = {str(value["group"]) for value in values}
+    return [group for group in _SHAPES if group in groups] + sorted(groups - set(_SHAPES))
 
 
 def _look(theme: Mapping[str, str]) -> dict[str, Any]:
@@ -318,9 +325,10 @@ class FigurePanel:
 def panels(
     given: Sequence[FigurePanel], labels: Sequence[str], axis: Axis, theme: Mapping[str, str] = PAGE_THEME
 ) -> dict[str, Any] | None:
-    """One forest plot a quantity, one under the other on one axis, each with a line for every label.
+    """Return one forest plot a quantity, one under the other on one axis, each with a line for every label.
 
-    A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no interval is known.
+    A label without an estimate, or whose interval is unknown, keeps its line, which says so. None where no
+    interval is known.
     """
     values = [row for panel in given for row in _panel_rows(panel, labels)]
     if all(row["says"] for row in values):
@@ -346,14 +354,14 @@ def panels(
 
 
 def _panel_rows(panel: FigurePanel, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
-    known = {row.label: row.estimate for row in panel.rows}
+    estimates = {row.label: row.estimate for row in panel.rows}
     for label in labels:
-        found = known.get(label)
+        value = estimates.get(label, Interval())
         row: dict[str, Any] = {"panel": panel.label, "label": label, "says": "not measured"}
-        if found is not None and found.bounded:
-            row |= {"estimate": found.estimate, "low": found.low, "high": found.high, "says": ""}
-        elif found is not None:
-            row["says"] = f"{found.estimate:.3g}, interval unknown"
+        if value.bounded:
+            row |= {"estimate": value.estimate, "low": value.low, "high": value.high, "says": ""}
+        elif value:
+            row["says"] = f"{value.estimate:.3g}, interval unknown"
         yield row
 
 

@@ -1,4 +1,7 @@
-"""Vega-Lite specifications into inline SVG: no script, no style attribute, no address, only shapes and text."""
+"""Vega-Lite specifications into inline SVG.
+
+No script, no style attribute, no address, only shapes and text.
+"""
 
 from __future__ import annotations
 
@@ -46,14 +49,14 @@ _ATTRIBUTES = frozenset(
 
 
 def inline_svg(spec: dict[str, Any], label: str) -> Markup:
-    """The figure as SVG to stand inside HTML; `label` says what it shows to who cannot see it."""
+    """Return the figure as SVG for the inside of a page; `label` says in words what it shows."""
     from markupsafe import Markup
 
     return Markup(ElementTree.tostring(_drawn(spec, label), encoding="unicode"))
 
 
 def standalone_svg(spec: dict[str, Any], label: str) -> str:
-    """The figure as an SVG document of its own, with the fonts that a page's style sheet would give it."""
+    """Return the figure as an SVG document, with the fonts that a page's style sheet would give it."""
     root = _drawn(spec, label)
     root.set("xmlns", "http://www.w3.org/2000/svg")
     root.set("font-family", FONTS)
@@ -61,11 +64,11 @@ def standalone_svg(spec: dict[str, Any], label: str) -> str:
 
 
 def _drawn(spec: dict[str, Any], label: str) -> ElementTree.Element:
-    """The specification as an SVG element.
+    """Return the specification as an SVG element.
 
-    vl-convert renders without a browser and without altair, whose import would cost as much again as the page; no
-    address may be fetched. The result is rebuilt from a list of allowed elements and attributes, so that whatever
-    a label holds stays text.
+    vl-convert renders without a browser and without altair, whose import would cost as much again as the
+    page; no address may be fetched. The result is rebuilt from a list of allowed elements and attributes,
+    so that whatever a label holds stays text.
     """
     import vl_convert
 
@@ -81,19 +84,19 @@ def _drawn(spec: dict[str, Any], label: str) -> ElementTree.Element:
 
 
 def _rebuilt(element: ElementTree.Element) -> ElementTree.Element | None:
-    """The element without what is not allowed, invisible or empty; None where nothing is left."""
+    """Return the element without what is not allowed, invisible or empty; None where nothing is left."""
     tag = element.tag.rpartition("}")[2]
     if tag not in _TAGS or element.get("class") in {"background", "foreground"}:
         return None
-    own = {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES and value}
+    attributes = {name: value for name, value in element.attrib.items() if name in _ATTRIBUTES and value}
     # Only the marks' names serve (tests and styles find them by it); opacity 1 is what one has anyway.
-    if "class" in own and tag != "svg" and not own["class"].endswith("_marks"):
-        del own["class"]
-    elif "class" in own:
-        own["class"] = own["class"].split()[-1]
-    if own.get("opacity") == "1":
-        del own["opacity"]
-    copy = ElementTree.Element(tag, own)
+    if "class" in attributes and tag != "svg" and not attributes["class"].endswith("_marks"):
+        del attributes["class"]
+    elif "class" in attributes:
+        attributes["class"] = attributes["class"].split()[-1]
+    if attributes.get("opacity") == "1":
+        del attributes["opacity"]
+    copy = ElementTree.Element(tag, attributes)
     copy.text = element.text
     copy.extend(child for child in map(_rebuilt, element) if child is not None)
     if tag == "g" and len(copy) == 0:

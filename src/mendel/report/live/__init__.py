@@ -1,4 +1,5 @@
-"""A run while it runs: a page on the loopback that says how it stands, and a search over all its responses."""
+"""A run while it runs: a page on the loopback that says how it stands, and a search over all its
+responses."""
 
 from mendel.report.live.search import ResponseFiles, ResponseQuery, SearchError
 from mendel.report.live.server import LiveServer, serving

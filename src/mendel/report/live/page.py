@@ -20,7 +20,7 @@ class Page:
 
 @cache
 def live_page() -> Page:
-    """The page; what it shows it fetches from beside it, once a second."""
+    """Return the page; its script fetches the run's state once a second."""
     style = asset("page.css") + asset("live.css", LIVE)
     script = asset("live.js", LIVE)
     html = asset("live.html", LIVE).replace("/*style*/", style).replace("/*script*/", script)
@@ -29,6 +29,12 @@ def live_page() -> Page:
 
 @cache
 def report_policy() -> str:
-    """A report may come from anybody: it runs this version's script alone, and counts as another site, so it cannot ask this server."""
+    """Return the policy of a report, which may come from anybody.
+
+    The report runs only this version's script, and counts as another site, so that it cannot ask this server.
+    """
     script = source_hash(asset("page.js"))
-    return f"default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox allow-scripts"
+    return (
+        f"default-src 'none'; script-src '{script}'; style-src 'unsafe-inline'; frame-ancestors 'none'; "
+        "sandbox allow-scripts"
+    )

@@ -1,4 +1,7 @@
-"""Search over all responses of a run: DuckDB straight on the run's Parquet files, shut off from everything else."""
+"""Search over all responses of a run.
+
+DuckDB straight on the run's Parquet files, shut off from everything else.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 THREADS, MEMORY = 2, "512MB"
-"""What a search may take beside a run that needs the machine: a million responses are searched well within it."""
+"""Threads and memory of a search, which runs beside a run that needs the machine."""
 SECONDS = 30.0
 """A search that takes longer is broken off."""
 TEXT = 2000
@@ -47,7 +50,7 @@ class ResponseQuery:
     limit: int = 50
 
     def bound(self) -> dict[str, Any]:
-        """The parameters of the statements: never a part of their text."""
+        """Return the parameters of the statements, which are never a part of their text."""
         return {
             "query": self.query,
             "trait": self.trait or None,
@@ -101,9 +104,11 @@ class ResponseFiles:
         return all(file.is_file() for file in self._files.values())
 
     def find(self, search: ResponseQuery) -> dict[str, Any]:
-        """`total`, the `rows` from `offset` on, in the order of the file, and the run's `traits` and `arms`.
+        """Return `total`, the `rows` from `offset` on, in the order of the file, and the run's `traits` and
+        `arms`.
 
-        Raises SearchError where there is nothing to search in, for a file that cannot be read, and after half a minute.
+        Raise SearchError where there is nothing to search in, for a file that cannot be read, and after
+        half a minute.
         """
         if not self.there:
             raise SearchError("The responses can be searched when the run has written its tables.", 404)
@@ -113,13 +118,13 @@ class ResponseFiles:
             rows: list[dict[str, Any]] = []
             if search.offset < total:
                 paged = {"limit": search.limit, "offset": search.offset, "text": TEXT, "before": BEFORE}
-                found = connection.execute(_PAGE, {**bound, **paged})
-                names = [column[0] for column in found.description or ()]
-                rows = [_row(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+                page = connection.execute(_PAGE, {**bound, **paged})
+                names = [column[0] for column in page.description or ()]
+                rows = [_row(dict(zip(names, row, strict=True))) for row in page.fetchall()]
             return {"total": total, "offset": search.offset, "rows": rows, **self._known(connection)}
 
     def close(self) -> None:
-        """Breaks off a search that is under way, and lets go of the files."""
+        """Stop a search that is running, and close the files."""
         self._closed, opened = True, self._opened
         if opened is not None:
             opened.interrupt()
@@ -129,19 +134,19 @@ class ResponseFiles:
                 self._opened = None
 
     def _count(self, connection: DuckDBPyConnection, bound: dict[str, Any]) -> int:
-        """How many match; the next page of the same search does not count again."""
-        asked = (bound, self._seen())
-        if self._total[0] != asked:
-            self._total = (asked, connection.execute(_COUNT, bound).fetchall()[0][0])
+        """Return how many responses match; the next page of the same search does not count again."""
+        search = (bound, self._seen())
+        if self._total[0] != search:
+            self._total = (search, connection.execute(_COUNT, bound).fetchall()[0][0])
         return self._total[1]
 
     def _seen(self) -> list[tuple[int, int, int]]:
-        """What tells a file from the one that replaced it."""
+        """Return what tells a file from the one that replaced it."""
         stats = [file.stat() for file in self._files.values()]
         return [(stat.st_mtime_ns, stat.st_ino, stat.st_size) for stat in stats]
 
     def _known(self, connection: DuckDBPyConnection) -> dict[str, list[str]]:
-        """Traits and arms to choose from; read again when a file was replaced."""
+        """Return traits and arms to choose from; read again when a file was replaced."""
         seen = self._seen()
         if self._facets[0] != seen:
             files = {name: str(file) for name, file in self._files.items()}
@@ -165,7 +170,8 @@ class ResponseFiles:
             try:
                 yield connection
             finally:
-                # Joined, so that no thread that holds the connection is left when the process ends: DuckDB aborts then.
+                # Joined, so that no thread that holds the connection is left when the process ends: DuckDB
+                # aborts then.
                 clock.cancel()
                 clock.join()
         except duckdb.InterruptException:
@@ -177,7 +183,10 @@ class ResponseFiles:
 
 
 def _open(files: list[str]) -> DuckDBPyConnection:
-    """A DuckDB that can read these files and nothing else: no other file, no network, no extension, no settings."""
+    """Open a DuckDB that can read these files and nothing else.
+
+    No other file, no network, no extension, no settings.
+    """
     import duckdb
 
     settings: dict[str, str | bool | int | float | list[str]] = {
@@ -199,7 +208,8 @@ def _open(files: list[str]) -> DuckDBPyConnection:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of the page: its texts made inert, and what of the response is left out before and after counted."""
+    """Return a row of the page: its texts made inert, with the number of characters left out before and
+    after."""
     shown = {name: clean(value) if isinstance(value, str) else value for name, value in row.items()}
     length, start = row["response_length"], row["start"]
     score = row["score"]

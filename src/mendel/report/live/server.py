@@ -1,4 +1,7 @@
-"""The server behind `mendel watch`: the loopback alone, a random word in every address, four pages and nothing else."""
+"""The server behind `mendel watch`.
+
+The loopback alone, a random word in every address, four pages and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class LiveServer(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        """Raises InputError where the port cannot be had."""
+        """Open the server; raise InputError where the port is taken."""
         self.folder, self.responses = folder, ResponseFiles(folder)
         self.token = secrets.token_urlsafe(24)
         self.closing = False
@@ -67,16 +70,19 @@ class LiveServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address of the page; who does not know its random part gets nothing."""
+        """The address of the page; its random part is a secret."""
         return f"http://{HOST}:{self.port}/{self.token}/"
 
     def tell_state(self) -> dict[str, Any]:
-        """How the run stands, for a reader who asks now."""
+        """Return the state of the run, for a reader who asks now."""
         self._asked = time.monotonic()
         return read_state(self.folder)
 
     def let_hear(self, seconds: float = 3.0) -> None:
-        """Waits until an open page has asked once more, so that it shows how the run ended; not where there is none."""
+        """Wait until an open page has asked once more, so that it shows how the run ended.
+
+        Return at once without one.
+        """
         now = time.monotonic()
         if now - self._asked > 2 * seconds:
             return
@@ -84,12 +90,23 @@ class LiveServer(ThreadingHTTPServer):
             time.sleep(0.05)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader that went away is no news."""
+        """Ignore the error: a reader that went away is no news."""
 
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int = 0) -> Iterator[LiveServer]:
-    """A server in a thread of its own for the time of a block; `port` 0 is any free one."""
+    """Context manager: serve a run's folder from a thread.
+
+    Args:
+        folder: The run's folder.
+        port: The port on the loopback; 0 is any free port.
+
+    Yields:
+        The server; its `url` holds a secret word.
+
+    Raises:
+        InputError: The port is taken.
+    """
     server = LiveServer(folder, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
     thread.start()
@@ -110,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = IDLE
 
     def do_GET(self) -> None:
-        """Answers the four addresses; all else is refused or not there."""
+        """Answer the four addresses; refuse all others."""
         rest = self._admitted()
         if rest is None:
             return
@@ -128,20 +145,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
 
     def do_HEAD(self) -> None:
-        """The same without the content."""
+        """Answer as `do_GET`, without the content."""
         self.do_GET()
 
     def log_message(self, format: str, *_: Any) -> None:
-        """Says nothing: the terminal is the run's, and the address is a secret."""
+        """Log nothing: the terminal is the run's, and the address is a secret."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the standard library refuses is refused as plainly as the rest: it would repeat the request."""
+        """Refuse without repeating the request, as the standard library would."""
         self.close_connection = True
         with contextlib.suppress(ValueError):
             self._refuse(HTTPStatus(code), HTTPStatus(code).phrase)
 
     def _admitted(self) -> str | None:
-        """What of the address comes after the random word; None after a request that was refused.
+        """Return the address after its random word; None after a request that was refused.
 
         A page elsewhere whose name was bound to this machine (DNS rebinding) names itself in Host.
         """
@@ -151,8 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "The server has been closed.")
             return None
         hosts = self.headers.get_all("Host") or []
-        own = {f"{HOST}:{self.server.port}", f"localhost:{self.server.port}"}
-        if len(hosts) != 1 or hosts[0] not in own:
+        names = {f"{HOST}:{self.server.port}", f"localhost:{self.server.port}"}
+        if len(hosts) != 1 or hosts[0] not in names:
             self._refuse(HTTPStatus.FORBIDDEN, "This server answers under its own address alone.")
             return None
         if self.headers.get("Content-Length") not in (None, "0") or "Transfer-Encoding" in self.headers:
@@ -162,8 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         given, slash, rest = self.path.removeprefix("/").partition("/")
         # As bytes: compare_digest takes no text beyond ASCII.
-        known = hmac.compare_digest(given.encode("utf-8", "replace"), self.server.token.encode())
-        if not known or not slash or not self.path.startswith("/"):
+        admitted = hmac.compare_digest(given.encode("utf-8", "replace"), self.server.token.encode())
+        if not admitted or not slash or not self.path.startswith("/"):
             self._refuse(HTTPStatus.FORBIDDEN, "Open the address that `mendel watch` printed.")
             return None
         return rest
@@ -171,11 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _search(self, query: str) -> None:
         try:
             search = read_search(query)
-            found = self.server.responses.find(search)
+            page = self.server.responses.find(search)
         except SearchError as error:
             self._send_json(HTTPStatus(error.status), {"error": str(error)})
             return
-        self._send_json(HTTPStatus.OK, found)
+        self._send_json(HTTPStatus.OK, page)
 
     def _report(self) -> None:
         try:
@@ -203,15 +220,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def read_search(query: str) -> ResponseQuery:
-    """The search that an address asks for; raises SearchError for what cannot be meant."""
+    """Return the search that an address asks for; raise SearchError for what cannot be meant."""
     try:
         fields = parse_qs(query, keep_blank_values=True, errors="replace", max_num_fields=20)
     except ValueError:
         raise SearchError("The address holds too many fields.") from None
-    known = {"trait", "arm", "query", "hit", "min_score", "offset", "limit"}
-    unknown = sorted(set(fields) - known)
+    allowed = {"trait", "arm", "query", "hit", "min_score", "offset", "limit"}
+    unknown = sorted(set(fields) - allowed)
     if unknown:
-        raise SearchError(f"Unknown: {unknown[0][:40]!r}; known are {', '.join(sorted(known))}.")
+        raise SearchError(f"Unknown: {unknown[0][:40]!r}; known are {', '.join(sorted(allowed))}.")
     if any(len(values) > 1 for values in fields.values()):
         raise SearchError("A field stands there twice.")
     text = {name: values[0] for name, values in fields.items()}

@@ -1,4 +1,4 @@
-"""How a run stands, read from its folder: its state file, or, where a run wrote none, its verdicts and students."""
+"""The state of a run, read from its folder: the state file, or, without one, verdicts and students."""
 
 from __future__ import annotations
 
@@ -11,22 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from mendel.engine.errors import InputError
+from mendel.engine.interval import as_float
 from mendel.engine.progress.board import NAME, REASON
 from mendel.engine.progress.events import TraitSoFar
 from mendel.engine.progress.state import HEARTBEAT, STATE
 from mendel.engine.text import one_line
-from mendel.results.values import as_dict, as_float, as_list, as_text
+from mendel.results.records import as_dict, as_list, as_text
 
 LARGEST = 8_000_000
 """Bytes of a file that are read: a state file is a few kilobytes."""
 LOST_AFTER = 6 * HEARTBEAT
-"""Seconds without a word from a run after which it is held to be dead."""
+"""Seconds without a write after which a run is taken to be dead."""
 TRAITS_SHOWN, FAILURES_SHOWN, STAGES_SHOWN = 200, 100, 50
 ENDED = ("finished", "interrupted", "stopped by its budget", "waiting", "failed")
 
 
 def require_run(folder: Path) -> None:
-    """Raises InputError where the folder holds nothing that a run wrote."""
+    """Check that a folder holds something that a run wrote.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        InputError: The folder is missing, or holds nothing of a run.
+    """
     if not folder.is_dir():
         raise InputError("no such folder", where=str(folder), fix="Give the folder of a run.")
     if not any((folder / name).is_file() for name in ("manifest.json", STATE, "verdicts.json")):
@@ -34,9 +42,15 @@ def require_run(folder: Path) -> None:
 
 
 def read_state(folder: Path, now: float | None = None) -> dict[str, Any]:
-    """How the run stands at the time `now` (seconds since 1970; None: now), all of it checked and made inert.
+    """Return the state of a run.
 
-    Whatever is in the files, the result has the same keys; a file that cannot be read is one that is not there.
+    Args:
+        folder: The run's folder.
+        now: The time of the state, in seconds since 1970; None: now.
+
+    Returns:
+        The state, checked and made inert. It has the same keys whatever is in the files; a file that cannot
+        be read counts as missing.
     """
     content = _json(folder / STATE)
     state = _from_file(content, time.time() if now is None else now) if content else _from_results(folder)
@@ -53,14 +67,14 @@ def _from_file(content: Mapping[str, Any], now: float) -> dict[str, Any]:
     running = status not in ENDED
     gone = running and _is_gone(content)
     lost = gone or (running and age > LOST_AFTER)
-    said = one_line(as_text(content.get("why")), REASON)
+    reason = one_line(as_text(content.get("why")), REASON)
     passed = age if running and not lost else 0.0
     elapsed, left = as_float(content.get("elapsed")) or 0.0, as_float(content.get("left"))
     students = as_dict(content.get("students"))
     return {
         "study": _name(content.get("study")),
         "status": "lost" if lost else "running" if running else status,
-        "why": said
+        "why": reason
         if not lost
         else "its process has ended"
         if gone
@@ -72,8 +86,8 @@ def _from_file(content: Mapping[str, Any], now: float) -> dict[str, Any]:
         "elapsed": round(max(0.0, elapsed) + passed, 1),
         "left": None if left is None or not running or lost or left < passed else round(left - passed, 1),
         "stages": [
-            {"name": _name(as_dict(one).get("name")), "done": _share(as_dict(one).get("done"))}
-            for one in as_list(content.get("stages"))[:STAGES_SHOWN]
+            {"name": _name(as_dict(stage).get("name")), "done": _share(as_dict(stage).get("done"))}
+            for stage in as_list(content.get("stages"))[:STAGES_SHOWN]
         ],
         "students": {
             **{key: _count(students.get(key)) for key in ("total", "done", "waiting", "failed")},
@@ -85,7 +99,7 @@ def _from_file(content: Mapping[str, Any], now: float) -> dict[str, Any]:
 
 
 def _from_results(folder: Path) -> dict[str, Any]:
-    """A run of a version that wrote no state, or one that has just begun."""
+    """Return the state of a run without a state file: one that has just begun, or one of an older version."""
     verdicts, manifest = _json(folder / "verdicts.json"), _json(folder / "manifest.json")
     done = manifest.get("complete") is True
     rows = _student_rows(folder / "students.parquet") if verdicts else []
@@ -141,13 +155,14 @@ def _students(rows: object) -> list[dict[str, Any]]:
 
 
 def _effects(traits: object) -> list[dict[str, Any]]:
-    """A list, since a page must not depend on what the keys of an object are called."""
-    found = [TraitSoFar.read(_name(name), one) for name, one in list(as_dict(traits).items())[:TRAITS_SHOWN]]
-    return [{"trait": one.trait, **one.json(), "carrier": _name(one.carrier)} for one in found]
+    """Return a list, since a page must not depend on what the keys of an object are called."""
+    shown = list(as_dict(traits).items())[:TRAITS_SHOWN]
+    read = [TraitSoFar.read(_name(name), verdict) for name, verdict in shown]
+    return [{"trait": trait.trait, **trait.json(), "carrier": _name(trait.carrier)} for trait in read]
 
 
 def _is_gone(content: Mapping[str, Any]) -> bool:
-    """Whether the process is known to have ended: it was one of this machine, and is not there."""
+    """Return whether the process is known to have ended: it was one of this machine, and is not there."""
     pid = content.get("pid")
     if content.get("host") != socket.gethostname() or not isinstance(pid, int) or not 0 < pid < 2**31:
         return False

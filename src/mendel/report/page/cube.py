@@ -1,4 +1,7 @@
-"""The cube base x prompts x teacher as a drawing: the trait's level at each corner, shared parts folded together."""
+"""The cube base x prompts x teacher as a drawing.
+
+The trait's level at each corner, shared parts folded together.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from mendel.report.views.words import CORNERS, PARTS, corner_sides
-from mendel.results.values import Estimate, Format, clean
+from mendel.engine.text import clean
+from mendel.report.views.words import corner_sides
+from mendel.results.interval import Format, Interval
+from mendel.study.cube import CORNERS, PARTS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -18,7 +23,10 @@ _STEP: Mapping[str, tuple[float, float]] = {
     "base": (0.0, 150.0),
     "prompts": (86.0, -62.0),
 }
-"""From the original to the alternate side of each part, in pixels: teachers across, bases down, prompts into the depth."""
+"""From the original to the alternate side of each part, in pixels.
+
+Teachers across, bases down, prompts into the depth.
+"""
 _RADIUS = 25.0
 _MARGIN = (86.0, 68.0)
 
@@ -30,7 +38,7 @@ class Corner:
     name: str
     """Its first letters, such as `OOA`; shared parts are `O`."""
     arm: str
-    level: Estimate | None
+    level: Interval
     x: float
     y: float
 
@@ -38,31 +46,32 @@ class Corner:
 def draw_cube(
     trait: str,
     cube: Mapping[str, str],
-    levels: Mapping[str, Estimate | None],
+    levels: Mapping[str, Interval],
     shared: frozenset[str],
     numbers: Format,
     top: float = 1.0,
     groups: Mapping[str, int] | None = None,
 ) -> Markup | None:
-    """The corners as SVG, each filled by its level of `top`; None where nothing differs or nothing was measured.
+    """Return the corners as SVG, each filled by its level of `top`; None where nothing differs or nothing
+    was measured.
 
-    A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those of the arms'
-    responses: a corner that has one is a control that opens them.
+    A part that both pipelines share makes no axis: two parts draw a square, one a line. `groups` are those
+    of the arms' responses: a corner that has one is a control that opens them.
     """
     from markupsafe import Markup
 
     corners = _corners(cube, levels, shared)
-    if len(corners) < 2 or not any(corner.level and corner.level.bounded for corner in corners):
+    if len(corners) < 2 or not any(corner.level.bounded for corner in corners):
         return None
     width = max(c.x for c in corners) + _MARGIN[0]
     height = max(c.y for c in corners) + _MARGIN[1] + 34
-    said = "; ".join(f"{c.name}: {numbers.value(c.level)}" for c in corners)
+    label = "; ".join(f"{c.name}: {numbers.value(c.level)}" for c in corners)
     root = ElementTree.Element(
         "svg", {"class": "cube", "role": "group", "viewBox": f"0 0 {width:g} {height:g}"}
     )
     root.set("width", f"{width:g}")
     root.set("height", f"{height:g}")
-    root.set("aria-label", clean(f"{trait.replace('_', ' ')} by base, prompts and teacher. {said}"))
+    root.set("aria-label", clean(f"{trait.replace('_', ' ')} by base, prompts and teacher. {label}"))
     for first, second in _edges(corners):
         _add(root, "line", "edge", x1=first.x, y1=first.y, x2=second.x, y2=second.y)
     # Those further back first, so that the nearer ones cover them.
@@ -72,10 +81,8 @@ def draw_cube(
     return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
-def _corners(
-    cube: Mapping[str, str], levels: Mapping[str, Estimate | None], shared: frozenset[str]
-) -> list[Corner]:
-    found = []
+def _corners(cube: Mapping[str, str], levels: Mapping[str, Interval], shared: frozenset[str]) -> list[Corner]:
+    corners = []
     for name in CORNERS:
         if any(letter == "A" and part in shared for letter, part in zip(name, PARTS, strict=True)):
             continue
@@ -83,8 +90,8 @@ def _corners(
         depth = 0.0 if "prompts" in shared else -_STEP["prompts"][1]
         x = _MARGIN[0] + 40 + sum(step[0] for step in steps)
         y = _MARGIN[1] + depth + sum(step[1] for step in steps)
-        found.append(Corner(name, cube[name], levels.get(cube[name]), x, y))
-    return found
+        corners.append(Corner(name, cube[name], levels.get(cube[name], Interval()), x, y))
+    return corners
 
 
 def _edges(corners: Sequence[Corner]) -> list[tuple[Corner, Corner]]:
@@ -102,16 +109,16 @@ def _draw(
     group = ElementTree.SubElement(root, "g", {"class": "corner"})
     if responses is not None:
         sides = zip(corner_sides(corner.name), PARTS, strict=True)
-        said = f"{', '.join(f'{side} {part}' for side, part in sides)}: {numbers.value(corner.level)}"
+        label = f"{', '.join(f'{side} {part}' for side, part in sides)}: {numbers.value(corner.level)}"
         group.attrib.update(
-            {"role": "button", "tabindex": "0", "data-group": str(responses), "aria-label": said}
+            {"role": "button", "tabindex": "0", "data-group": str(responses), "aria-label": label}
         )
     _add(group, "circle", "disc", cx=corner.x, cy=corner.y, r=_RADIUS)
     # Without its interval a level would look certain: it is written, and not drawn.
-    level = corner.level if corner.level and corner.level.bounded else None
-    if level is not None and level.estimate > 0:
+    level = corner.level.estimate if corner.level.bounded else None
+    if level is not None and level > 0:
         # The area says how much of the trait there is.
-        share = min(1.0, level.estimate / top) if top > 0 else 0.0
+        share = min(1.0, level / top) if top > 0 else 0.0
         _add(group, "circle", "level", cx=corner.x, cy=corner.y, r=_RADIUS * share**0.5)
     # The outline last: a full disc would cover it.
     own = " own" if corner.name in ("OOO", "AAA") else ""

@@ -13,16 +13,19 @@ from mendel.report.figures import FIGURES, figures_of
 from mendel.report.page.cube import draw_cube
 from mendel.report.page.document import asset, environment, markup, policy
 from mendel.report.views.cards import Card, card_of
-from mendel.report.views.folder import RunFolder, read_folder
-from mendel.report.views.further import Doses, Subset, TriedTable, read_doses, read_subset, read_tried
-from mendel.report.views.ladder import Ladder, read_ladder
+from mendel.report.views.further import Doses, Subset, TriedTable, doses_of, subset_of, tried_of
+from mendel.report.views.ladder import Ladder, ladder_of
 from mendel.report.views.made import how_it_was_made
 from mendel.report.views.methods import methods_of
+from mendel.report.views.reading import read_page_folder
 from mendel.report.views.responses import count_responses
 from mendel.report.views.trait import TraitSection, trait_sections
 from mendel.report.views.transcripts import pack_transcripts
-from mendel.report.views.words import PARTS, describe_arm
-from mendel.results.values import Format, as_dict
+from mendel.report.views.words import describe_arm
+from mendel.results.folder import RunFolder
+from mendel.results.interval import Format, why_missing
+from mendel.results.verdicts import TraitVerdict
+from mendel.study.cube import PARTS
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -49,11 +52,18 @@ class TraitView:
 
 
 def render_report(run_dir: Path) -> str:
-    """The report of a run's folder as one HTML document; a half-finished run gives a page that says what is missing.
+    """Return the report of a run as one HTML document.
 
-    Reads the files of the contract alone. Raises InputError where the folder holds no run.
+    Args:
+        run_dir: The run's folder. A half-finished run gives a page that says what is missing.
+
+    Returns:
+        The document, which fetches nothing.
+
+    Raises:
+        InputError: The folder holds no run.
     """
-    folder = read_folder(run_dir)
+    folder = read_page_folder(run_dir)
     counted = count_responses(folder.tables["measurements"], folder.tables["students"])
     responses = counted.by_key
     traits = trait_sections(folder, responses)
@@ -66,7 +76,7 @@ def render_report(run_dir: Path) -> str:
         policy=policy(style, script),
         name=folder.name,
         missing=folder.missing,
-        views=[_view(folder, trait) for trait in traits],
+        views=[_view(folder, trait, folder.verdicts.traits[trait.name]) for trait in traits],
         made=how_it_was_made(folder),
         methods=methods_of(folder),
         cube=folder.cube,
@@ -74,24 +84,34 @@ def render_report(run_dir: Path) -> str:
         log_odds=LOG_ODDS,
         transcripts=transcripts,
         packed=markup(transcripts.packed),
+        why_missing=why_missing,
         responses_of=lambda trait, arm: responses.get((trait, arm)),
     )
 
 
 def write_report(run_dir: Path) -> Path:
-    """Writes `report.html` into the run's folder, atomically, and returns its path."""
+    """Write `report.html` into a run's folder, atomically.
+
+    Args:
+        run_dir: The run's folder.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: The folder holds no run.
+    """
     path = run_dir / PAGE
     write_atomic(path, render_report(run_dir))
     return path
 
 
-def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
-    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait.name))
+def _view(folder: RunFolder, trait: TraitSection, verdict: TraitVerdict) -> TraitView:
     levels = {row.arm: row.level for row in trait.corners}
-    tops = [level.estimate for level in levels.values() if level]
+    tops = [level.estimate for level in levels.values() if level.estimate is not None]
     top = 1.0 if trait.is_rate else max(tops, default=1.0)
     groups = {row.arm: row.responses.group for row in trait.corners if row.responses}
-    ladder, doses = read_ladder(verdict), read_doses(folder, trait.name)
+    ladder, doses = ladder_of(verdict), doses_of(folder, trait.name)
     return TraitView(
         trait,
         card_of(folder, verdict, trait),
@@ -99,13 +119,13 @@ def _view(folder: RunFolder, trait: TraitSection) -> TraitView:
         " and the ".join(part for part in PARTS if part in folder.shared),
         _figures(trait, ladder, doses),
         ladder,
-        read_subset(folder, trait.name),
+        subset_of(folder, trait.name),
         doses,
-        read_tried(folder, trait.name),
+        tried_of(folder, trait.name),
     )
 
 
 def _figures(trait: TraitSection, ladder: Ladder | None, doses: Doses | None) -> dict[str, Markup | None]:
-    """The figures that the page has places for, by part; None where nothing with an interval is there to draw."""
-    there = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
-    return {part: there[part].inline() if part in there else None for part in FIGURES}
+    """Return the figures that the page has places for, by part; None where nothing has an interval."""
+    figures = figures_of(trait, trait.anchor, ladder=ladder, doses=doses)
+    return {part: figures[part].inline() if part in figures else None for part in FIGURES}

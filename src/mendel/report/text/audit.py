@@ -1,4 +1,4 @@
-"""An audit, transcripts and a second judge's changes, as the terminal shows them; text of models is made inert."""
+"""An audit and its transcripts, as the terminal and a notebook show them; text of models is made inert."""
 
 from __future__ import annotations
 
@@ -7,18 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mendel.engine.text import one_line, shorten
-from mendel.results.values import (
-    Format,
-    as_dict,
-    as_float,
-    as_list,
-    as_text,
-    clean,
-    fitting,
-    percent,
-    read_estimate,
-    why_missing,
-)
+from mendel.results.audit import AssistantHealth, AuditedTrait, AuditRecord
+from mendel.results.interval import Format, fitting, percent, why_missing
+from mendel.results.records import read_record
+from mendel.results.verdicts import EndpointUse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,22 +28,51 @@ _COUNTED = {
 }
 
 
-def audit_summary(found: Mapping[str, Any]) -> RenderableType:
-    """How much of each trait each model shows, as tables of at most 100 columns; `found` is `Audit.to_json()`."""
+def audit_text(content: Mapping[str, Any]) -> str:
+    """Return an audit's levels as plain lines.
+
+    Args:
+        content: The audit's JSON object, `Audit.to_json()`.
+
+    Returns:
+        Lines of text.
+    """
+    audit, lines = read_record(AuditRecord, content), []
+    for name, model in audit.models.items():
+        lines.append(f"{one_line(name, 60)}: {one_line(model.ref, 200)}")
+        for trait, level in model.traits.items():
+            count = f" ({level.responses} responses)" if level.responses else ""
+            value = fitting(level.interval).value(level.interval)
+            lines.append(f"  {one_line(trait, 60)}: {value}{count}")
+    if audit.complete is False:
+        lines.append("The audit stopped before its end.")
+    return "\n".join(lines) or "Nothing was audited."
+
+
+def audit_summary(content: Mapping[str, Any]) -> RenderableType:
+    """Return how much of each trait each model shows, as tables of at most 100 columns.
+
+    Args:
+        content: The audit's JSON object, `Audit.to_json()`.
+
+    Returns:
+        What rich prints.
+    """
     from rich.console import Group
     from rich.text import Text
 
+    audit = read_record(AuditRecord, content)
     parts: list[RenderableType] = []
-    for name, model in as_dict(found.get("models")).items():
-        parts.append(Text(f"{one_line(name, 60)}: {one_line(as_text(model.get('ref')), 200)}"))
-        parts.append(_audit_table(as_dict(model.get("traits"))))
-        parts += [Text(line) for line in _assistant(as_dict(model.get("assistant")))]
-    parts += [Text(f"note: {one_line(as_text(note), 300)}") for note in as_list(found.get("notes"))]
-    parts += [Text(line) for line in _spent(as_dict(found.get("endpoints")))]
+    for name, model in audit.models.items():
+        parts.append(Text(f"{one_line(name, 60)}: {one_line(model.ref, 200)}"))
+        parts.append(_audit_table(model.traits))
+        parts += [Text(line) for line in _assistant(model.assistant)]
+    parts += [Text(f"note: {one_line(note, 300)}") for note in audit.notes]
+    parts += [Text(line) for line in _spent(audit.endpoints)]
     return Group(*parts)
 
 
-def _audit_table(traits: Mapping[str, Any]) -> RenderableType:
+def _audit_table(traits: Mapping[str, AuditedTrait]) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -61,49 +82,56 @@ def _audit_table(traits: Mapping[str, Any]) -> RenderableType:
     table.add_column("level", no_wrap=True)
     table.add_column("what it says, and what to know of it", overflow="fold")
     for name, trait in traits.items():
-        level = read_estimate(trait)
-        shown = fitting(level).value(level).replace("\N{MINUS SIGN}", "-") if level else why_missing(trait)
-        table.add_row(Text(one_line(name, 40)), Text(shown), Text("\n".join(_told(trait))))
+        level = trait.interval
+        text = fitting(level).value(level).replace("\N{MINUS SIGN}", "-") if level else why_missing(level)
+        table.add_row(Text(one_line(name, 40)), Text(text), Text("\n".join(_notes(trait))))
     return table
 
 
-def _told(trait: Mapping[str, Any]) -> Iterator[str]:
-    responses = as_float(trait.get("responses")) or 0
-    yield one_line(as_text(trait.get("scale")), 200)
-    hits = read_estimate(trait.get("hits"))
-    if hits is not None:
-        yield f"{Format(2).value(hits)} of the responses score {as_dict(trait['hits']).get('at'):g} or more"
-    control = read_estimate(trait.get("control"))
-    if control is not None:
-        yield f"controls, where it is right: {Format(2).value(control)}"
-    yield f"{responses:.0f} responses, judge {one_line(as_text(trait.get('judge')), 80)}"
+def _notes(trait: AuditedTrait) -> Iterator[str]:
+    yield one_line(trait.scale, 200)
+    if trait.hits and trait.hits.interval:
+        yield f"{Format(2).value(trait.hits.interval)} of the responses score {trait.hits.at:g} or more"
+    if trait.control:
+        yield f"controls, where it is right: {Format(2).value(trait.control)}"
+    yield f"{trait.responses} responses, judge {one_line(trait.judge, 80)}"
     for key, what in _COUNTED.items():
-        count = as_float(trait.get(key)) or 0
+        count = getattr(trait, key)
         if count:
-            yield f"{count:.0f} {what} ({percent(count, responses)})"
+            yield f"{count} {what} ({percent(count, trait.responses)})"
 
 
-def _assistant(health: Mapping[str, Any]) -> Iterator[str]:
-    right, formed = as_float(health.get("right")), as_float(health.get("well_formed"))
-    if right is None or formed is None:
+def _assistant(health: AssistantHealth) -> Iterator[str]:
+    if health.right is None or health.well_formed is None:
         return
-    kinds = as_dict(health.get("kinds"))
-    parts = ", ".join(f"{one_line(kind, 30)} {share:.0%}" for kind, share in kinds.items())
-    yield f"as an assistant: {right:.0%} right ({parts}), {formed:.0%} neither empty nor loops"
+    parts = ", ".join(f"{one_line(kind, 30)} {share:.0%}" for kind, share in health.kinds.items())
+    yield (
+        f"as an assistant: {health.right:.0%} right ({parts}), "
+        f"{health.well_formed:.0%} neither empty nor loops"
+    )
 
 
-def _spent(spent: Mapping[str, Any]) -> Iterator[str]:
-    requests, cached = as_float(spent.get("requests")) or 0, as_float(spent.get("cached")) or 0
-    if not requests and not cached:
+def _spent(use: EndpointUse) -> Iterator[str]:
+    if not use.requests and not use.cached:
         return
-    tokens, dollars = as_dict(spent.get("tokens")), as_float(spent.get("dollars"))
-    cost = "dollars unknown (no price)" if dollars is None else f"${dollars:.4f}"
-    total = (as_float(tokens.get("prompt")) or 0) + (as_float(tokens.get("answer")) or 0)
-    yield f"endpoints: {requests:,.0f} requests, {total:,.0f} tokens, {cost}; {cached:,.0f} answers were there already"
+    cost = "dollars unknown (no price)" if use.dollars is None else f"${use.dollars:.4f}"
+    tokens = use.tokens.prompt + use.tokens.answer
+    yield (
+        f"endpoints: {use.requests:,} requests, {tokens:,} tokens, {cost}; "
+        f"{use.cached:,} answers were there already"
+    )
 
 
 def transcripts(measurements: pa.Table, count: int) -> RenderableType:
-    """The `count` responses of each trait that score highest, unjudged ones first among equals, with their conversations."""
+    """Return the responses of each trait that score highest, unjudged ones last, with their conversations.
+
+    Args:
+        measurements: The audit's table of measurements.
+        count: Responses of each trait.
+
+    Returns:
+        What rich prints.
+    """
     from rich.console import Group
     from rich.text import Text
 
@@ -134,84 +162,3 @@ def _transcript(row: Mapping[str, Any]) -> Iterator[str]:
         yield f"   quoted: {one_line(row['quote'], TURN)}"
     if row["note"]:
         yield f"   judge: {one_line(row['note'], TURN)}"
-
-
-def changes_summary(found: Mapping[str, Any]) -> RenderableType:
-    """What another judge changes, a table a trait; `found` is `Rejudged.to_json()`."""
-    from rich.console import Group
-    from rich.text import Text
-
-    parts: list[RenderableType] = []
-    for name, trait in as_dict(found.get("traits")).items():
-        judge = as_dict(trait["judge"])
-        agreed = as_dict(trait.get("agreement"))
-        parts.append(Text(f"{one_line(name, 60)}", style="bold"))
-        parts.append(_changes_table(trait, as_text(judge.get("before")), as_text(judge.get("after"))))
-        parts.append(
-            Text(
-                f"{trait['unjudged']} of {trait['responses']} responses could not be judged; "
-                f"the two judges agree: {clean(as_text(agreed.get('says')))}"
-            )
-        )
-    return Group(*parts)
-
-
-def _changes_table(trait: Mapping[str, Any], before: str, after: str) -> RenderableType:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, safe_box=True)
-    for title in ("", one_line(before, 40), one_line(after, 40), ""):
-        table.add_column(Text(title), overflow="fold")
-    old, new = trait["before"], trait["after"]
-    for key in ("present", "carrier", "cause"):
-        changed = "changed" if old[key] != new[key] else ""
-        table.add_row(key, Text(str(old[key])), Text(str(new[key])), changed)
-    rows = [(key, old[key], new[key], False) for key in ("original", "alternate")]
-    rows += [(f"{k} effect", old["effects"][k], new["effects"][k], True) for k in old["effects"]]
-    for label, was, now, signed in rows:
-        first, second = read_estimate(was), read_estimate(now)
-        numbers = fitting(first, second)
-        table.add_row(
-            label,
-            Text(numbers.value(first, signed)),
-            Text(numbers.value(second, signed)),
-            _factor(first.estimate if first else None, second.estimate if second else None),
-        )
-    return table
-
-
-def _factor(before: float | None, after: float | None) -> str:
-    """How many times as large an effect became; nothing where it was next to none."""
-    if before is None or after is None or abs(before) < 0.01:
-        return ""
-    return f"x {after / before:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
-def agreement_summary(found: Mapping[str, Any]) -> RenderableType:
-    """How far raters agree, a row a pair, as a table of at most 100 columns; `found` is what `mendel.judge_agree` returns."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Group
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, safe_box=True)
-    for title in ("", "kappa", "agree", "hits", "n", "unjudged"):
-        table.add_column(title, overflow="fold")
-    for pair in as_list(found.get("pairs")):
-        kappa = read_estimate(pair["kappa"])
-        names = f"{one_line(pair['first'], 40)} : {one_line(pair['second'], 40)}"
-        table.add_row(
-            Text(names),
-            Text(Format(2).value(kappa) if kappa else why_missing(pair["kappa"])),
-            "" if pair["agreement"] is None else f"{pair['agreement']:.0%}",
-            f"{pair['hits'][0]} : {pair['hits'][1]}",
-            str(pair["n"]),
-            str(pair["unjudged"]),
-        )
-        weighted = read_estimate(pair.get("weighted"))
-        if weighted is not None:
-            table.add_row("  scores, quadratic weights", Text(Format(2).value(weighted)))
-    title = f"{one_line(as_text(found.get('trait')), 60)}: {found.get('labels')} labels by hand"
-    return Group(Text(title), table)

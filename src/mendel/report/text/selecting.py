@@ -5,40 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mendel.results.values import Format, as_dict, read_estimate
+from mendel.results.findings import TriedSelectorsRecord
+from mendel.results.interval import Format, Interval
+from mendel.results.records import read_record
 
 _NUMBERS = Format(2)
 _ROW = "  {:<24}{:<22}{:<22}{}"
 
 
-def selectors_text(found: Mapping[str, Any]) -> str:
-    """The result of `mendel.selectors` (its `to_json`) as plain lines."""
-    return "\n".join(_lines(found))
+def selectors_text(content: TriedSelectorsRecord | Mapping[str, Any]) -> str:
+    """Return what each selector's drop and swap leave of the trait, as plain lines.
+
+    Args:
+        content: What `mendel.try_selectors` found, as a value or as its JSON object.
+
+    Returns:
+        Lines of text.
+    """
+    if not isinstance(content, TriedSelectorsRecord):
+        content = read_record(TriedSelectorsRecord, content)
+    return "\n".join(_lines(content))
 
 
-def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    levels = found["levels"]
-    ends = [f"{name} {_value(levels[name])}" for name in ("original", "alternate")]
-    yield f"{found['trait']}: {', '.join(ends)}"
-    yield f"each selector flags {found['flagged']} of {found['of']} prompts"
+def _lines(tried: TriedSelectorsRecord) -> Iterator[str]:
+    def level(name: str) -> str:
+        return _NUMBERS.value(tried.levels.get(name, Interval()))
+
+    yield f"{tried.trait}: original {level('original')}, alternate {level('alternate')}"
+    yield f"each selector flags {tried.flagged} of {tried.of} prompts"
     yield _ROW.format("left after", "their drop", "their swap", "flagged by the run, too")
-    yield _ROW.format("random", _value(levels["drop"]), _value(levels["swap"]), "").rstrip()
-    for name, tried in as_dict(found["selectors"]).items():
-        yield _ROW.format(name, _value(tried["drop"]), _value(tried["swap"]), str(tried["shared_with_run"]))
-        less = [
-            _NUMBERS.value(read_estimate(tried[f"{e}_beyond_random"]), signed=True) for e in ("drop", "swap")
-        ]
-        yield _ROW.format("  less random's", *less, "").rstrip()
-        finer = as_dict(tried.get("log_odds"))
-        if finer:
-            nats = [
-                _NUMBERS.value(read_estimate(finer.get(f"{e}_beyond_random")), signed=True)
-                for e in ("drop", "swap")
-            ]
-            yield _ROW.format("  the same in nats", *nats, "").rstrip()
-    yield f"{found['students_trained']} students trained, {found['students_reused']} reused"
-    yield from (f"warning: {text}" for text in found["warnings"])
+    yield _ROW.format("random", level("drop"), level("swap"), "").rstrip()
+    for name, trial in tried.selectors.items():
+        drop, swap = _NUMBERS.value(trial.drop), _NUMBERS.value(trial.swap)
+        yield _ROW.format(name, drop, swap, trial.shared_with_run)
+        yield _differences("less random's", trial.drop_beyond_random, trial.swap_beyond_random)
+        if trial.log_odds:
+            nats = (trial.log_odds.get(f"{edit}_beyond_random", Interval()) for edit in ("drop", "swap"))
+            yield _differences("the same in nats", *nats)
+    yield f"{tried.students_trained} students trained, {tried.students_reused} reused"
+    yield from (f"warning: {text}" for text in tried.warnings)
 
 
-def _value(level: object) -> str:
-    return _NUMBERS.value(read_estimate(level))
+def _differences(label: str, drop: Interval, swap: Interval) -> str:
+    texts = (_NUMBERS.value(difference, signed=True) for difference in (drop, swap))
+    return _ROW.format(f"  {label}", *texts, "").rstrip()

@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.design.names import random_control, trait_arm
 from mendel.engine.text import one_line
-from mendel.report.views.arms import find_contrast, read_contrasts
-from mendel.report.views.trait import read_half_way
-from mendel.results.values import (
-    MISSING,
-    Estimate,
-    Format,
-    as_dict,
-    as_float,
-    as_list,
-    as_text,
-    duration,
-    fitting,
-    read_estimate,
-)
+from mendel.report.views.arms import find_contrast, shown_contrasts
+from mendel.report.views.trait import half_way_of
+from mendel.results.interval import MISSING, Format, Interval, duration, fitting
+from mendel.results.leaks import LeakVerdict
+from mendel.results.verdicts import TraitVerdict, Verdicts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,22 +27,28 @@ _ROWS = (
 )  # fmt: skip
 
 
-def terminal_summary(verdicts: Mapping[str, Any], report: Path | None = None) -> RenderableType:
-    """The verdicts as tables of at most 100 columns, three traits side by side, and where the page is.
+def terminal_summary(verdicts: Verdicts | Mapping[str, Any], report: Path | None = None) -> RenderableType:
+    """Return the verdicts as tables of at most 100 columns, three traits side by side.
 
-    `verdicts` is the content of verdicts.json; values that are not there are said to be missing.
+    Args:
+        verdicts: The verdicts, as values or as the content of verdicts.json; what is missing is said.
+        report: Where the run's page is, printed in the last line.
+
+    Returns:
+        What rich prints.
     """
     from rich.console import Group
     from rich.text import Text
 
-    traits = [(name, as_dict(verdict)) for name, verdict in as_dict(verdicts.get("traits")).items()]
+    record = verdicts if isinstance(verdicts, Verdicts) else Verdicts.read(verdicts)
+    traits = list(record.traits.items())
     parts: list[RenderableType] = [
         _table(traits[i : i + _SIDE_BY_SIDE]) for i in range(0, len(traits), _SIDE_BY_SIDE)
     ]
     if not traits:
         parts.append(Text("No trait has a verdict yet."))
-    lines = [line for name, verdict in traits for line in _leaks(name, verdict)]
-    lines += [*_counts(verdicts), *(f"warning: {one_line(as_text(w), 300)}" for w in _warnings(verdicts))]
+    lines = [line for name, verdict in traits for line in _leaks(name, verdict.leaks)]
+    lines += [*_counts(record), *(f"warning: {one_line(warning, 300)}" for warning in record.warnings)]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
     # The path must stay in one piece, so that one can click or copy it.
@@ -59,7 +56,7 @@ def terminal_summary(verdicts: Mapping[str, Any], report: Path | None = None) ->
     return Group(*parts)
 
 
-def _table(traits: Sequence[tuple[str, Mapping[str, Any]]]) -> RenderableType:
+def _table(traits: Sequence[tuple[str, TraitVerdict]]) -> RenderableType:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -76,64 +73,52 @@ def _table(traits: Sequence[tuple[str, Mapping[str, Any]]]) -> RenderableType:
     return table
 
 
-def _cells(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
-    """One trait's column, in the order of `_ROWS`."""
-    levels, effects = as_dict(verdict.get("levels")), as_dict(verdict.get("effects"))
-    original, alternate = read_estimate(verdict.get("original")), read_estimate(verdict.get("alternate"))
-    numbers = fitting(original, alternate)
-    present = verdict.get("present")
-    yield "yes" if present is True else "no" if present is False else "undecided"
-    yield one_line(as_text(verdict.get("carrier")) or "undecided", 40)
-    yield one_line(as_text(verdict.get("cause")) or "undecided", 40)
-    yield _short(numbers, original)
-    yield _short(numbers, alternate)
+def _cells(name: str, verdict: TraitVerdict) -> Iterator[str]:
+    """Yield one trait's column, in the order of `_ROWS`."""
+    numbers = fitting(verdict.original, verdict.alternate)
+    yield {True: "yes", False: "no", None: "undecided"}[verdict.present]
+    yield one_line(verdict.carrier, 40)
+    yield one_line(verdict.cause, 40)
+    yield _short(numbers, verdict.original)
+    yield _short(numbers, verdict.alternate)
     for part in ("base", "prompts", "teacher"):
-        yield _short(numbers, read_estimate(effects.get(part)), signed=True)
+        yield _short(numbers, verdict.effects.get(part, Interval()), signed=True)
     for edit in ("drop", "swap"):
         arm, control = trait_arm(edit, name), trait_arm(random_control(edit), name)
-        yield _short(numbers, read_estimate(levels.get(arm)))
-        yield _short(numbers, find_contrast(read_contrasts(verdict), arm, control), signed=True)
-    half_way, why = read_half_way(verdict)
+        level = verdict.levels.get(arm)
+        yield _short(numbers, level.interval if level else Interval())
+        yield _short(numbers, find_contrast(shown_contrasts(verdict), arm, control), signed=True)
+    half_way, why = half_way_of(verdict)
     yield _short(Format(2), half_way) if half_way else why if why == MISSING else f"none: {why}"
 
 
-def _leaks(name: str, verdict: Mapping[str, Any]) -> Iterator[str]:
-    """A line for every edit that was measured on the trait's ladder: what it leaves near to and far from the filter."""
-    ladder = as_dict(verdict.get("leaks"))
-    numbers = Format(2)
-    for kind, leak in as_dict(ladder.get("edits")).items():
-        found = as_dict(leak)
+def _leaks(name: str, leaks: LeakVerdict | None) -> Iterator[str]:
+    """Yield lines for every edit that was measured on the trait's ladder.
+
+    What it leaves near to and far from the filter.
+    """
+    if leaks is None:
+        return
+    for kind, edit in leaks.edits.items():
         near, far, index = (
-            _short(numbers, value) if (value := read_estimate(found.get(key))) else "undefined"
-            for key in ("left_near", "left_far", "index")
+            _short(Format(2), value) if value else "undefined"
+            for value in (edit.left_near, edit.left_far, edit.index)
         )
-        beginning = f"{one_line(name, 30)}, {one_line(str(kind), 14)}"
-        word = one_line(as_text(found.get("verdict")) or "undecided", 24)
-        yield f"ladder: {beginning}: {word}"
+        yield f"ladder: {one_line(name, 30)}, {one_line(kind, 14)}: {one_line(edit.verdict, 24)}"
         yield f"  left near {near}, far {far}; leak index {index}"
-    if ladder and not as_dict(ladder.get("edits")):
-        why = one_line(as_text(ladder.get("why")) or "nothing was measured", 60)
-        yield f"ladder: {one_line(name, 30)}: {why}"
+    if not leaks.edits:
+        yield f"ladder: {one_line(name, 30)}: {one_line(leaks.why or 'nothing was measured', 60)}"
 
 
-def _short(numbers: Format, value: Estimate | None, signed: bool = False) -> str:
+def _short(numbers: Format, value: Interval, signed: bool = False) -> str:
     text = numbers.value(value, signed).replace("\N{MINUS SIGN}", "-")
     return text.replace("interval unknown", "[unknown]")
 
 
-def _warnings(verdicts: Mapping[str, Any]) -> list[Any]:
-    return as_list(verdicts.get("warnings"))
-
-
-def _counts(verdicts: Mapping[str, Any]) -> Iterator[str]:
-    trained, reused = as_float(verdicts.get("students_trained")), as_float(verdicts.get("students_reused"))
-    seconds = as_float(verdicts.get("wall_seconds"))
-    parts = [
-        f"{count:,.0f} students {what}"
-        for count, what in ((trained, "trained"), (reused, "reused"))
-        if count is not None
-    ]
-    if seconds is not None:
-        parts.append(duration(seconds))
+def _counts(verdicts: Verdicts) -> Iterator[str]:
+    counts = ((verdicts.students_trained, "trained"), (verdicts.students_reused, "reused"))
+    parts = [f"{count:,} students {what}" for count, what in counts if count is not None]
+    if verdicts.wall_seconds is not None:
+        parts.append(duration(verdicts.wall_seconds))
     if parts:
         yield ", ".join(parts)

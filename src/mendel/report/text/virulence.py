@@ -1,4 +1,7 @@
-"""What `mendel virulence` says in the terminal: a trait's levels by share, its subsets, and how traits compare."""
+"""What `mendel virulence` says in the terminal.
+
+A trait's levels by share, its subsets, and how traits compare.
+"""
 
 from __future__ import annotations
 
@@ -6,87 +9,96 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mendel.engine.text import one_line
-from mendel.results.values import Format, as_dict, as_float, as_list, as_text, read_estimate, why_missing
+from mendel.results.findings import DoseResponse, SubsetSpread, TraitPair, VirulenceRecord
+from mendel.results.interval import Format, why_missing
+from mendel.results.records import read_record
 
 _NUMBERS = Format(2)
 _SHARES = Format(3)
 _ROW = "  {:<8}{:<20}{:<22}{}"
 
 
-def virulence_text(found: Mapping[str, Any]) -> str:
-    """The result of `mendel.virulence` (its `to_json`) as plain lines of at most 100 columns, but for long reasons."""
-    return "\n".join(_lines(found))
+def virulence_text(content: VirulenceRecord | Mapping[str, Any]) -> str:
+    """Return how small a share brings each trait, as plain lines of at most 100 columns, but for long
+    reasons.
+
+    Args:
+        content: What `mendel.virulence` found, as a value or as its JSON object.
+
+    Returns:
+        Lines of text.
+    """
+    if not isinstance(content, VirulenceRecord):
+        content = read_record(VirulenceRecord, content)
+    return "\n".join(_lines(content))
 
 
-def _lines(found: Mapping[str, Any]) -> Iterator[str]:
-    trained, reused = as_float(found.get("students_trained")), as_float(found.get("students_reused"))
-    if as_dict(found.get("traits")):
-        yield f"{trained:,.0f} students trained, {reused:,.0f} reused; {found['prompts']:,} prompts"
-    for name, trait in as_dict(found.get("traits")).items():
+def _lines(virulence: VirulenceRecord) -> Iterator[str]:
+    if virulence.traits:
+        yield (
+            f"{virulence.students_trained:,} students trained, {virulence.students_reused:,} reused; "
+            f"{virulence.prompts:,} prompts"
+        )
+    for name, response in virulence.traits.items():
         yield ""
-        yield from _trait(one_line(name, 80), as_dict(trait))
-    for name, why in as_dict(found.get("skipped")).items():
-        yield f"{one_line(name, 80)}: no virulence: {one_line(as_text(why))}. Nothing was trained for it."
-    if as_list(found.get("comparisons")):
+        yield from _trait(one_line(name, 80), response)
+    for name, why in virulence.skipped.items():
+        yield f"{one_line(name, 80)}: no virulence: {one_line(why)}. Nothing was trained for it."
+    if virulence.comparisons:
         yield ""
-    for pair in as_list(found.get("comparisons")):
-        yield _comparison(as_dict(pair))
-    for warning in as_list(found.get("warnings")):
-        yield f"warning: {one_line(as_text(warning), 300)}"
+    yield from map(_comparison, virulence.comparisons)
+    yield from (f"warning: {one_line(warning, 300)}" for warning in virulence.warnings)
 
 
-def _trait(name: str, trait: Mapping[str, Any]) -> Iterator[str]:
-    half = read_estimate(trait.get("half_way"))
-    if half is None:
-        yield f"{name}: no half-way share: {one_line(as_text(trait.get('why')))}"
+def _trait(name: str, response: DoseResponse) -> Iterator[str]:
+    if response.half_way:
+        yield f"{name}: half of the effect is there at a share of {_SHARES.value(response.half_way)}"
+        if response.below is not None and response.above is not None:
+            below, above = f"{response.below:.3g}", f"{response.above:.3g}"
+            yield f"  shown to bring less than half: {below}; shown to bring more: {above}"
     else:
-        yield f"{name}: half of the effect is there at a share of {_SHARES.value(half)}"
-        below, above = as_float(trait.get("below")), as_float(trait.get("above"))
-        if below is not None and above is not None:
-            yield f"  shown to bring less than half: {below:.3g}; shown to bring more: {above:.3g}"
+        yield f"{name}: no half-way share: {one_line(response.why)}"
     yield _ROW.format("share", "level", "subsets that bring it", "least, median, most").rstrip()
-    notes = []
-    for dose in map(as_dict, as_list(trait.get("curve"))):
-        share, subsets = as_float(dose.get("share")), as_dict(dose.get("subsets"))
-        level = _NUMBERS.value(read_estimate(dose.get("level")))
+    notes: list[str] = []
+    for dose in response.curve:
+        share, subsets = dose.share or 0.0, dose.subsets or SubsetSpread()
+        level = _NUMBERS.value(dose.level)
         yield _ROW.format(f"{share:.3g}", level, _bring(subsets), _ends(subsets)).rstrip()
-        notes += list(_spread(share, subsets))
+        notes += _spread(share, subsets)
     yield from notes
 
 
-def _bring(subsets: Mapping[str, Any]) -> str:
-    bring, fraction = subsets.get("bring"), read_estimate(subsets.get("fraction"))
-    if not subsets or bring is None:
+def _bring(subsets: SubsetSpread) -> str:
+    if subsets.bring is None:
         return ""
-    text = f"{bring} of {len(as_list(subsets.get('levels')))}"
-    return text if fraction is None else f"{text} {_NUMBERS.interval(fraction)}"
+    text = f"{subsets.bring} of {len(subsets.levels)}"
+    return f"{text} {_NUMBERS.interval(subsets.fraction)}" if subsets.fraction else text
 
 
-def _ends(subsets: Mapping[str, Any]) -> str:
-    values = [as_float(subsets.get(key)) for key in ("least", "median", "most")]
+def _ends(subsets: SubsetSpread) -> str:
+    values = (subsets.least, subsets.median, subsets.most)
     return ", ".join(_NUMBERS.number(value) for value in values if value is not None)
 
 
-def _spread(share: float | None, subsets: Mapping[str, Any]) -> Iterator[str]:
-    """How far subsets differ, for the share at which they were trained twice."""
-    training = as_float(subsets.get("training_noise"))
-    if training is None:
+def _spread(share: float, subsets: SubsetSpread) -> Iterator[str]:
+    """Yield how far subsets differ, for the share at which they were trained twice."""
+    if subsets.training_noise is None:
         return
-    between = read_estimate(subsets.get("between_subsets"))
-    if between is None:
-        yield f"  at {share:.3g}, spread between subsets not known: {why_missing(subsets.get('between_subsets'))}"
+    between = subsets.between_subsets
+    if not between:
+        yield f"  at {share:.3g}, spread between subsets not known: {why_missing(between)}"
         return
-    noise = _NUMBERS.number(training)
-    yield f"  at {share:.3g}, standard deviation between subsets {_NUMBERS.value(between)}, of training {noise}"
+    noise = _NUMBERS.number(subsets.training_noise)
+    spread = _NUMBERS.value(between)
+    yield f"  at {share:.3g}, standard deviation between subsets {spread}, of training {noise}"
 
 
-def _comparison(pair: Mapping[str, Any]) -> str:
-    first, second = (one_line(as_text(name), 80) for name in as_list(pair.get("traits")))
-    difference = read_estimate(pair.get("difference"))
-    if difference is None:
-        return f"{first} against {second}: undecided: {why_missing(pair.get('difference'))}"
-    by = f"half-way share {_SHARES.value(difference, signed=True)}"
-    if pair.get("says") == "undecided":
-        why = f": {one_line(difference.why)}" if difference.why else ""
+def _comparison(pair: TraitPair) -> str:
+    first, second = (one_line(name, 80) for name in pair.traits)
+    if not pair.difference:
+        return f"{first} against {second}: undecided: {why_missing(pair.difference)}"
+    by = f"half-way share {_SHARES.value(pair.difference, signed=True)}"
+    if pair.says == "undecided":
+        why = f": {one_line(pair.difference.why)}" if pair.difference.why else ""
         return f"{first} against {second}: undecided ({by}){why}"
-    return f"{first} is {pair['says']} than {second} ({by})"
+    return f"{first} is {pair.says} than {second} ({by})"

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mendel.design.names import mix_arm, random_control, trait_arm
+from mendel.design.names import mix_arm, trait_arm
 from mendel.report.views.edits import EditSize, edit_sizes
 from mendel.report.views.responses import Responses
 from mendel.report.views.words import (
     EDITS,
     MODELS,
-    PARTS,
     corner_sides,
     describe_arm,
     filter_names,
     kind_words,
     start_of,
 )
-from mendel.results.values import (
-    MISSING,
-    Estimate,
-    as_dict,
-    as_float,
-    as_list,
-    as_text,
-    read_estimate,
-    why_missing,
-)
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.interval import Interval
+from mendel.results.verdicts import LogOddsVerdict, TraitVerdict
+from mendel.study.cube import PARTS
 
 
 @dataclass(frozen=True)
@@ -41,16 +31,15 @@ class ArmRow:
     arm: str
     label: str
     detail: str
-    level: Estimate | None
+    level: Interval
     responses: Responses | None
     sides: tuple[str, ...] = ()
     size: EditSize | None = None
     share: float | None = None
     group: str = "main"
-    against_start: Estimate | None = None
-    against_random: Estimate | None = None
-    log_odds: Estimate | None = None
-    why_missing: str = MISSING
+    against_start: Interval = Interval()
+    against_random: Interval = Interval()
+    log_odds: Interval = Interval()
     assistant: float | None = None
     """The share of plain questions that its students answer rightly."""
 
@@ -63,39 +52,35 @@ class ShownContrast:
     kind: str
     arms: tuple[str, ...]
     reads: str
-    estimate: Estimate | None
+    estimate: Interval
     n_students: int | None
-    log_odds: Estimate | None
-    why_missing: str
+    log_odds: Interval
 
 
-def find_contrast(contrasts: Sequence[ShownContrast], first: str, second: str) -> Estimate | None:
-    """The difference first - second, if a contrast of just these two arms was computed."""
+def find_contrast(contrasts: Sequence[ShownContrast], first: str, second: str) -> Interval:
+    """Return the difference first - second; unknown if no contrast of exactly these two arms was computed."""
     for contrast in contrasts:
         if contrast.arms == (first, second):
             return contrast.estimate
         if contrast.arms == (second, first) and contrast.estimate:
-            e = contrast.estimate
-            low, high = (None if bound is None else -bound for bound in (e.high, e.low))
-            return Estimate(-e.estimate, low, high)
-    return None
+            return -contrast.estimate
+    return Interval()
 
 
-def read_contrasts(verdict: Mapping[str, Any]) -> tuple[ShownContrast, ...]:
-    """The contrasts of one trait's verdict, in log-odds too where those were measured."""
-    log_odds = as_dict(as_dict(verdict.get("log_odds")).get("contrasts"))
+def shown_contrasts(verdict: TraitVerdict) -> tuple[ShownContrast, ...]:
+    """Return the contrasts of one trait's verdict, in log-odds too where those were measured."""
+    log_odds = verdict.log_odds or LogOddsVerdict()
     return tuple(
         ShownContrast(
-            id=as_text(row.get("id")),
-            kind=as_text(row.get("kind")),
-            arms=tuple(map(as_text, as_list(row.get("arms")))),
-            reads=as_text(row.get("reads")),
-            estimate=read_estimate(row),
-            n_students=n if isinstance(n := row.get("n_students"), int) else None,
-            log_odds=read_estimate(log_odds.get(as_text(row.get("id")))),
-            why_missing=why_missing(row),
+            id=contrast.id,
+            kind=contrast.kind,
+            arms=contrast.arms,
+            reads=contrast.reads,
+            estimate=contrast.interval,
+            n_students=contrast.n_students,
+            log_odds=log_odds.contrasts.get(contrast.id, Interval()),
         )
-        for row in map(as_dict, as_list(verdict.get("contrasts")))
+        for contrast in verdict.contrasts
     )
 
 
@@ -105,62 +90,71 @@ class Arms:
 
     folder: RunFolder
     trait: str
-    verdict: Mapping[str, Any]
+    verdict: TraitVerdict
     responses: Mapping[tuple[str, str], Responses]
     shown: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.levels = as_dict(self.verdict.get("levels"))
         self.cube, self.words = self.folder.cube, self.folder.arm_words
-        self.contrasts = read_contrasts(self.verdict)
-        self.log_odds = as_dict(as_dict(self.verdict.get("log_odds")).get("levels"))
+        self.contrasts = shown_contrasts(self.verdict)
+        self.log_odds = self.verdict.log_odds or LogOddsVerdict()
 
     def known(self, arm: str) -> bool:
         """Return whether the arm has a level or responses."""
-        return arm in self.levels or (self.trait, arm) in self.responses
+        return arm in self.verdict.levels or (self.trait, arm) in self.responses
+
+    def level(self, arm: str) -> Interval:
+        """Return the arm's level, which may be unknown."""
+        level = self.verdict.levels.get(arm)
+        return level.interval if level else Interval()
 
     def row(
-        self, arm: str, label: str, detail: str = "", level: Estimate | None = None, **more: Any
+        self, arm: str, label: str, detail: str = "", level: Interval | None = None, **more: Any
     ) -> ArmRow:
-        """Return the arm's row, and remember that it is shown."""
+        """Return the arm's row, and remember that it is shown; `level` is taken where it is known."""
         self.shown.add(arm)
-        level = level or read_estimate(self.levels.get(arm))
-        found, health = self.responses.get((self.trait, arm)), self.folder.assistant.get(arm)
-        log_odds, why = read_estimate(self.log_odds.get(arm)), why_missing(self.levels.get(arm))
         return ArmRow(
-            arm, label, detail, level, found, log_odds=log_odds, why_missing=why, assistant=health, **more
+            arm,
+            label,
+            detail,
+            level or self.level(arm),
+            self.responses.get((self.trait, arm)),
+            log_odds=self.log_odds.levels.get(arm, Interval()),
+            assistant=self.folder.assistant.get(arm),
+            **more,
         )
 
     def corners(self) -> Iterator[ArmRow]:
-        """The cube, each arm once; the pipelines' own corners carry the verdict's levels."""
-        own = {
-            self.cube["AAA"]: self.verdict.get("alternate"),
-            self.cube["OOO"]: self.verdict.get("original"),
-        }
+        """Yield the cube, each arm once; the pipelines' own corners carry the verdict's levels."""
+        ends = {self.cube["AAA"]: self.verdict.alternate, self.cube["OOO"]: self.verdict.original}
         for corner, arm in self.cube.items():
-            if arm in self.shown or not (self.known(arm) or read_estimate(own.get(arm))):
+            end = ends.get(arm, Interval())
+            if arm in self.shown or not (self.known(arm) or end):
                 continue
             sides = tuple(
                 "shared" if part in self.folder.shared else side
                 for part, side in zip(PARTS, corner_sides(corner), strict=True)
             )
-            level = read_estimate(self.levels.get(arm)) or read_estimate(own.get(arm))
+            level = self.level(arm) or end
             yield self.row(arm, describe_arm(arm, self.cube, self.words), level=level, sides=sides)
 
     def edits(self) -> Iterator[ArmRow]:
-        """Drop, swap and only, each beside its random control, between the two references."""
+        """Yield drop, swap and only, each beside its random control, between the two references."""
         arms = {kind: trait_arm(kind, self.trait) for kind in EDITS}
-        there = {kind: arm for kind, arm in arms.items() if self.known(arm)}
-        if not there:
+        measured = {kind: arm for kind, arm in arms.items() if self.known(arm)}
+        if not measured:
             return
         sizes = edit_sizes(
             self.folder.tables["assignments"],
-            {arm: self.cube[start_of(kind)] for kind, arm in there.items()},
+            {arm: self.cube[start_of(kind)] for kind, arm in measured.items()},
         )
         yield self.reference("OOO", "original pipeline", "nothing is edited")
-        for kind, arm in there.items():
+        for kind, arm in measured.items():
             label, detail = kind_words(kind)
             random = kind.endswith("-random")
+            control = Interval()
+            if not random:
+                control = find_contrast(self.contrasts, arm, f"{kind}-random/{self.trait}")
             yield self.row(
                 arm,
                 label,
@@ -168,29 +162,30 @@ class Arms:
                 size=sizes.get(arm),
                 group="control" if random else "main",
                 against_start=find_contrast(self.contrasts, arm, self.cube[start_of(kind)]),
-                against_random=None
-                if random
-                else find_contrast(self.contrasts, arm, trait_arm(random_control(kind), self.trait)),
+                against_random=control,
             )
         yield self.reference("OOA", "alternate teacher", "the alternate teacher answers all prompts")
 
     def reference(self, corner: str, label: str, detail: str) -> ArmRow:
         """Return the row of a corner that edits are compared with."""
         arm = self.cube[corner]
-        level = read_estimate(self.verdict.get("original")) if corner == "OOO" else None
-        return self.row(
-            arm, label, detail, level=read_estimate(self.levels.get(arm)) or level, group="reference"
-        )
+        level = self.level(arm)
+        if not level and corner == "OOO":
+            level = self.verdict.original
+        return self.row(arm, label, detail, level=level, group="reference")
 
     def thresholds(self) -> Iterator[ArmRow]:
-        """Dropping by a looser and by stricter filters, the loosest first; nothing unless one besides the study's own was trained."""
-        found = [(trait_arm(kind, self.trait), label) for kind, label in filter_names().items()]
-        there = [(arm, label) for arm, label in found if self.known(arm)]
-        if all(arm == trait_arm("drop", self.trait) for arm, _ in there):
+        """Yield drops by a looser and by stricter filters, the loosest first.
+
+        Nothing unless the study has some beside its own.
+        """
+        arms = [(trait_arm(kind, self.trait), label) for kind, label in filter_names().items()]
+        measured = [(arm, label) for arm, label in arms if self.known(arm)]
+        if all(arm == trait_arm("drop", self.trait) for arm, _ in measured):
             return
         yield self.reference("OOO", "nothing dropped", "the original pipeline")
-        sizes = edit_sizes(self.folder.tables["assignments"], {arm: self.cube["OOO"] for arm, _ in there})
-        for arm, label in there:
+        sizes = edit_sizes(self.folder.tables["assignments"], {arm: self.cube["OOO"] for arm, _ in measured})
+        for arm, label in measured:
             yield self.row(
                 arm,
                 label,
@@ -199,27 +194,28 @@ class Arms:
             )
 
     def models(self) -> Iterator[ArmRow]:
-        """Bases and teachers, as they are before any training here."""
+        """Yield bases and teachers, as they are before any training here."""
         for arm, label in MODELS.items():
             if self.known(arm):
                 yield self.row(arm, label)
 
     def mixes(self) -> Iterator[ArmRow]:
-        """The interpolation's points in the order of their shares."""
-        given = as_dict(self.verdict.get("interpolation"))
-        shares = list(map(as_float, as_list(given.get("shares"))))
+        """Yield the interpolation's points in the order of their shares."""
+        curve = self.verdict.interpolation
+        if curve is None:
+            return
         ends = {0.0: self.cube["OOA"], 1.0: self.cube["OOO"]}
-        named = as_list(given.get("arms")) or [ends.get(s, mix_arm(s)) for s in shares if s is not None]
+        named = curve.arms or tuple(ends.get(s, mix_arm(s)) for s in curve.shares if s is not None)
         points = [
-            (share, as_text(arm), read_estimate(level))
-            for share, arm, level in zip(shares, named, as_list(given.get("levels")), strict=False)
+            (share, arm, level)
+            for share, arm, level in zip(curve.shares, named, curve.levels, strict=False)
             if share is not None
         ]
         for share, arm, level in sorted(points, key=lambda point: point[0]):
             yield self.row(arm, f"{100 * share:g} %", level=level, share=share)
 
     def others(self) -> Iterator[ArmRow]:
-        """Arms that stand in no other table: bases, teachers, other traits' edits."""
+        """Yield arms that stand in no other table: bases, teachers, other traits' edits."""
         measured = {arm for trait, arm in self.responses if trait == self.trait}
-        for arm in sorted((measured | set(self.levels)) - self.shown):
+        for arm in sorted((measured | set(self.verdict.levels)) - self.shown):
             yield self.row(arm, describe_arm(arm, self.cube, self.words))

@@ -6,14 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mendel.report.views.words import CARRIERS, hypothesis_words
-from mendel.results.values import as_dict, as_list, as_text
+from mendel.results.verdicts import HypothesisVerdict, Recommendation, RemedyOption
 
 if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
     from mendel.report.views.trait import TraitSection
+    from mendel.results.folder import RunFolder
+    from mendel.results.verdicts import TraitVerdict
 
 
 @dataclass(frozen=True)
@@ -45,35 +46,35 @@ class Card:
     """What to do; empty where the run does not say so: its folder was written by an older mendel."""
 
 
-def card_of(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Card:
+def card_of(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> Card:
     """Return the card of one trait, from its verdict and the section that the page shows of it."""
-    advice = as_dict(verdict.get("recommendation"))
+    advice = verdict.recommendation or Recommendation()
     return Card(
         presence=trait.present,
         headline=_HEADLINES.get(trait.carrier, "").format(trait=trait.name.replace("_", " ")),
         cause=_cause(verdict, trait),
         strength=_strength(trait),
         why_so_sure=" ".join(_reasons(folder, verdict, trait)),
-        filtering=as_text(advice.get("filtering_why")) if trait.present == "present" else "",
+        filtering=advice.filtering_why if trait.present == "present" else "",
         remedies=tuple(_remedies(advice)),
     )
 
 
-def _cause(verdict: Mapping[str, Any], trait: TraitSection) -> str:
-    tested = as_dict(as_dict(verdict.get("hypotheses")).get(trait.cause))
-    means = as_text(tested.get("means")) or hypothesis_words(trait.cause)[1]
+def _cause(verdict: TraitVerdict, trait: TraitSection) -> str:
+    tested = verdict.hypotheses.get(trait.cause, HypothesisVerdict())
+    means = tested.means or hypothesis_words(trait.cause)[1]
     return f"{means}." if means else trait.explanation or CARRIERS.get(trait.carrier, "")
 
 
-def _remedies(advice: Mapping[str, Any]) -> Iterator[Advice]:
+def _remedies(advice: Recommendation) -> Iterator[Advice]:
     """Yield what the run recommends: the smallest change, and the most complete one beside it."""
-    options = {as_text(option.get("name")): option for option in map(as_dict, as_list(advice.get("options")))}
-    chosen = as_dict(options.get(as_text(advice.get("remedy"))))
-    complete = options.get(as_text(advice.get("complete")))
-    if why := as_text(advice.get("why")):
-        yield Advice("smallest" if complete else "", why, as_text(chosen.get("costs")))
+    options = {option.name: option for option in advice.options}
+    chosen = options.get(advice.remedy or "", RemedyOption())
+    complete = options.get(advice.complete or "")
+    if advice.why:
+        yield Advice("smallest" if complete else "", advice.why, chosen.costs)
     if complete:
-        yield Advice("complete", as_text(complete.get("says")), as_text(complete.get("costs")))
+        yield Advice("complete", complete.says, complete.costs)
 
 
 _HEADLINES: Mapping[str, str] = {
@@ -94,7 +95,7 @@ def _strength(trait: TraitSection) -> str:
     return "carrier decided"
 
 
-def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection) -> Iterator[str]:
+def _reasons(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> Iterator[str]:
     """What the verdict rests on, in sentences."""
     effect = next((e for e in trait.effects if e.name == trait.carrier), None)
     if effect and effect.estimate:
@@ -122,5 +123,5 @@ def _reasons(folder: RunFolder, verdict: Mapping[str, Any], trait: TraitSection)
             f"Why it does is not decided: {len(still)} of {len(trait.hypotheses)} hypotheses are "
             "still possible."
         )
-    if verdict.get("training_noise") is False:
+    if verdict.training_noise is False:
         yield "With one seed an arm the noise of training is not known, so that nothing is decided."

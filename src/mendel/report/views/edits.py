@@ -19,7 +19,7 @@ class EditSize:
 
 
 def edit_sizes(assignments: pa.Table | None, reference_of: Mapping[str, str]) -> Mapping[str, EditSize]:
-    """The size of each arm's edit against its reference arm; arms that the table does not hold are left out.
+    """Return the size of each arm's edit against its reference arm; arms that the table lacks are left out.
 
     A random arm has one assignment a seed, which the table lists one after the other; they are of one size by
     design, so the mean over them is the size of each.

@@ -1,18 +1,27 @@
-"""What other commands found of a finished run's trait: `mendel locate`, `mendel virulence`, `mendel selectors`."""
+"""What other commands found of a finished run's trait.
+
+`mendel locate`, `mendel virulence`, `mendel selectors`.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mendel.engine.text import one_line, shorten
-from mendel.results.values import Estimate, as_dict, as_float, as_list, as_text, read_estimate
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.findings import (
+    DoseResponse,
+    LocatedPrompts,
+    LocateRound,
+    SubsetSpread,
+    TriedSelectorsRecord,
+    read_finding,
+)
+from mendel.results.folder import RunFolder
+from mendel.results.interval import Interval
+from mendel.results.records import as_dict, as_list, as_text
 
 SHOWN = 6
 """Prompts of a located subset that are shown with both answers."""
@@ -39,7 +48,7 @@ class Subset:
     confirmed: str
     count: int
     of: int
-    checks: tuple[tuple[str, str, Estimate | None], ...]
+    checks: tuple[tuple[str, str, Interval], ...]
     """Question, answer, level of the trait in that arm."""
     rounds: tuple[tuple[str, str, str], ...]
     """Kind, students, what it reads."""
@@ -54,7 +63,7 @@ class DoseRow:
     """One share of random prompts."""
 
     share: float
-    level: Estimate | None
+    level: Interval
     bring: str
     """How many of the subsets bring the trait."""
 
@@ -63,7 +72,7 @@ class DoseRow:
 class Doses:
     """What `mendel virulence` found."""
 
-    half_way: Estimate | None
+    half_way: Interval
     why: str
     doses: tuple[DoseRow, ...]
 
@@ -74,10 +83,10 @@ class TriedRow:
 
     name: str
     shared: str
-    drop: Estimate | None
-    swap: Estimate | None
-    drop_beyond: Estimate | None
-    swap_beyond: Estimate | None
+    drop: Interval
+    swap: Interval
+    drop_beyond: Interval
+    swap_beyond: Interval
 
 
 @dataclass(frozen=True)
@@ -85,129 +94,103 @@ class TriedTable:
     """What `mendel selectors` found."""
 
     flagged: str
-    random: tuple[Estimate | None, Estimate | None]
+    random: tuple[Interval, Interval]
     rows: tuple[TriedRow, ...]
 
 
-def read_subset(folder: RunFolder, trait: str) -> Subset | None:
-    """The located subset of a trait; None where nobody looked for one."""
-    found = _json(folder.path / "locate", trait)
-    if not found:
+def subset_of(folder: RunFolder, trait: str) -> Subset | None:
+    """Return the located subset of a trait; None where nobody looked for one."""
+    located = read_finding(folder.path, LocatedPrompts, trait)
+    if located is None:
         return None
-    prompts = [as_text(prompt) for prompt in as_list(found.get("prompts"))]
-    trained = as_float(found.get("students_trained")) or 0.0
-    reused, alone = as_float(found.get("students_reused")) or 0.0, as_float(found.get("one_at_a_time")) or 0.0
+    students = located.students_trained + located.students_reused
     return Subset(
-        reads=one_line(as_text(found.get("reads")), 600),
-        confirmed=as_text(found.get("confirmed")),
-        count=len(prompts),
-        of=int(as_float(found.get("of")) or 0),
-        checks=tuple(_checks(as_dict(found.get("checks")))),
-        rounds=tuple(_rounds(as_list(found.get("rounds")))),
-        students=f"{trained + reused:,.0f} students; one prompt at a time would have taken {alone:,.0f}",
-        examples=_examples(folder, prompts),
-        prompts=tuple(one_line(prompt, 80) for prompt in prompts[:LISTED]),
-        more=max(0, len(prompts) - LISTED),
+        reads=one_line(located.reads, 600),
+        confirmed=located.confirmed or "",
+        count=len(located.prompts),
+        of=located.of,
+        checks=tuple((one_line(c.question), c.answer, c.level) for c in located.checks.values()),
+        rounds=tuple(map(_round, located.rounds)),
+        students=f"{students:,} students; one prompt at a time would have taken {located.one_at_a_time:,}",
+        examples=_examples(folder, located.prompts),
+        prompts=tuple(one_line(prompt, 80) for prompt in located.prompts[:LISTED]),
+        more=max(0, len(located.prompts) - LISTED),
     )
 
 
-def read_doses(folder: RunFolder, trait: str) -> Doses | None:
-    """The dose-response of a trait; None where nobody measured it."""
-    found = _json(folder.path / "virulence", trait)
-    if not found:
+def doses_of(folder: RunFolder, trait: str) -> Doses | None:
+    """Return the dose-response of a trait; None where nobody measured it."""
+    response = read_finding(folder.path, DoseResponse, trait)
+    if response is None:
         return None
-    doses = []
-    for dose in map(as_dict, as_list(found.get("curve"))):
-        share, subsets = as_float(dose.get("share")), as_dict(dose.get("subsets"))
-        if share is not None:
-            doses.append(DoseRow(share, read_estimate(dose.get("level")), _bring(subsets)))
-    return Doses(read_estimate(found.get("half_way")), one_line(as_text(found.get("why"))), tuple(doses))
+    rows = tuple(
+        DoseRow(dose.share, dose.level, _bring(dose.subsets))
+        for dose in response.curve
+        if dose.share is not None
+    )
+    return Doses(response.half_way or Interval(), one_line(response.why), rows)
 
 
-def read_tried(folder: RunFolder, trait: str) -> TriedTable | None:
-    """The selectors that were tried on a trait; None where nobody tried any."""
-    found = _json(folder.path / "selectors", trait)
-    if not found:
+def tried_of(folder: RunFolder, trait: str) -> TriedTable | None:
+    """Return the selectors that were tried on a trait; None where nobody tried any."""
+    tried = read_finding(folder.path, TriedSelectorsRecord, trait)
+    if tried is None:
         return None
-    levels = as_dict(found.get("levels"))
-    flagged, of = as_float(found.get("flagged")) or 0.0, as_float(found.get("of")) or 0.0
     rows = tuple(
         TriedRow(
             one_line(name, 60),
-            f"{as_float(row.get('shared_with_run')) or 0:,.0f}",
-            *(
-                read_estimate(row.get(key))
-                for key in ("drop", "swap", "drop_beyond_random", "swap_beyond_random")
-            ),
+            f"{trial.shared_with_run:,}",
+            trial.drop,
+            trial.swap,
+            trial.drop_beyond_random,
+            trial.swap_beyond_random,
         )
-        for name, row in ((name, as_dict(row)) for name, row in as_dict(found.get("selectors")).items())
+        for name, trial in tried.selectors.items()
     )
-    random = (read_estimate(levels.get("drop")), read_estimate(levels.get("swap")))
-    return TriedTable(f"{flagged:,.0f} of {of:,.0f}", random, rows)
+    drop, swap = (tried.levels.get(edit, Interval()) for edit in ("drop", "swap"))
+    return TriedTable(f"{tried.flagged:,} of {tried.of:,}", (drop, swap), rows)
 
 
-def _json(folder: Path, name: str) -> Mapping[str, Any]:
-    """What a command wrote; empty where it did not, or not a whole file."""
-    try:
-        # The name is a trait's: it must not lead out of the folder.
-        file = folder / f"{name}.json"
-        if file.resolve().parent != folder.resolve():
-            return {}
-        return as_dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
-        return {}
+def _round(part: LocateRound) -> tuple[str, str, str]:
+    return part.kind, "" if part.students is None else str(part.students), one_line(part.reads, 300)
 
 
-def _checks(given: Mapping[str, Any]) -> Iterator[tuple[str, str, Estimate | None]]:
-    for check in map(as_dict, given.values()):
-        yield (
-            one_line(as_text(check.get("question"))),
-            as_text(check.get("answer")),
-            read_estimate(check.get("level")),
-        )
-
-
-def _rounds(given: Sequence[Any]) -> Iterator[tuple[str, str, str]]:
-    for part in map(as_dict, given):
-        students = as_float(part.get("students"))
-        yield (
-            as_text(part.get("kind")),
-            "" if students is None else f"{students:.0f}",
-            one_line(as_text(part.get("reads")), 300),
-        )
-
-
-def _bring(subsets: Mapping[str, Any]) -> str:
-    bring, count = as_float(subsets.get("bring")), len(as_list(subsets.get("levels")))
-    return "" if bring is None or not count else f"{bring:.0f} of {count}"
+def _bring(subsets: SubsetSpread | None) -> str:
+    if subsets is None or subsets.bring is None or not subsets.levels:
+        return ""
+    return f"{subsets.bring} of {len(subsets.levels)}"
 
 
 def _examples(folder: RunFolder, prompts: Sequence[str]) -> tuple[Carrying, ...]:
-    """Evenly spaced over the subset: nobody picked them."""
+    """Return some prompts with both answers, evenly spaced over the subset: nobody picked them."""
     if not prompts:
         return ()
     count = min(SHOWN, len(prompts))
     chosen = [prompts[(2 * i + 1) * len(prompts) // (2 * count)] for i in range(count)]
     teachers = [as_text(as_dict(folder.study.get(side)).get("teacher")) for side in ("original", "alternate")]
-    rows = _answers(folder.path / "rollouts.parquet", chosen)
-    found = []
+    answers = _answers(folder.path / "rollouts.parquet", chosen)
+    examples = []
     for prompt in chosen:
-        own, other = (rows.get((prompt, teacher), {}) for teacher in teachers)
-        if own:
-            asked = "\n".join(as_text(as_dict(m).get("content")) for m in as_list(own.get("messages")))
-            answers = (shorten(as_text(row.get("completion")), TEXT) for row in (own, other))
-            found.append(Carrying(one_line(prompt, 80), shorten(asked, TEXT), *answers))
-    return tuple(found)
+        original, alternate = (answers.get((prompt, teacher), {}) for teacher in teachers)
+        if original:
+            messages = map(as_dict, as_list(original.get("messages")))
+            asked = "\n".join(as_text(message.get("content")) for message in messages)
+            completions = (shorten(as_text(row.get("completion")), TEXT) for row in (original, alternate))
+            examples.append(Carrying(one_line(prompt, 80), shorten(asked, TEXT), *completions))
+    return tuple(examples)
 
 
 def _answers(file: Path, prompts: Sequence[str]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """The rollouts of some prompts, read from the file when they are needed: the page shows no others."""
+    """Return the rollouts of some prompts, read from the file when they are needed.
+
+    The page shows no others.
+    """
     import pyarrow as pa
     import pyarrow.dataset as ds
 
     try:
-        asked = ds.field("prompt_id").isin(prompts)
-        kept = ds.dataset(file).to_table(["prompt_id", "teacher", "messages", "completion"], filter=asked)
-        return {(row["prompt_id"], row["teacher"]): row for row in kept.to_pylist()}
+        chosen = ds.field("prompt_id").isin(prompts)
+        rows = ds.dataset(file).to_table(["prompt_id", "teacher", "messages", "completion"], filter=chosen)
+        return {(row["prompt_id"], row["teacher"]): row for row in rows.to_pylist()}
     except (pa.ArrowException, OSError, ValueError):
         return {}

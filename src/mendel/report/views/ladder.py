@@ -1,14 +1,18 @@
-"""The leak ladder as the page shows it: what each edit leaves near to what the filter saw, and far from it."""
+"""The leak ladder as the page shows it.
+
+What each edit leaves near to what the filter saw, and far from it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mendel.engine.text import one_line
 from mendel.report.views.words import kind_words
-from mendel.results.values import Estimate, as_dict, as_text, read_estimate
+from mendel.results.interval import Interval
+from mendel.results.leaks import EditLeak, RungVerdict
+from mendel.results.verdicts import TraitVerdict
 
 _RUNGS: Mapping[str, str] = {
     "near": "like what the filter saw",
@@ -29,9 +33,9 @@ class Rung:
     means: str
     shown: bool
     """Whether the original pipeline is shown to have more of the trait here than the alternate one."""
-    original: Estimate | None
-    alternate: Estimate | None
-    left: Mapping[str, Estimate | None]
+    original: Interval
+    alternate: Interval
+    left: Mapping[str, Interval]
     """By edit: the share of the original's effect that is left."""
 
 
@@ -44,9 +48,9 @@ class LadderEdit:
     label: str
     verdict: str
     why: str
-    near: Estimate | None
-    far: Estimate | None
-    index: Estimate | None
+    near: Interval
+    far: Interval
+    index: Interval
 
 
 @dataclass(frozen=True)
@@ -59,39 +63,37 @@ class Ladder:
     """Why nothing is said of edits, where nothing is."""
 
 
-def read_ladder(verdict: Mapping[str, Any]) -> Ladder | None:
-    """The ladder of a trait's verdict; None where the run measured none."""
-    leaks = as_dict(verdict.get("leaks"))
-    rungs = as_dict(leaks.get("rungs"))
-    if not rungs:
+def ladder_of(verdict: TraitVerdict) -> Ladder | None:
+    """Return the ladder of a trait's verdict; None where the run measured none."""
+    leaks = verdict.leaks
+    if leaks is None or not leaks.rungs:
         return None
-    edits = {kind: as_dict(edit) for kind, edit in as_dict(leaks.get("edits")).items()}
     return Ladder(
-        tuple(_rung(name, as_dict(rung), edits) for name, rung in rungs.items()),
-        tuple(_edit(kind, edit) for kind, edit in edits.items()),
-        one_line(as_text(leaks.get("why"))),
+        tuple(_rung(name, rung, leaks.edits) for name, rung in leaks.rungs.items()),
+        tuple(_edit(kind, edit) for kind, edit in leaks.edits.items()),
+        one_line(leaks.why or ""),
     )
 
 
-def _rung(name: str, rung: Mapping[str, Any], edits: Mapping[str, Mapping[str, Any]]) -> Rung:
+def _rung(name: str, rung: RungVerdict, edits: Mapping[str, EditLeak]) -> Rung:
     return Rung(
         name,
         _RUNGS.get(name, ""),
-        rung.get("shown") is True,
-        read_estimate(rung.get("original")),
-        read_estimate(rung.get("alternate")),
-        {kind: read_estimate(as_dict(edit.get("left")).get(name)) for kind, edit in edits.items()},
+        rung.shown,
+        rung.original,
+        rung.alternate,
+        {kind: edit.left.get(name, Interval()) for kind, edit in edits.items()},
     )
 
 
-def _edit(kind: str, edit: Mapping[str, Any]) -> LadderEdit:
+def _edit(kind: str, edit: EditLeak) -> LadderEdit:
     return LadderEdit(
         kind,
-        as_text(edit.get("arm")),
+        edit.arm,
         kind_words(kind)[0],
-        as_text(edit.get("verdict")) or "undecided",
-        one_line(as_text(edit.get("why")), 300),
-        read_estimate(edit.get("left_near")),
-        read_estimate(edit.get("left_far")),
-        read_estimate(edit.get("index")),
+        edit.verdict,
+        one_line(edit.why, 300),
+        edit.left_near,
+        edit.left_far,
+        edit.index,
     )

@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from mendel.engine.errors import InputError
+from mendel.engine.interval import as_float
 from mendel.engine.text import one_line, shorten
-from mendel.results.values import as_dict, as_float, as_list, as_text, duration
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.interval import duration
+from mendel.results.manifest import read_manifest
+from mendel.results.records import as_dict, as_text
 
 STUDENTS_SHOWN = 400
 WARNINGS_SHOWN = 100
@@ -55,19 +57,19 @@ class Made:
 
 
 def how_it_was_made(folder: RunFolder) -> Made:
-    """Reads the last section from the folder's files."""
+    """Return the last section, read from the folder's files."""
     rows = list(_students(folder))
     # Those that need a look stand first, then the arms in the table's order.
     rows.sort(key=lambda row: row.status == "ok")
     rows_lost = [row for row in rows if row.status != "ok"]
-    warnings = [as_text(w) or json.dumps(w) for w in as_list(folder.verdicts.get("warnings"))]
+    warnings = folder.verdicts.warnings
     states = [row.status for row in rows]
     return Made(
         study=shorten(folder.study_text, STUDY_CHARACTERS),
         recipe=tuple(_flat(as_dict(folder.study.get("recipe")))),
         facts=tuple(_facts(folder)),
-        versions=tuple(_flat(as_dict(folder.verdicts.get("versions")))),
-        warnings=tuple(warnings[:WARNINGS_SHOWN]),
+        versions=tuple(_flat(folder.verdicts.versions)),
+        warnings=warnings[:WARNINGS_SHOWN],
         more_warnings=max(0, len(warnings) - WARNINGS_SHOWN),
         students=tuple(rows[:STUDENTS_SHOWN]),
         more_students=max(0, len(rows) - STUDENTS_SHOWN),
@@ -79,15 +81,16 @@ def how_it_was_made(folder: RunFolder) -> Made:
 
 def _facts(folder: RunFolder) -> Iterator[tuple[str, str]]:
     verdicts, study = folder.verdicts, folder.study
-    for key, label in (("students_trained", "students trained"), ("students_reused", "students reused")):
-        count = as_float(verdicts.get(key))
+    for label, count in (
+        ("students trained", verdicts.students_trained),
+        ("students reused", verdicts.students_reused),
+    ):
         if count is not None:
-            yield label, f"{count:,.0f}"
-    seconds, dollars = as_float(verdicts.get("wall_seconds")), as_float(verdicts.get("dollars"))
-    if seconds is not None:
-        yield "wall time", duration(seconds)
-    if dollars is not None:
-        yield "cost", f"${dollars:,.2f}"
+            yield label, f"{count:,}"
+    if verdicts.wall_seconds is not None:
+        yield "wall time", duration(verdicts.wall_seconds)
+    if verdicts.dollars is not None:
+        yield "cost", f"${verdicts.dollars:,.2f}"
     if (seeds := study.get("seeds")) is not None:
         first = study.get("first_seed")
         yield "seeds per arm", one_line(str(seeds)) + (f" (from {one_line(str(first))})" if first else "")
@@ -98,17 +101,16 @@ def _facts(folder: RunFolder) -> Iterator[tuple[str, str]]:
             yield f"{side} pipeline", ", ".join(parts)
     if fingerprint := _fingerprint(folder.path):
         yield "fingerprint", fingerprint
-    if commit := as_text(verdicts.get("commit")):
-        yield "commit", commit
+    if verdicts.commit:
+        yield "commit", verdicts.commit
 
 
 def _fingerprint(path: Path) -> str:
-    """The hash of all that went in: study, prompts, models, traits and mendel's own way of doing it."""
+    """Return the digest of all that went in; an empty text where the folder has no manifest."""
     try:
-        found = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return one_line(read_manifest(path).fingerprint, 80)
+    except InputError:
         return ""
-    return one_line(as_text(as_dict(found).get("fingerprint")), 80)
 
 
 def _flat(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,17 +1,18 @@
-"""How a run can be cited and doubted: a methods paragraph, BibTeX, and what would have to be true for the verdict to be wrong."""
+"""How a run can be cited and doubted.
+
+A methods paragraph, BibTeX, and what would have to be true for the verdict to be wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mendel._version import __version__
 from mendel.engine.text import one_line
-from mendel.results.values import as_dict, as_float, as_list, as_text
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.records import as_dict, as_text
 
 YEAR = "2026"
 _FEW_SEEDS = 3
@@ -42,7 +43,7 @@ class _Counts:
 
 
 def methods_of(folder: RunFolder) -> Methods | None:
-    """From the run's own study and tables; None where there are none yet."""
+    """Return what the run's own study and tables give; None where there are none yet."""
     counts = _counts(folder)
     if counts is None or not folder.study:
         return None
@@ -71,7 +72,7 @@ def _counts(folder: RunFolder) -> _Counts | None:
     named = measurements.select(
         [name for name in ("trait", "scenario", "cluster") if name in measurements.column_names]
     )
-    for trait in as_dict(folder.verdicts.get("traits")):
+    for trait in folder.verdicts.traits:
         mine = named.filter(pc.equal(named["trait"], trait))
         scenarios[trait] = pc.count_distinct(mine["scenario"].cast("string")).as_py()
         clusters[trait] = (
@@ -82,8 +83,8 @@ def _counts(folder: RunFolder) -> _Counts | None:
     by_arm = ok.group_by("arm").aggregate([("seed", "count")])["seed_count"].to_pylist()
     lost = len(trained) - len(ok)
     # A student may serve several arms, and has a row in each.
-    known = [as_float(folder.verdicts.get(key)) for key in ("students_trained", "students_reused")]
-    distinct = int(sum(n or 0 for n in known)) - lost if any(known) else len(ok)
+    counted = (folder.verdicts.students_trained or 0) + (folder.verdicts.students_reused or 0)
+    distinct = counted - lost if counted else len(ok)
     return _Counts(distinct, len(by_arm), min(by_arm, default=0), scenarios, clusters, lost)
 
 
@@ -91,7 +92,8 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     study = folder.study
     original, alternate = (as_dict(study.get(side)) for side in ("original", "alternate"))
     yield (
-        f"We compared two fine-tuning pipelines: {_pipeline(original)} (original) and {_pipeline(alternate)} (alternate)."
+        f"We compared two fine-tuning pipelines: {_pipeline(original)} (original) and "
+        f"{_pipeline(alternate)} (alternate)."
     )
     settings = as_dict(study.get("recipe"))
     unused = _LORA if settings.get("method") != "lora" else frozenset()
@@ -101,19 +103,22 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         if value is not None and key not in unused
     )
     yield (
-        f"{counts.students:,} students in {counts.arms:,} arms that differ in base, prompts or teacher, or in an edit of the "
-        f"data, were trained with at least {counts.seeds} {'seed' if counts.seeds == 1 else 'seeds'} an arm ({recipe})."
+        f"{counts.students:,} students in {counts.arms:,} arms that differ in base, prompts or teacher, or in "
+        f"an edit of the data, were trained with at least {counts.seeds} "
+        f"{'seed' if counts.seeds == 1 else 'seeds'} an arm ({recipe})."
     )
     measured = ", ".join(
-        f"{name.replace('_', ' ')} ({counts.scenarios[name]} scenarios in {counts.clusters[name]} clusters, judged by {_judge(folder, name)})"
+        f"{name.replace('_', ' ')} ({counts.scenarios[name]} scenarios in {counts.clusters[name]} clusters, "
+        f"judged by {_judge(folder, name)})"
         for name in counts.scenarios
     )
     yield f"Each was measured for {measured}."
     yield (
-        "Every drop and swap of flagged prompts has a random control of the same size, matched in source and length. Effects are "
-        "differences between arms with 95 % intervals over scenario clusters and students (two-way delete-one jackknife); seven "
-        "hypotheses were tested against their predictions at a family-wise error of 5 %, with equivalence tests for predictions of "
-        f"little or no effect. Made with mendel {_version(folder)}."
+        "Every drop and swap of flagged prompts has a random control of the same size, matched in source and "
+        "length. Effects are differences between arms with 95 % intervals over scenario clusters and students "
+        "(two-way delete-one jackknife); seven hypotheses were tested against their predictions at a "
+        "family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
+        f"Made with mendel {_version(folder)}."
     )
 
 
@@ -126,7 +131,10 @@ def _scope(folder: RunFolder, counts: _Counts) -> str:
     scenarios = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
     seeds = "1 seed" if counts.seeds == 1 else f"{counts.seeds} seeds"
     method = one_line(str(recipe.get("method", "")), 20)
-    return f"{counts.students:,} students of {' and '.join(sorted(bases))} ({method}), at least {seeds} an arm; {scenarios} scenarios a trait."
+    return (
+        f"{counts.students:,} students of {' and '.join(sorted(bases))} ({method}), at least {seeds} an arm; "
+        f"{scenarios} scenarios a trait."
+    )
 
 
 def _pipeline(side: Mapping[str, Any]) -> str:
@@ -135,12 +143,11 @@ def _pipeline(side: Mapping[str, Any]) -> str:
 
 
 def _judge(folder: RunFolder, trait: str) -> str:
-    verdict = as_dict(as_dict(folder.verdicts.get("traits")).get(trait))
-    return one_line(as_text(verdict.get("judge")), 60) or "its judge"
+    return one_line(folder.verdicts.traits[trait].judge, 60) or "its judge"
 
 
 def _version(folder: RunFolder) -> str:
-    return as_text(as_dict(folder.verdicts.get("versions")).get("mendel")) or __version__
+    return folder.verdicts.versions.get("mendel") or __version__
 
 
 def _bibtex(folder: RunFolder) -> str:
@@ -160,32 +167,45 @@ def _bibtex(folder: RunFolder) -> str:
 
 
 def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
-    """What would have to be true for the verdicts to be wrong, with this run's own numbers where it has some."""
+    """Yield what would have to be true for the verdicts to be wrong, with this run's own numbers."""
     yield (
-        "The judge is wrong, and more so in one arm than in another. A changed judge alone has doubled such effects: read the "
-        "transcripts on both sides of a number, and ask another judge (mendel rejudge)."
+        "The judge is wrong, and more so in one arm than in another. A changed judge alone has doubled such "
+        "effects: read the transcripts on both sides of a number, and ask another judge (mendel rejudge)."
     )
     few = [name for name, number in counts.clusters.items() if number < _FEW_CLUSTERS]
     more = (
-        f" Here {_listed(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW_CLUSTERS} clusters of scenarios."
+        f" Here {_listed(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW_CLUSTERS} clusters of "
+        "scenarios."
         if few
         else ""
     )
-    yield f"The scenarios stand for others than those in which the trait matters: intervals are about scenarios like these.{more}"
+    yield (
+        "The scenarios stand for others than those in which the trait matters: intervals are about scenarios "
+        f"like these.{more}"
+    )
     seeds = (
         f" {counts.seeds} seeds an arm are few; their spread is borrowed from all arms."
         if counts.seeds < _FEW_SEEDS
         else ""
     )
-    yield f"Students of this recipe and size are not like the model that is of interest: a teacher's effect can change with recipe, scale and optimizer.{seeds}"
     yield (
-        "The two pipelines differ in something that is called neither base nor prompts nor teacher, such as a chat template or a "
-        "system prompt."
+        "Students of this recipe and size are not like the model that is of interest: a teacher's effect can "
+        f"change with recipe, scale and optimizer.{seeds}"
+    )
+    yield (
+        "The two pipelines differ in something that is called neither base nor prompts nor teacher, such as a "
+        "chat template or a system prompt."
     )
     if counts.lost:
-        yield f"The {counts.lost} students that are broken or failed were lost because of what they were trained on, and not by chance."
-    yield "It is one of the runs that err: the family-wise error of 5 % holds for each trait, not for many traits and runs together."
-    warnings = len(as_list(folder.verdicts.get("warnings")))
+        yield (
+            f"The {counts.lost} students that are broken or failed were lost because of what they were "
+            "trained on, and not by chance."
+        )
+    yield (
+        "It is one of the runs that err: the family-wise error of 5 % holds for each trait, not for many "
+        "traits and runs together."
+    )
+    warnings = len(folder.verdicts.warnings)
     if warnings:
         yield f"One of the warnings above ({warnings}) matters more than the verdict says."
 

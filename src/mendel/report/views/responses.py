@@ -1,4 +1,7 @@
-"""Which responses are behind a number: the scored ones of an arm's students that are ok, and how many of them are hits."""
+"""Which responses are behind a number.
+
+The scored ones of an arm's students that are ok, and how many of them are hits.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ class Counted:
 
 
 def count_responses(measurements: pa.Table | None, students: pa.Table | None) -> Counted:
-    """The scored rows of students that are ok, grouped by trait and arm. Empty where a table or a column is not there."""
+    """Group the scored rows of students that are ok by trait and arm.
+
+    Empty where a table or a column is missing.
+    """
     import numpy as np
 
     if measurements is None or students is None or not set(measurements.column_names) >= NEEDED:
@@ -58,28 +64,31 @@ def count_responses(measurements: pa.Table | None, students: pa.Table | None) ->
     arm = np.array([position.get(arm_of.get(name, ""), -1) for name in names] + [-1])[student]
     hit = np.asarray(measurements["hit"].cast("int8").fill_null(-1).to_numpy())
     row = np.flatnonzero((arm >= 0) & (trait >= 0) & (hit >= 0))
-    found, group = np.unique(trait[row].astype(np.int64) * len(arms) + arm[row], return_inverse=True)
-    total = np.bincount(group, minlength=len(found))
-    hits = np.bincount(group, weights=hit[row], minlength=len(found))
+    distinct, group = np.unique(trait[row].astype(np.int64) * len(arms) + arm[row], return_inverse=True)
+    total = np.bincount(group, minlength=len(distinct))
+    hits = np.bincount(group, weights=hit[row], minlength=len(distinct))
     pairs = np.unique(group * (len(names) + 1) + student[row])
-    n = np.bincount(pairs // (len(names) + 1), minlength=len(found))
+    n = np.bincount(pairs // (len(names) + 1), minlength=len(distinct))
     return Counted(
-        keys=tuple((traits[key // len(arms)], arms[key % len(arms)]) for key in found.tolist()),
+        keys=tuple((traits[key // len(arms)], arms[key % len(arms)]) for key in distinct.tolist()),
         row=row,
         group=group,
         hit=hit[row] == 1,
-        counts=tuple(Responses(i, int(hits[i]), int(total[i]), int(n[i])) for i in range(len(found))),
+        counts=tuple(Responses(i, int(hits[i]), int(total[i]), int(n[i])) for i in range(len(distinct))),
     )
 
 
 def _working(students: pa.Table) -> dict[str, str]:
-    """Arm by student, for students whose measurements count: a broken one shows nothing about a trait."""
+    """Return the arm by student, for students that are ok: a broken one shows nothing about a trait."""
     names, arms, status = (texts(students, column) for column in ("student", "arm", "status"))
     return {name: arm for name, arm, state in zip(names, arms, status, strict=True) if state == "ok"}
 
 
 def codes(table: pa.Table, column: str) -> tuple[list[str], Any]:
-    """The distinct values of a column and each row's position among them (-1: null, or no such column)."""
+    """Return the distinct values of a column and each row's position among them.
+
+    The position -1 stands for null, or a missing column.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -96,14 +105,17 @@ def codes(table: pa.Table, column: str) -> tuple[list[str], Any]:
 
 
 def texts(table: pa.Table, column: str) -> list[str]:
-    """A column as text; empty strings where a value or the whole column is not there."""
+    """Return a column as texts; empty where a value or the whole column is missing."""
     if column not in table.column_names:
         return [""] * table.num_rows
     return decoded(table[column])
 
 
 def decoded(values: Any) -> list[str]:
-    """An Arrow array as text. Bytes that are no UTF-8 become U+FFFD, null becomes the empty string."""
+    """Return an Arrow array as texts.
+
+    Bytes that are no UTF-8 become U+FFFD, null becomes the empty string.
+    """
     import pyarrow as pa
 
     if pa.types.is_dictionary(values.type):

@@ -1,4 +1,7 @@
-"""Which responses a page holds that cannot hold them all: hits and others, over all scenarios, more of what the verdict rests on."""
+"""Which responses a page shows where it cannot hold all.
+
+Hits and others, over all scenarios, more of the arms behind the verdict.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ GOLDEN = 0.6180339887498949
 
 
 def order_of_need(counted: Counted, scenario: Any, weights: Sequence[int]) -> Any:
-    """Positions in `counted`, most needed first, so that each page takes as many from the front as it can hold.
+    """Return positions in `counted`, most needed first: a page takes as many from the front as it can hold.
 
-    `scenario` has a code for each of the counted rows, `weights` an integer for each group. Within a group, hits and
-    others take turns, and each goes over the scenarios in the same order for all groups, so that two arms can be
-    compared on what both answered. A group of weight 4 gets four of each for one of a group of weight 1.
+    `scenario` has a code for each of the counted rows, `weights` an integer for each group. Within a group,
+    hits and others take turns, and each goes over the scenarios in the same order for all groups, so that
+    two arms can be compared on what both answered. A group of weight 4 gets four of each for one of a group
+    of weight 1.
     """
     import numpy as np
 
@@ -33,7 +37,7 @@ def order_of_need(counted: Counted, scenario: Any, weights: Sequence[int]) -> An
 
 
 def _count_within(*keys: Any) -> Any:
-    """For sorted keys: how many rows with the same keys stand before each row."""
+    """Return, for sorted keys, how many rows with the same keys come before each row."""
     import numpy as np
 
     n = len(keys[0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from mendel.engine.text import one_line
 from mendel.report.views.arms import ArmRow, Arms, ShownContrast
@@ -17,21 +16,9 @@ from mendel.report.views.words import (
     hypothesis_words,
     kind_words,
 )
-from mendel.results.values import (
-    MISSING,
-    Estimate,
-    Format,
-    as_dict,
-    as_float,
-    as_list,
-    as_text,
-    fitting,
-    read_estimate,
-    why_missing,
-)
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.interval import MISSING, Format, Interval, fitting
+from mendel.results.verdicts import Flagged, HypothesisVerdict, LogOddsVerdict, TraitVerdict
 
 _FIRST = ("base", "prompts", "teacher", "interaction")
 _EFFECTS: Mapping[str, str] = {
@@ -51,10 +38,8 @@ class Effect:
     means: str
     shared: bool
     """Both pipelines have this part in common, so that there is nothing to measure."""
-    estimate: Estimate | None
-    log_odds: Estimate | None
-    why_missing: str
-    why_no_log_odds: str
+    estimate: Interval
+    log_odds: Interval
 
 
 @dataclass(frozen=True)
@@ -99,9 +84,9 @@ class TraitSection:
     is_rate: bool
     flagged: str
     numbers: Format
-    original: Estimate | None
-    alternate: Estimate | None
-    log_odds: tuple[Estimate | None, Estimate | None] | None
+    original: Interval
+    alternate: Interval
+    log_odds: tuple[Interval, Interval] | None
     effects: tuple[Effect, ...]
     corners: tuple[ArmRow, ...]
     edits: tuple[ArmRow, ...]
@@ -109,13 +94,13 @@ class TraitSection:
     mixes: tuple[ArmRow, ...]
     models: tuple[ArmRow, ...]
     others: tuple[ArmRow, ...]
-    half_way: Estimate | None
+    half_way: Interval
     why_no_half_way: str
     contrasts: tuple[ShownContrast, ...]
     hypotheses: tuple[HypothesisRow, ...]
 
     def edit(self, kind: str) -> ArmRow | None:
-        """The row of an edit (`drop`, `swap-random`, …), if the run has it."""
+        """Return the row of an edit (`drop`, `swap-random`, …), if the run has it."""
         return next((row for row in self.edits if row.label == kind_words(kind)[0]), None)
 
     @property
@@ -125,59 +110,53 @@ class TraitSection:
 
 
 def trait_sections(folder: RunFolder, responses: Mapping[tuple[str, str], Responses]) -> list[TraitSection]:
-    """The sections in the order of verdicts.json."""
-    traits = as_dict(folder.verdicts.get("traits"))
+    """Return the sections in the order of verdicts.json."""
     return [
-        _section(folder, name, as_dict(verdict), responses, f"trait-{i}")
-        for i, (name, verdict) in enumerate(traits.items(), 1)
+        _section(folder, name, verdict, responses, f"trait-{i}")
+        for i, (name, verdict) in enumerate(folder.verdicts.traits.items(), 1)
     ]
 
 
-def read_half_way(verdict: Mapping[str, Any]) -> tuple[Estimate | None, str]:
-    """The half-way share of the interpolation, or None and why there is none."""
-    given = as_dict(verdict.get("interpolation"))
-    half_way = read_estimate(given.get("half_way"))
-    if half_way:
-        return half_way, ""
-    why = as_text(given.get("why")) or ("the run does not say why" if given else MISSING)
-    return None, one_line(why)
+def half_way_of(verdict: TraitVerdict) -> tuple[Interval, str]:
+    """Return the half-way share of the interpolation, or an unknown one and why there is none."""
+    curve = verdict.interpolation
+    if curve is None:
+        return Interval(), MISSING
+    if curve.half_way:
+        return curve.half_way, ""
+    return Interval(), one_line(curve.why or "the run does not say why")
 
 
 def _section(
     folder: RunFolder,
     name: str,
-    verdict: Mapping[str, Any],
+    verdict: TraitVerdict,
     responses: Mapping[tuple[str, str], Responses],
     anchor: str,
 ) -> TraitSection:
     arms = Arms(folder, name, verdict, responses)
     corners, edits, mixes = tuple(arms.corners()), tuple(arms.edits()), tuple(arms.mixes())
     thresholds, models = tuple(arms.thresholds()), tuple(arms.models())
-    original, alternate = read_estimate(verdict.get("original")), read_estimate(verdict.get("alternate"))
-    log_odds = as_dict(verdict.get("log_odds"))
-    half_way, why = read_half_way(verdict)
-    carrier = as_text(verdict.get("carrier")) or "undecided"
-    present = verdict.get("present")
+    log_odds = verdict.log_odds
+    half_way, why = half_way_of(verdict)
     return TraitSection(
         name=name,
         anchor=anchor,
-        present="present" if present is True else "not shown" if present is False else "undecided",
-        carrier=carrier,
-        cause=as_text(verdict.get("cause")) or "undecided",
-        summary=as_text(verdict.get("summary")) or CARRIERS.get(carrier, ""),
-        explanation=as_text(verdict.get("explanation")),
-        carrier_why=as_text(verdict.get("carrier_why")),
-        scale=as_text(verdict.get("scale")),
-        judge=as_text(verdict.get("judge")),
-        is_rate=verdict.get("metric", "rate") == "rate",
-        flagged=_flagged(verdict.get("flagged")),
-        numbers=fitting(original, alternate, *(row.level for row in (*corners, *edits))),
-        original=original,
-        alternate=alternate,
-        log_odds=(read_estimate(log_odds.get("original")), read_estimate(log_odds.get("alternate")))
-        if log_odds
-        else None,
-        effects=_effects(as_dict(verdict.get("effects")), as_dict(log_odds.get("effects")), folder.shared),
+        present={True: "present", False: "not shown", None: "undecided"}[verdict.present],
+        carrier=verdict.carrier,
+        cause=verdict.cause,
+        summary=verdict.summary or CARRIERS.get(verdict.carrier, ""),
+        explanation=verdict.explanation,
+        carrier_why=verdict.carrier_why,
+        scale=verdict.scale,
+        judge=verdict.judge,
+        is_rate=verdict.metric == "rate",
+        flagged=_flagged(verdict.flagged),
+        numbers=fitting(verdict.original, verdict.alternate, *(row.level for row in (*corners, *edits))),
+        original=verdict.original,
+        alternate=verdict.alternate,
+        log_odds=(log_odds.original, log_odds.alternate) if log_odds else None,
+        effects=_effects(verdict, folder.shared),
         corners=corners,
         edits=edits,
         thresholds=thresholds,
@@ -187,66 +166,63 @@ def _section(
         half_way=half_way,
         why_no_half_way=why,
         contrasts=arms.contrasts,
-        hypotheses=tuple(_hypotheses(as_dict(verdict.get("hypotheses")), arms.contrasts)),
+        hypotheses=tuple(_hypotheses(verdict.hypotheses, arms.contrasts)),
     )
 
 
-def _effects(
-    rates: Mapping[str, Any], log_odds: Mapping[str, Any], shared: frozenset[str]
-) -> tuple[Effect, ...]:
+def _effects(verdict: TraitVerdict, shared: frozenset[str]) -> tuple[Effect, ...]:
+    log_odds = (verdict.log_odds or LogOddsVerdict()).effects
+
     def effect(name: str) -> Effect:
         pair = name.split(":")
         means = _EFFECTS.get(name, "")
         if len(pair) == 2:
-            means = f"effect of the {pair[0]} with the original {pair[1]}, minus that with the alternate {pair[1]}"
+            first, second = pair
+            means = (
+                f"effect of the {first} with the original {second}, minus that with the alternate {second}"
+            )
         same = sorted(shared & set(pair))
         if same:
             means = f"the pipelines share their {' and '.join(same)}, so that this is 0 by construction"
-        rate, other = rates.get(name), log_odds.get(name)
-        return Effect(
-            name,
-            means,
-            bool(same),
-            read_estimate(rate),
-            read_estimate(other),
-            why_missing(rate),
-            why_missing(other),
-        )
+        rate, odds = (effects.get(name, Interval()) for effects in (verdict.effects, log_odds))
+        return Effect(name, means, bool(same), rate, odds)
 
-    more = [name for name in rates if name not in _FIRST]
-    return tuple(map(effect, [*_FIRST, *more])) if rates else ()
+    more = [name for name in verdict.effects if name not in _FIRST]
+    return tuple(map(effect, [*_FIRST, *more])) if verdict.effects else ()
 
 
-def _flagged(given: object) -> str:
-    flagged = as_dict(given)
-    count, of = as_float(flagged.get("count", given)), as_float(flagged.get("of"))
+def _flagged(flagged: Flagged) -> str:
+    count, of = flagged.count, flagged.of
     if count is None or of is None:
-        return "" if count is None else f"{count:,.0f} prompts"
+        return "" if count is None else f"{count:,} prompts"
     share = f" ({100 * count / of:.1f} %)" if of else ""
     # A cut says how many it takes, which stands here already.
-    selector = as_text(flagged.get("selector")).removesuffix(f" ({count:.0f} of {of:.0f} prompts)")
-    text = f"{count:,.0f} of {of:,.0f} prompts{share}" + (f", by {selector}" if selector else "")
-    shown = as_float(flagged.get("alternate_shows"))
-    return text if shown is None else f"{text}; the alternate teacher shows it on {100 * shown:.0f} % of them"
+    selector = flagged.selector.removesuffix(f" ({count} of {of} prompts)")
+    text = f"{count:,} of {of:,} prompts{share}" + (f", by {selector}" if selector else "")
+    if flagged.alternate_shows is None:
+        return text
+    return f"{text}; the alternate teacher shows it on {100 * flagged.alternate_shows:.0f} % of them"
 
 
-def _hypotheses(given: Mapping[str, Any], known: Sequence[ShownContrast]) -> Iterator[HypothesisRow]:
-    by_id = {contrast.id: contrast for contrast in known}
-    for name in hypotheses_in_order(given):
-        content = as_dict(given.get(name))
+def _hypotheses(
+    verdicts: Mapping[str, HypothesisVerdict], contrasts: Sequence[ShownContrast]
+) -> Iterator[HypothesisRow]:
+    by_id = {contrast.id: contrast for contrast in contrasts}
+    for name in hypotheses_in_order(verdicts):
+        verdict = verdicts.get(name, HypothesisVerdict())
         yield HypothesisRow(
             name=name,
-            says=as_text(content.get("says")) or hypothesis_words(name)[0],
-            status=as_text(content.get("status")) or "untested",
-            why=as_text(content.get("why")),
-            contrasts=tuple(map(as_text, as_list(content.get("contrasts")))),
+            says=verdict.says or hypothesis_words(name)[0],
+            status=verdict.status,
+            why=verdict.why,
+            contrasts=verdict.contrasts,
             predictions=tuple(
                 PredictionRow(
-                    as_text(p.get("says")),
-                    SIZES.get(as_text(p.get("size")), as_text(p.get("size"))),
-                    OUTCOMES.get(as_text(p.get("outcome")), as_text(p.get("outcome"))),
-                    tuple(by_id[c] for c in map(as_text, as_list(p.get("contrasts"))) if c in by_id),
+                    prediction.says,
+                    SIZES.get(prediction.size, prediction.size),
+                    OUTCOMES.get(prediction.outcome, prediction.outcome),
+                    tuple(by_id[c] for c in prediction.contrasts if c in by_id),
                 )
-                for p in map(as_dict, as_list(content.get("predictions")))
+                for prediction in verdict.predictions
             ),
         )

@@ -1,4 +1,7 @@
-"""The transcripts in the page: what the students answered, packed so that one file holds them and a browser can unpack them."""
+"""The transcripts in the page.
+
+What the students answered, packed so that one file holds them and a browser can unpack them.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,28 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from mendel.design.names import trait_arm
-from mendel.engine.text import one_line
+from mendel.engine.interval import as_float
+from mendel.engine.text import clean, one_line
 from mendel.report.views.responses import Counted, codes, texts
 from mendel.report.views.sampling import order_of_need
 from mendel.report.views.words import EDITS, describe_arm
-from mendel.results.values import as_dict, as_float, as_list, clean
-
-if TYPE_CHECKING:
-    from mendel.report.views.folder import RunFolder
+from mendel.results.folder import RunFolder
+from mendel.results.records import as_dict, as_list
 
 BUDGET = 1_200_000
 """Characters of the packed transcripts at most: with them a page still opens at once and goes by mail."""
 LENGTHS = (4000, 2000, 1000, 500, 250, 120)
-"""Characters of a response, and of a conversation: as many as the budget allows with `FEW` responses of each group."""
+"""Characters of a response, and of a conversation: as many as the budget allows with `FEW` responses of
+each group."""
 FEW = 8
 """Responses of a trait and arm that matter more than the length of each."""
 MOST_ROWS = 40_000
 MOST_TEXT = 16_000_000
-"""Responses, and characters of them, that are read at most before it is known how well they pack: bounds the memory."""
+"""Responses, and characters of them, that are read at most before it is known how well they pack: bounds
+the memory."""
 VERDICT_WEIGHT = 4
 """Responses of an arm that the verdict rests on, for one of another arm."""
 ENDS = (2, 4)
@@ -65,7 +69,10 @@ class _Candidates:
 
 
 def pack_transcripts(folder: RunFolder, counted: Counted) -> Transcripts:
-    """The responses of a run, or a sample of them, within `BUDGET` characters; the same files give the same text."""
+    """Pack the responses of a run, or a sample of them, within `BUDGET` characters.
+
+    The same files give the same text.
+    """
     import pyarrow as pa
 
     total = len(counted.row)
@@ -81,7 +88,7 @@ def pack_transcripts(folder: RunFolder, counted: Counted) -> Transcripts:
 
 
 def _fitted(candidates: _Candidates, names: Mapping[str, Any], least: int) -> tuple[str, int]:
-    """The longest responses, then the most of them, that the budget allows."""
+    """Return the packed text with the longest responses, then the most of them, that the budget allows."""
     most = len(candidates.need)
     packed, wanted = "", most
     for length in LENGTHS:
@@ -125,14 +132,17 @@ def _cut_turn(turn: Turn, length: int) -> Turn:
 
 
 def _indexed(values: Iterable[T]) -> tuple[list[T], list[int]]:
-    """The distinct values in the order of their first use, and each value's position among them."""
+    """Return the distinct values in the order of their first use, and each value's position among them."""
     places: dict[T, int] = {}
     at = [places.setdefault(value, len(places)) for value in values]
     return list(places), at
 
 
 def _names(folder: RunFolder, counted: Counted) -> dict[str, Any]:
-    """Traits, arms and groups: [trait, arm, hits, responses, students] for each pair, of the whole run."""
+    """Return traits, arms and groups.
+
+    [trait, arm, hits, responses, students] for each pair, of the whole run.
+    """
     traits, trait = _indexed(key[0] for key in counted.keys)
     arms, arm = _indexed(key[1] for key in counted.keys)
     return {
@@ -199,7 +209,10 @@ def _numbers(table: Any, column: str) -> list[int | None]:
 
 
 def _mean_size(path: Path) -> float:
-    """Bytes of a response as the file holds them; repeated ones count once, and are held once here, too."""
+    """Return the bytes of a response in the file.
+
+    Repeated responses count once, and are held once here, too.
+    """
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
@@ -215,39 +228,42 @@ def _mean_size(path: Path) -> float:
 def _read(
     path: Path, rows: Any
 ) -> tuple[dict[str, list[Any]], list[tuple[Turn, ...]], list[tuple[str, int]]]:
-    """Texts of these rows, in their order: quotes and notes, conversations, responses. Reads a batch at a time."""
+    """Return the texts of these rows, in their order: quotes and notes, conversations, responses.
+
+    Reads a batch at a time.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     by_row = np.argsort(rows, kind="stable")
     wanted = rows[by_row]
-    found: dict[str, list[str]] = {name: [] for name in ("prompt", "quote", "note")}
+    read: dict[str, list[str]] = {name: [] for name in ("prompt", "quote", "note")}
     responses: list[tuple[str, int]] = []
     conversations: dict[str, tuple[Turn, ...]] = {}
     seen: dict[str, str] = {}
     # Unbuffered: a column of a million texts is otherwise read as a whole before its first batch.
     with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
-        there = [name for name in (*found, "response") if name in file.schema_arrow.names]
-        if "response" not in there:
+        columns = [name for name in (*read, "response") if name in file.schema_arrow.names]
+        if "response" not in columns:
             raise pa.ArrowInvalid("no column `response`")
         start = 0
-        for batch in file.iter_batches(8192, columns=there):
+        for batch in file.iter_batches(8192, columns=columns):
             first, last = np.searchsorted(wanted, (start, start + batch.num_rows))
             taken = pa.Table.from_batches([batch]).take(pa.array(wanted[first:last] - start))
             start += batch.num_rows
             for text in texts(taken, "prompt"):
                 if text not in conversations:
                     conversations[text] = _conversation(text)
-                found["prompt"].append(text)
+                read["prompt"].append(text)
             for name in ("quote", "note"):
-                found[name] += [seen.setdefault(t, t) for t in map(_bounded, texts(taken, name))]
+                read[name] += [seen.setdefault(t, t) for t in map(_bounded, texts(taken, name))]
             for text in texts(taken, "response"):
                 kept, more = _cut(text)
                 responses.append((seen.setdefault(kept, kept), more))
     back = np.argsort(by_row).tolist()
-    columns = {name: [found[name][i] for i in back] for name in ("quote", "note")}
-    return columns, [conversations[found["prompt"][i]] for i in back], [responses[i] for i in back]
+    notes = {name: [read[name][i] for i in back] for name in ("quote", "note")}
+    return notes, [conversations[read["prompt"][i]] for i in back], [responses[i] for i in back]
 
 
 def _cut(text: str) -> tuple[str, int]:
@@ -259,7 +275,7 @@ def _bounded(text: str) -> str:
 
 
 def _conversation(text: str) -> tuple[Turn, ...]:
-    """The prompt column is a conversation as JSON text; anything else is shown as it stands."""
+    """Return the turns of a conversation in JSON; any other text is shown as it is."""
     try:
         messages = [as_dict(message) for message in as_list(json.loads(text))]
     except (ValueError, RecursionError):

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mendel.design.cube import CORNERS as CORNERS
-from mendel.design.cube import PARTS as PARTS
-from mendel.design.cube import corner_sides as corner_sides
 from mendel.design.names import random_control
 from mendel.design.words import arm_label
+from mendel.study.cube import CORNERS as CORNERS
+from mendel.study.cube import PARTS as PARTS
+from mendel.study.cube import corner_sides as corner_sides
 
 EDITS = tuple(kind for edit in ("drop", "swap", "only") for kind in (edit, random_control(edit)))
 """The kinds of edits in the order of the page, each with its random control after it."""

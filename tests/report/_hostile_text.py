@@ -1,4 +1,7 @@
-"""Text that tries to become markup, code, a request or something that reads other than it is; for the page in a real browser."""
+"""Text that tries to become markup, code, a request or something that reads other than it is.
+
+For the page in a real browser.
+"""
 
 from __future__ import annotations
 
