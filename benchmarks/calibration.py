@@ -26,12 +26,12 @@ import numpy as np
 import pyarrow as pa
 from simulated import ARMS, CUBE, MIXES, SAME, SAMPLES, Floats, Simulator, World, tables
 
-from mendel.study.cube import CORNERS
 from mendel.diagnose import carrier, diagnose, estimate_trait
 from mendel.diagnose.contrasts import combine, effect_weights, total_weights
 from mendel.diagnose.effects import TraitFacts
 from mendel.diagnose.stats import intervals as _intervals
 from mendel.diagnose.stats.intervals import Fit
+from mendel.study.cube import CORNERS
 
 
 def contrasts(world: World) -> dict[str, dict[str, float]]:

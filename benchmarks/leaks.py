@@ -12,10 +12,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mendel.study.cube import CORNERS
 from mendel.diagnose.leaks import Leak, _Ladder
 from mendel.diagnose.stats.ladder import LadderFit
 from mendel.diagnose.stats.panel import Panel
+from mendel.study.cube import CORNERS
 
 RUNGS = ("near", "wording", "register", "surface")
 TOP, LOW = 0.8, 0.05

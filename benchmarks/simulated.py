@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from mendel.study.cube import CORNERS
 from mendel.diagnose.stats.panel import Panel
+from mendel.study.cube import CORNERS
 
 Floats = NDArray[np.float64]
 

@@ -18,9 +18,9 @@ from causes import BORDER
 from scipy.special import stdtr
 from simulated import CUBE, Floats, Simulator, World
 
-from mendel.study.cube import STAR
 from mendel.diagnose.contrasts import combine
 from mendel.diagnose.stats.intervals import Fit
+from mendel.study.cube import STAR
 
 DIVISORS = (3, 5, 9, 21)
 SEEDS = (2, 3, 4)
