@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mendel.diagnose import Levels, TraitFacts, diagnose
 from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress
-from mendel.engine.store import write_atomic
 from mendel.measure import (
     RUNGS,
     ColumnJudge,
@@ -26,13 +24,15 @@ from mendel.measure import (
     load_trait,
 )
 from mendel.results import tables
+from mendel.results.basis import Basis, BasisTrait, read_basis
 from mendel.results.run import Run, open_run
+from mendel.results.verdicts import write_verdicts
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
-from mendel.workflow.basis import BASIS
+from mendel.workflow.advice import AdviceBasis, trait_leaks
 from mendel.workflow.batches import Batch
 from mendel.workflow.judging import Judging
 from mendel.workflow.session import Session
-from mendel.workflow.write import leaks as ladder_leaks
+from mendel.workflow.write import leaks_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,7 @@ def rejudge(
         Waiting: Requests to endpoints wait in the batch file for a provider's answers.
     """
     run = open_run(folder)
-    basis = _basis(run)
+    basis = read_basis(run.path)
     new = _new_traits(basis, judge, traits, endpoint)
     measurements = run.measurements
     session = Session(store=store, executor=executor, budget=budget, batch=batch, progress=progress)
@@ -105,38 +105,23 @@ def rejudge(
     out = run.path / "rejudged" / name
     tables.write_table(out / "measurements.parquet", measurements)
     after = _diagnosed(run, basis, new, measurements)
-    write_atomic(
-        out / "verdicts.json", json.dumps(after, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    )
+    write_verdicts(out, after)
     changes = {name: _change(run, after, trait, measurements) for name, trait in new.items()}
     return Rejudged(out, changes)
 
 
-def _basis(run: Run) -> dict[str, Any]:
-    """Return the content of the run's basis file; raise InputError if the run has none."""
-    try:
-        content: dict[str, Any] = json.loads((run.path / BASIS).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            f"no {BASIS}: this run was made before runs could be judged again",
-            where=str(run.path),
-            fix="Run the study again: what is in the store is not made anew.",
-        ) from None
-    return content
-
-
 def _new_traits(
-    basis: Mapping[str, Any],
+    basis: Basis,
     judge: JudgeModelConfig | str,
     wanted: Sequence[str],
     endpoint: EndpointConfig | None,
 ) -> dict[str, Trait]:
     """Return the traits to judge again, each with its new judge; the responses name the scenarios."""
-    old = basis["traits"]
+    old = basis.traits
     if isinstance(judge, str) and judge.endswith((".yaml", ".yml")):
         trait = load_trait(judge)
         _check_known([trait.name], old, judge)
-        judged = _judged(trait.name, old[trait.name], trait.judge, trait.rubric, trait.acts)
+        judged = _judged(old[trait.name], trait.judge, trait.rubric, trait.acts)
         return {trait.name: replace(judged, ladder_judge=trait.ladder_judge)}
     judge_model = (
         judge
@@ -144,7 +129,7 @@ def _new_traits(
         else JudgeModelConfig(model=judge, endpoint=endpoint or EndpointConfig())
     )
     _check_known(wanted, old, "--trait")
-    chosen = list(wanted) or [name for name, fields in old.items() if fields["rubric"] is not None]
+    chosen = list(wanted) or [name for name, trait in old.items() if trait.rubric is not None]
     if not chosen:
         raise InputError(
             "no trait of this run has a rubric that a model could judge by",
@@ -153,21 +138,17 @@ def _new_traits(
         )
     traits = {}
     for name in chosen:
-        fields = old[name]
+        content = old[name].rubric
+        rubric = Rubric(**content) if content else None
         # A trait needs some judge until the model takes its place.
-        bare = _judged(name, fields, ColumnJudge("log_odds"), _rubric(fields), fields["acts"])
+        bare = _judged(old[name], ColumnJudge("log_odds"), rubric, old[name].acts)
         traits[name] = judged_by(bare, judge_model, Path.cwd(), "--judge")
     return traits
 
 
-def _judged(
-    name: str, own: Mapping[str, Any], judge: Judge, rubric: Rubric | None, acts: str | None
-) -> Trait:
-    return Trait(name, own["scale"], own["metric"], (), judge, rubric=rubric, acts=acts)
-
-
-def _rubric(own: Mapping[str, Any]) -> Rubric | None:
-    return Rubric(**own["rubric"]) if own["rubric"] else None
+def _judged(before: BasisTrait, judge: Judge, rubric: Rubric | None, acts: str | None) -> Trait:
+    metric: Literal["rate", "mean"] = "mean" if before.metric == "mean" else "rate"
+    return Trait(before.name, before.scale, metric, (), judge, rubric=rubric, acts=acts)
 
 
 def _check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> None:
@@ -212,30 +193,33 @@ def _rescored(measurements: pa.Table, trait: Trait, judging: Judging) -> pa.Tabl
     return measurements
 
 
-def _diagnosed(
-    run: Run, basis: Mapping[str, Any], new: Mapping[str, Trait], measurements: pa.Table
-) -> dict[str, Any]:
+def _diagnosed(run: Run, basis: Basis, new: Mapping[str, Trait], measurements: pa.Table) -> dict[str, Any]:
     """Return `verdicts.json` under the new judge; traits that were not judged again keep their verdicts."""
-    facts = []
+    advice, students = AdviceBasis.of_folder(basis), run.students
+    facts, leaks = [], {}
     for name, trait in new.items():
-        kept = {key: basis["traits"][name][key] for key in ("scale", "metric", "flagged")}
-        facts.append(TraitFacts(name, judge=trait.judge_id, score_range=trait.score_range, **kept))
-    reasons: Mapping[str, str] = basis["lacking"]
+        before = basis.traits[name]
+        facts.append(
+            TraitFacts(name, before.scale, trait.metric, trait.judge_id, before.flagged, trait.score_range)
+        )
+        leaks[name] = trait_leaks(trait, _rungs(trait, measurements), students, measurements, basis.cube)
     diagnosis = diagnose(
-        run.students,
+        students,
         measurements,
         facts,
-        basis["cube"],
-        basis["shares"],
-        Levels(**basis["levels"]),
-        lambda arm: reasons.get(arm, ""),
+        basis.cube,
+        basis.shares,
+        Levels(**basis.levels),
+        lambda arm: basis.lacking.get(arm, ""),
+        {name: advice.facts(leak) for name, leak in leaks.items()},
     )
-    before = run.verdicts
-    traits = dict(before["traits"])
-    for name, trait in new.items():
-        leaks = ladder_leaks(trait, _rungs(trait, measurements), run.students, measurements, basis["cube"])
-        traits[name] = {**diagnosis.traits[name], "flagged": before["traits"][name].get("flagged"), **leaks}
-    return {**before, "traits": traits, "judged_again": {name: t.judge_id for name, t in new.items()}}
+    verdicts = run.verdicts
+    traits = dict(verdicts["traits"])
+    for name in new:
+        flagged = verdicts["traits"][name].get("flagged")
+        traits[name] = {**diagnosis.traits[name], "flagged": flagged, **leaks_json(leaks[name])}
+    judges = {name: trait.judge_id for name, trait in new.items()}
+    return {**verdicts, "traits": traits, "judged_again": judges}
 
 
 def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.Table) -> dict[str, Any]:

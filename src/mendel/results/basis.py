@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mendel.engine.errors import InputError
+from mendel.engine.interval import Interval
 from mendel.engine.store import write_atomic
 from mendel.results.records import by, read_record, record_json
 
@@ -54,6 +55,21 @@ class Basis:
     there are."""
     lacking: Mapping[str, str] = by("arm")
     """Why an arm cannot be trained in this study; empty where it can."""
+    rows: Mapping[str, int] = by("arm")
+    """Number of rows of the original pipeline's data that an arm changes."""
+    prompts: int | None = None
+    """Number of prompts in the original prompt set."""
+    assistant: Mapping[str, Interval] = by("arm")
+    """Share (0 to 1) of plain questions that an arm's students answer rightly."""
+
+
+class _Advice(Protocol):
+    @property
+    def rows(self) -> Mapping[str, int]: ...
+    @property
+    def prompts(self) -> int | None: ...
+    @property
+    def assistant(self) -> Mapping[str, Interval]: ...
 
 
 class _Judge(Protocol):
@@ -95,6 +111,7 @@ def write_basis(
     shares: Mapping[str, float],
     levels: Any,
     lacking: Remembered,
+    advice: _Advice,
 ) -> None:
     """Write basis.json, so that a run's folder is enough to diagnose it again.
 
@@ -106,6 +123,7 @@ def write_basis(
         shares: The original teacher's share, by arm of the interpolation.
         levels: How sure each test has to be (a dataclass, `diagnose.Levels`).
         lacking: Why arms cannot be trained.
+        advice: What recommendations rest on.
     """
     by_name = {
         trait.name: BasisTrait(
@@ -116,7 +134,16 @@ def write_basis(
         )
         for trait, fact in zip(traits, facts, strict=True)
     }
-    basis = Basis(by_name, dict(cube), dict(shares), asdict(levels), lacking.reasons)
+    basis = Basis(
+        by_name,
+        dict(cube),
+        dict(shares),
+        asdict(levels),
+        lacking.reasons,
+        advice.rows,
+        advice.prompts,
+        advice.assistant,
+    )
     write_atomic(folder / BASIS, json.dumps(record_json(basis), ensure_ascii=False, indent=1) + "\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ from mendel.diagnose.effects import trait_bounds
 from mendel.diagnose.stats.intervals import Fit
 from mendel.diagnose.stats.panel import Value, panel
 from mendel.engine.errors import InputError, did_you_mean
-from mendel.engine.store import write_atomic
 from mendel.measure import Trait
 from mendel.report import write_report
+from mendel.results.findings import write_finding
 from mendel.results.run import Run
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes
@@ -100,9 +99,7 @@ def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
 
 def keep(run: Run, kind: str, trait: str, content: Mapping[str, Any]) -> None:
     """Write a trait's result to `KIND/TRAIT.json` in the run's folder, and write the report again."""
-    (run.path / kind).mkdir(exist_ok=True)
-    text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
-    write_atomic(run.path / kind / f"{trait}.json", text + "\n")
+    write_finding(run.path, kind, trait, content)
     write_report(run.path)
 
 

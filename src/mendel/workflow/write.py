@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,13 +13,16 @@ import yaml
 from mendel._version import versions
 from mendel.data.rollouts import Rollout
 from mendel.data.selectors import Flagged
-from mendel.diagnose import Catalogue, Design, TraitFacts, arm_levels, diagnose, find_leaks
+from mendel.design.words import arm_words
+from mendel.diagnose import Catalogue, Design, Leaks, TraitFacts, arm_levels, diagnose
 from mendel.engine.budget import Spent
 from mendel.engine.store import write_atomic
 from mendel.measure import Trait
 from mendel.report import write_report
 from mendel.results import tables
-from mendel.workflow.basis import Remembered, write_basis
+from mendel.results.basis import Remembered, write_basis
+from mendel.results.verdicts import write_verdicts
+from mendel.workflow.advice import AdviceBasis, trait_leaks
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.judging import RolloutScores
 from mendel.workflow.measurements import Measurements
@@ -68,14 +70,20 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
     _copy_logs(folder, finished, session)
     lacking = Remembered(finished.catalogue.lacking)
     facts, shares, levels = trait_facts(inputs.traits), mix_shares(design), significance_levels(inputs)
-    diagnosis = diagnose(students, measurements, facts, design.cube, shares, levels, lacking)
-    write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking)
+    advice = AdviceBasis.of_run(inputs, design, students, measurements)
+    leaks = {
+        trait.name: trait_leaks(trait, _rungs(trait, inputs), students, measurements, design.cube)
+        for trait in inputs.traits
+    }
+    remedy_facts = {name: advice.facts(leak) for name, leak in leaks.items()}
+    diagnosis = diagnose(students, measurements, facts, design.cube, shares, levels, lacking, remedy_facts)
+    write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking, advice)
     traits = {
         trait.name: {
             **diagnosis.traits[trait.name],
             "flagged": _flagged(trait, finished),
             **_control(trait, finished, students, measurements),
-            **leaks(trait, _rungs(trait, inputs), students, measurements, design.cube),
+            **leaks_json(leaks[trait.name]),
         }
         for trait in inputs.traits
     }
@@ -89,13 +97,13 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
         ],
         "traits": traits,
         "cube": dict(design.cube),
+        "arms": arm_words(dict.fromkeys(students["arm"].to_pylist()), design.cube),
         "complete": outcome.stopped is None,
         "endpoints": asdict(finished.spent),
         "versions": versions(),
         "plugins": plugins_of(inputs, {arm.kind for arm in design}, own_executor=session.own_executor),
     }
-    text = json.dumps(verdicts, ensure_ascii=False, indent=1, allow_nan=False)
-    write_atomic(folder / "verdicts.json", text + "\n")
+    write_verdicts(folder, verdicts)
     write_report(folder)
     return traits
 
@@ -114,22 +122,9 @@ def _counts(finished: Finished, session: Session) -> dict[str, Any]:
     }
 
 
-def leaks(
-    trait: Trait,
-    rungs: Mapping[str, Trait],
-    students: pa.Table,
-    measurements: pa.Table,
-    cube: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return the key `leaks` of a trait's verdict: what edits leave of the trait on each rung of its ladder.
-
-    Return nothing without rungs.
-    """
-    if not rungs:
-        return {}
-    facts, *rung_facts = trait_facts((trait, *rungs.values()))
-    by_rung = dict(zip(rungs, rung_facts, strict=True))
-    return {"leaks": find_leaks(students, measurements, facts, by_rung, cube).json()}
+def leaks_json(leaks: Leaks | None) -> dict[str, Any]:
+    """Return the key `leaks` of a trait's verdict; nothing for a trait without a ladder."""
+    return {} if leaks is None else {"leaks": leaks.json()}
 
 
 def _rungs(trait: Trait, inputs: Inputs) -> Mapping[str, Trait]:

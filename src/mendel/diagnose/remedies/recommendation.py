@@ -13,6 +13,7 @@ from mendel.diagnose.effects import Effects
 from mendel.diagnose.remedies.drop import DROP
 from mendel.diagnose.remedies.registry import Remedy, all_remedies
 from mendel.diagnose.stats.intervals import Estimate, number
+from mendel.engine.interval import Interval
 from mendel.study.cube import ORIGINAL
 
 Answer = Literal["yes", "no", "undecided"]
@@ -52,7 +53,7 @@ class RemedyFacts:
     """How many prompts the original pipeline has."""
     ladder: Mapping[str, OnLadder] = field(default_factory=dict)
     """By arm, where the study measures a ladder (`Leaks.on_ladder`)."""
-    assistant: Mapping[str, Estimate] = field(default_factory=dict)
+    assistant: Mapping[str, Interval] = field(default_factory=dict)
     """By arm: the share of plain questions answered rightly (`arm_levels` of the assistant's probe)."""
 
 
@@ -74,7 +75,7 @@ class Option:
     control: Estimate | None
     """The same for its random control."""
     on_ladder: OnLadder
-    assistant: Estimate
+    assistant: Interval
     rows: int | None
 
     @property
@@ -195,7 +196,7 @@ def _options(effects: Effects, facts: RemedyFacts) -> Iterator[Option]:
             left=left,
             control=effects.levels.get(control) if control else None,
             on_ladder=facts.ladder.get(arm, OnLadder(Estimate(None, why="not measured on a ladder"))),
-            assistant=facts.assistant.get(arm, Estimate(None, why="not measured")),
+            assistant=facts.assistant.get(arm, Interval(why="not measured")),
             rows=rows,
         )
 
