@@ -65,8 +65,7 @@ class BudgetSpent(MendelError):
 
 
 class Waiting(MendelError):
-    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel`
-    exits with 3."""
+    """The command cannot go on before somebody else has done something, such as a provider's batch; `mendel` exits with 3."""
 
     exit_code = 3
 
