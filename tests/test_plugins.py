@@ -149,13 +149,15 @@ class TestARun:
         self, done: tuple[Path, str]
     ) -> None:
         verdict = json.loads((done[0] / "verdicts.json").read_text())["traits"]["apology"]
-        assert "my_pkg/early_prompts" in verdict["hypotheses"]
-        assert "what the first half of the prompts brings in" in {c["reads"] for c in verdict["contrasts"]}
-        remedies = [option["name"] for option in verdict["recommendation"]["options"]]
-        assert "my_pkg/alternate-second-half" in remedies
+        words = verdict["hypotheses"]["my_pkg/early_prompts"]
+        assert words["says"] == "the first half of the prompts carries the trait"
+        assert words["means"] == "The first half of the prompts is enough"
+        # The remedy's arm is trained in every study; its contrast is the hypothesis's.
+        early = next(c for c in verdict["contrasts"] if c["id"] == "apology/early")
+        assert early["arms"][0] == "my_pkg/early/apology"
+        assert early["reads"].lower().startswith("what the first half of the prompts brings in")
         page = (done[0] / "report.html").read_text()
         assert "early prompts" in page
-        assert "the first half of the prompts carries the trait" in page
 
 
 class TestRefused:

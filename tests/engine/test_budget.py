@@ -133,5 +133,5 @@ def test_a_reservation_ends_once() -> None:
     budget = Budget()
     held = budget.reserve(0.1, Tokens(1, 1))
     budget.keep(held)
-    with pytest.raises(ValueError, match="closed already"):
+    with pytest.raises(ValueError, match="already closed"):
         budget.give_back(held)

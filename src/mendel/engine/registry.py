@@ -4,55 +4,27 @@ bring more."""
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from mendel._version import __version__
 from mendel.engine.errors import InputError, MendelError, RunError, did_you_mean
 from mendel.engine.options import Options, parse_options
+from mendel.engine.origin import (
+    BUILT_IN,
+    SCRIPT,
+    Origin,
+    registering_origin,
+    same_definition,
+    top_module,
+)
+
+__all__ = ["Origin", "Registry", "callable_with", "instance_of"]
 
 T = TypeVar("T")
-BUILT_IN = "mendel"
-"""The package whose plug-ins have plain names."""
-SCRIPT = "__main__"
-"""The package of a script or notebook. A script's plug-ins have plain names, too."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a plug-in comes from."""
-
-    package: str
-    """The top-level module: `mendel` for a built-in plug-in, `__main__` for a script or notebook."""
-    module: str
-    """The module that registers the plug-in."""
-
-    @property
-    def built_in(self) -> bool:
-        """Whether the plug-in ships with mendel."""
-        return self.package == BUILT_IN
-
-    def version(self) -> str | None:
-        """Return the version of the distribution that holds the package; None for a package without a
-        distribution."""
-        if self.built_in:
-            return __version__
-        for distribution in packages_distributions().get(self.package, ()):
-            try:
-                return version(distribution)
-            except PackageNotFoundError:
-                continue
-        # An editable install lists no modules, but its entry points name them.
-        for group in entry_points().groups:
-            for point in entry_points(group=group) if group.startswith("mendel.") else ():
-                if _top(point.module) == self.package and point.dist is not None:
-                    return str(point.dist.version)
-        return None
 
 
 @dataclass(frozen=True)
@@ -119,7 +91,7 @@ class Registry(Generic[T]):
         """
 
         def decorate(item: T) -> T:
-            self.add(name, item, _registering_origin(), options)
+            self.add(name, item, registering_origin(), options)
             return item
 
         return decorate
@@ -156,7 +128,7 @@ class Registry(Generic[T]):
         again."""
         if entry.origin != origin:
             return False
-        return origin.package == SCRIPT or _same(entry.item, item)
+        return origin.package == SCRIPT or same_definition(entry.item, item)
 
     def get(self, name: str, *, where: str | None = None) -> T:
         """Return the plug-in of that plain or qualified name.
@@ -326,17 +298,17 @@ class Registry(Generic[T]):
                     self._load_point(point)
                 except InputError as fault:
                     # A package that is half loaded must not take part.
-                    package = _top(point.module)
+                    package = top_module(point.module)
                     for name in [n for n in self._items if n not in before]:
                         if self._items[name].origin.package == package:
                             del self._items[name]
                     self._broken.append(_Broken(package, point.name, fault))
 
     def _load_point(self, point: EntryPoint) -> None:
-        package = point.dist.name if point.dist is not None else _top(point.module)
+        package = point.dist.name if point.dist is not None else top_module(point.module)
         where = f"package {package}: entry point {point.name!r} of {self.group}"
         item = _imported(point, package, where)
-        origin = Origin(_top(point.module), point.module)
+        origin = Origin(top_module(point.module), point.module)
         registered = [name for name, entry in self._items.items() if entry.origin.package == origin.package]
         if isinstance(item, ModuleType):
             if not registered:
@@ -404,7 +376,7 @@ def _imported(point: EntryPoint, package: str, where: str) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         fix = f"Install what it needs (pip install {missing}), or uninstall {package}."
-        if _top(missing) == _top(point.module):
+        if top_module(missing) == top_module(point.module):
             fix = f"Correct the entry point {point.value!r}, or uninstall {package}."
         raise InputError(f"cannot be imported: {error}", where=where, fix=fix) from error
     except (Exception, SystemExit) as error:  # A plug-in's module may do anything when it is imported.
@@ -419,53 +391,3 @@ def _copy(fault: InputError, where: str | None = None) -> InputError:
     """Return a new error with the same message: one that is raised twice would collect tracebacks."""
     place = f"{where}: {fault.where}" if where and fault.where else fault.where or where
     return InputError(fault.what, where=place, value=fault.value, allowed=fault.allowed, fix=fault.fix)
-
-
-def _registering_origin() -> Origin:
-    """Return the origin of the code that registers: the first module body, or the first function outside of
-    mendel.
-
-    The module of the registered item would not do: a package may register a function of another package.
-    """
-    frame = sys._getframe(1)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", SCRIPT))
-        if frame.f_code.co_name == "<module>" or _top(module) != BUILT_IN:
-            # A worker process imports the script of its parent under this name.
-            module = SCRIPT if module == "__mp_main__" else module
-            return Origin(_top(module), module)
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return Origin(BUILT_IN, BUILT_IN)
-
-
-def _same(first: object, second: object) -> bool:
-    """Return whether two objects are equal, or are the same definition imported twice."""
-    if first is second:
-        return True
-    name, other = _definition(first), _definition(second)
-    if name is not None or other is not None:
-        if name != other:
-            return False
-        # Two lambdas of a module share their name.
-        return "<" not in str(name) or getattr(first, "__code__", 0) == getattr(second, "__code__", 1)
-    if isinstance(first, tuple | list) and isinstance(second, tuple | list):
-        return len(first) == len(second) and all(map(_same, first, second))
-    if _definition(type(first)) != _definition(type(second)):
-        return False
-    if is_dataclass(first):
-        return all(_same(getattr(first, f.name), getattr(second, f.name, None)) for f in fields(first))
-    if type(first).__eq__ is object.__eq__:
-        return bool(vars(first) == vars(second)) if hasattr(first, "__dict__") else False
-    return bool(first == second)
-
-
-def _definition(item: object) -> tuple[str, str] | None:
-    """Return the module and the qualified name of a function or class; None for other objects."""
-    qualname = getattr(item, "__qualname__", None)
-    return (str(getattr(item, "__module__", "")), qualname) if isinstance(qualname, str) else None
-
-
-def _top(module: str) -> str:
-    return module.partition(".")[0]
