@@ -188,8 +188,9 @@ class RunMaker:
     def _verdict(self, name: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
         flagged = FLAGGED if TRAITS[name][0] == "teacher" else 0
         summary = verdict["summary"] + (f" {HOSTILE[0]}" if self.hostile else "")
-        own = {"flagged": {"selector": "judge >= 0.5", "count": flagged, "of": PROMPTS}, "summary": summary}
-        return {**verdict, **own, **self.changes}
+        shows = 0.0 if flagged else None
+        cut = {"selector": "judge >= 0.5", "count": flagged, "of": PROMPTS, "alternate_shows": shows}
+        return {**verdict, "flagged": cut, "summary": summary, **self.changes}
 
     def _planted(self) -> tuple[pa.Table, pa.Table]:
         """Return the tables students and measurements: hits are planted, the texts fit them."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mendel.engine.interval import Interval
 from mendel.engine.store import write_atomic
-from mendel.results.records import as_dict, by, read_record, record_json
+from mendel.results.records import as_dict, by, optional, read_record, record_json
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class DoseResponse:
     """Why there is no half-way share."""
     curve: tuple[DosePoint, ...] = ()
     """The shares, the smallest first."""
-    prompts: int | None = None
+    prompts: int | None = optional()
     """Number of prompts in the original prompt set."""
 
 

@@ -23,6 +23,7 @@ from mendel.report.views.reading import read_page_folder
 from mendel.report.views.responses import count_responses
 from mendel.report.views.trait import trait_sections
 from mendel.results.interval import Format, Interval
+from mendel.results.records import record_json
 from mendel.results.tables import read_table, write_table
 from mendel.results.verdicts import TraitVerdict
 from mendel.study.cube import CORNERS
@@ -213,6 +214,9 @@ def test_a_ladder_says_what_is_left_by_rung(make_run: Callable[..., Path]) -> No
         ("swap", "removed where we looked"),
     ]
     assert ladder_of(TraitVerdict()) is None
+    # Every key that the leaks bring is declared.
+    content = json.loads((run.path / "verdicts.json").read_text())
+    assert record_json(run.verdicts) == content
 
 
 def test_methods_count_what_was_trained_and_doubts_name_what_is_few(make_run: Callable[..., Path]) -> None:
