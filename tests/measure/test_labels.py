@@ -14,7 +14,7 @@ from mendel.engine.errors import InputError
 from mendel.measure.judges import Rubric
 from mendel.measure.labels import (
     Label,
-    Session,
+    SessionCounts,
     Unlabelled,
     append_label,
     label_session,
@@ -64,7 +64,7 @@ class Person:
         return [text.rpartition("[response]\n")[2] for text in self.told if text.startswith("\n---")]
 
 
-def session(rows: list[Unlabelled], path: Path, *answers: str) -> tuple[Session, Person]:
+def session(rows: list[Unlabelled], path: Path, *answers: str) -> tuple[SessionCounts, Person]:
     person = Person(*answers)
     return label_session(rows, RUBRIC, path, person.ask, person.told.append), person
 
@@ -185,7 +185,7 @@ def test_each_label_is_written_at_once(path: Path) -> None:
         lengths.append(len(path.read_text().splitlines()) if path.exists() else 0)
         return "4 not so bad"
 
-    assert label_session(rows, RUBRIC, path, ask, person.told.append) == Session(3, 0, 0)
+    assert label_session(rows, RUBRIC, path, ask, person.told.append) == SessionCounts(3, 0, 0)
     assert lengths == [0, 1, 2]
     labels = read_labels(path, "mood", RUBRIC)
     assert sorted(label.of.response for label in labels) == [row.response for row in rows]
@@ -196,11 +196,11 @@ def test_a_session_goes_on_where_one_stopped(path: Path) -> None:
     rows = [item(f"Answer {n}.") for n in range(5)]
     first, person = session(rows, path, "1", "2", "q")
     second, again = session(rows[::-1], path, "3", "4", "5")
-    assert (first, second) == (Session(2, 0, 3), Session(3, 0, 0))
+    assert (first, second) == (SessionCounts(2, 0, 3), SessionCounts(3, 0, 0))
     assert again.told[1].startswith("\n--- 3 of 5 ---")
     assert person.shown + again.shown[1:] == [label.of.response for label in read_labels(path)]
     third, nothing = session(rows, path)
-    assert third == Session(0, 0, 0)
+    assert third == SessionCounts(0, 0, 0)
     assert nothing.shown == []
 
 
@@ -218,14 +218,14 @@ def test_the_order_is_shuffled_and_always_the_same(tmp_path: Path) -> None:
 def test_skipped_ones_come_again_in_the_next_session(path: Path) -> None:
     rows = [item(f"Answer {n}.") for n in range(3)]
     done, person = session(rows, path, "s", "1", "S")
-    assert done == Session(1, 2, 2)
+    assert done == SessionCounts(1, 2, 2)
     assert set(session(rows, path, "0", "0")[1].shown) == {person.shown[0], person.shown[2]}
 
 
 def test_undo_takes_the_last_one_back(path: Path) -> None:
     rows = [item(f"Answer {n}.") for n in range(3)]
     done, person = session(rows, path, "u", "1", "s", "u", "u", "9", "2", "3")
-    assert done == Session(3, 0, 0)
+    assert done == SessionCounts(3, 0, 0)
     assert "Nothing to undo in this session." in person.told
     order = person.shown
     assert order[0] == order[1] == order[5]
@@ -245,7 +245,7 @@ def test_undo_leaves_the_labels_of_earlier_sessions(path: Path) -> None:
 @pytest.mark.parametrize("wrong", ["11", "-1", "seven", "nan", "inf", "", "7/10", "\x1b[2J"])
 def test_only_scores_on_the_scale_are_taken(path: Path, wrong: str) -> None:
     done, person = session([item()], path, wrong, "7,5")
-    assert done == Session(1, 0, 0)
+    assert done == SessionCounts(1, 0, 0)
     assert person.told[-1] == f"{visible(wrong)!r} is no score from 0 to 10."
     assert read_labels(path)[0].score == 7.5
 

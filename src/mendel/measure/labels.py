@@ -65,7 +65,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Session:
+class SessionCounts:
     """Counts of a labelling session."""
 
     labelled: int
@@ -208,7 +208,7 @@ def label_session(
     path: str | Path,
     ask: Callable[[str], str],
     tell: Callable[[str], None],
-) -> Session:
+) -> SessionCounts:
     """Ask a person for the scores of responses, one after another, and write each to `path` at once.
 
     Responses that have a label are skipped, so that a session can be continued. The order is shuffled by the
@@ -246,7 +246,7 @@ class _Labelling:
     tell: Callable[[str], None]
     done: set[str]
 
-    def run(self) -> Session:
+    def run(self) -> SessionCounts:
         queue = [place for place, item in enumerate(self.items) if item.key not in self.done]
         # Each answered response's label begins at this byte of the file; None for a skipped one.
         offsets: list[int | None] = []
@@ -264,7 +264,7 @@ class _Labelling:
             else:
                 break
         labelled = len(offsets) - offsets.count(None)
-        return Session(labelled, len(offsets) - labelled, len(queue) - labelled)
+        return SessionCounts(labelled, len(offsets) - labelled, len(queue) - labelled)
 
     def _answer(self, item: Unlabelled) -> Label | str:
         """Return the label, or `s`, `u` or `q`."""

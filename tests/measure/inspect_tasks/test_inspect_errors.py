@@ -8,9 +8,8 @@ import pytest
 
 from _inspect_tasks import TASKS, Endpoint, Scripted, answers, task_of
 from mendel.engine.errors import BudgetSpent, RunError
-from mendel.measure.inspect_tasks import InspectConfig, batching
+from mendel.measure.inspect_tasks import batching
 from mendel.models.chat import Completion
-from mendel.models.local.chat import LocalChat
 
 pytest.importorskip("inspect_ai")
 
@@ -57,21 +56,3 @@ def test_who_waits_is_not_kept_by_a_sample_that_hangs(
     answers(scripted, task_of(file, "broken"), tmp_path)
     assert [len(batch) for batch in scripted.asked] == [4, 2]
     assert "not waiting for them" in caplog.text
-
-
-@pytest.mark.slow
-def test_a_real_model_answers_blackmail(tmp_path: Path) -> None:
-    pytest.importorskip("inspect_evals")
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from _smollm2 import smollm2_folder
-
-    folder = smollm2_folder()
-    chat = LocalChat(AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
-    task = InspectConfig(task="inspect_evals/agentic_misalignment", args={"goal_value": "america"}).build(
-        Path()
-    )
-    rows = answers(chat, task, tmp_path, max_tokens=32).to_pylist()
-    assert [row["cluster"] for row in rows] == ["agentic_misalignment#0", "agentic_misalignment#1"]
-    assert all(row["response"].strip() for row in rows)
-    assert rows[0]["response"] != rows[1]["response"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from _inspect_tasks import Scripted, answers, task_of
-from mendel.measure.inspect_tasks import evaluation
+from mendel.measure.inspect_tasks import InspectConfig, evaluation
 from mendel.measure.inspect_tasks.batching import RequestBatcher, WaitingConversation
 from mendel.measure.schema import response_schema
 from mendel.models.local.chat import LocalChat
@@ -148,3 +148,21 @@ def test_a_request_that_its_task_gave_up_is_not_answered() -> None:
     assert together.next_batch() == [requests[0]]
     together.finish()
     assert together.next_batch() == []
+
+
+@pytest.mark.slow
+def test_a_real_model_answers_blackmail(tmp_path: Path) -> None:
+    pytest.importorskip("inspect_evals")
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from _smollm2 import smollm2_folder
+
+    folder = smollm2_folder()
+    chat = LocalChat(AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder))
+    task = InspectConfig(task="inspect_evals/agentic_misalignment", args={"goal_value": "america"}).build(
+        Path()
+    )
+    rows = answers(chat, task, tmp_path, max_tokens=32).to_pylist()
+    assert [row["cluster"] for row in rows] == ["agentic_misalignment#0", "agentic_misalignment#1"]
+    assert all(row["response"].strip() for row in rows)
+    assert rows[0]["response"] != rows[1]["response"]
