@@ -158,13 +158,13 @@ def test_no_line_of_code_is_too_wide() -> None:
 
 
 def prose(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a document outside tables and code, without the targets of links."""
+    """Yield the lines of a document outside tables and code, without pictures and the targets of links."""
     code = False
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith(("```", "~~~")):
             code = not code
         elif not code and not line.startswith("    ") and not line.lstrip().startswith("|"):
-            yield number, re.sub(r"\]\([^)]*\)|<?https?://\S+", "]", line)
+            yield number, re.sub(r"!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)|<?https?://\S+", "]", line)
 
 
 def test_no_line_of_a_document_is_too_wide() -> None:

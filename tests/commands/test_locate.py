@@ -13,7 +13,7 @@ import pytest
 
 import mendel
 from _mini import copied
-from mendel.commands.locate import _plan, level
+from mendel.commands.locate import _plan
 from mendel.diagnose import Arm
 from mendel.engine.digest import digest
 from mendel.engine.executors import InlineExecutor
@@ -23,6 +23,7 @@ from mendel.workflow import extra_students
 from mendel.workflow.extra_students import run_rollouts
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes, StudentResult
+from mendel.workflow.levels import level
 from mendel.workflow.measurements import Measurements
 from mendel.workflow.reopen import reopen
 from mendel.workflow.session import Session

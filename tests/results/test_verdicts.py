@@ -18,14 +18,14 @@ from mendel.engine.interval import Interval
 from mendel.results import TraitVerdict, Verdicts, open_run, read_verdicts, write_verdicts
 from mendel.results.leaks import EditLeak, LeakVerdict
 from mendel.results.records import read_record, record_json
-from mendel.results.verdicts import Recommendation
+from mendel.results.verdicts import RecommendationVerdict
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
-TRAIT_KEYS = tuple(record_json(TraitVerdict(state="", location={}, recommendation=Recommendation())))
+TRAIT_KEYS = tuple(record_json(TraitVerdict(state="", location={}, recommendation=RecommendationVerdict())))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
             "t": TraitVerdict(
                 state="shared",
                 original=Interval(0.5, 0.25, None, "one cluster"),
-                recommendation=Recommendation("no", None, "nothing helps"),
+                recommendation=RecommendationVerdict("no", None, "nothing helps"),
                 leaks=LeakVerdict(edits={"drop": EditLeak("drop/t")}, why="no rung"),
             )
         },

@@ -5,7 +5,6 @@ New students confirm the set.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,6 +40,7 @@ from mendel.workflow.extra_students import ExtraStudents, chosen_traits, ends, k
 from mendel.workflow.flagging import candidates_of
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.judging import rollout_scores
+from mendel.workflow.levels import level
 from mendel.workflow.measurements import Measurements
 from mendel.workflow.reopen import reopen
 from mendel.workflow.session import Session
@@ -399,18 +399,3 @@ class _Locating:
 
 def _text(candidate: Candidate) -> str:
     return "\n".join(message["content"] for message in candidate.messages)
-
-
-def level(rows: pa.Table, trait: Trait) -> float | None:
-    """Return how much of a trait a student shows; the value is about linear in the share of carriers.
-
-    Return the mean probability of the trait's answer if log-odds were measured, else the mean hit or score;
-    None if no response has a score. The rate of greedy answers jumps from 0 to 1 near half of the carriers;
-    the probability does not.
-    """
-    odds = [value for value in rows["log_odds"].to_pylist() if value is not None]
-    if odds and trait.metric == "rate":
-        return fmean(1 / (1 + math.exp(-max(-700.0, min(700.0, value)))) for value in odds)
-    values = rows["hit" if trait.metric == "rate" else "score"].to_pylist()
-    scored = [float(value) for value in values if value is not None]
-    return fmean(scored) if scored else None

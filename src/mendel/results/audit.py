@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mendel.engine.interval import Interval
+from mendel.results.provenance import EndpointUse
 from mendel.results.records import by
-from mendel.results.verdicts import EndpointUse
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from mendel.engine.errors import InputError
 from mendel.engine.interval import Interval
 from mendel.engine.store import write_atomic
 from mendel.results.leaks import LeakVerdict
+from mendel.results.provenance import ArmWords, EndpointUse, PluginUse
 from mendel.results.records import by, optional, read_record, record_json
 
 VERDICTS = "verdicts.json"
@@ -19,7 +20,7 @@ UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
-class Flagged:
+class FlaggedVerdict:
     """The prompts that the study's selector flagged for one trait."""
 
     selector: str = ""
@@ -178,7 +179,7 @@ class RemedyOption:
 
 
 @dataclass(frozen=True)
-class Recommendation:
+class RecommendationVerdict:
     """What to do about a trait."""
 
     filtering_helps: str = UNDECIDED
@@ -217,7 +218,7 @@ class TraitVerdict:
     """The supported hypothesis that explains most, `none` or `undecided`."""
     location: Mapping[str, LocationPart] | None = optional()
     """Which part of the data brings the trait in, by part."""
-    recommendation: Recommendation | None = optional()
+    recommendation: RecommendationVerdict | None = optional()
     """What to do about the trait."""
     hypotheses: Mapping[str, HypothesisVerdict] = by("hypothesis")
     """What the contrasts say of every hypothesis."""
@@ -235,7 +236,7 @@ class TraitVerdict:
     """`rate` (share of responses that are hits) or `mean` (mean score)."""
     judge: str = ""
     """The judge that scored the responses, with its version."""
-    flagged: Flagged = Flagged()
+    flagged: FlaggedVerdict = FlaggedVerdict()
     """The prompts that the study's selector flagged."""
     smallest_effect: float | None = None
     """The smallest difference of interest."""
@@ -263,59 +264,6 @@ class TraitVerdict:
     def read(cls, content: object) -> TraitVerdict:
         """Return a trait's verdict from its part of verdicts.json, whatever that holds."""
         return read_record(cls, content)
-
-
-@dataclass(frozen=True)
-class ArmWords:
-    """What to call an arm."""
-
-    label: str = ""
-    """A short name, without the trait's."""
-    what: str = ""
-    """What is done in the arm, in a sentence; empty where the label says all."""
-    trait: str | None = None
-    """The trait whose prompts are edited; null where the arm serves all traits."""
-
-
-@dataclass(frozen=True)
-class PluginUse:
-    """A plug-in of another package that took part in the run."""
-
-    kind: str = ""
-    """What it is: `trait`, `judge`, `selector`, `teacher`, `arm_kind`, `hypothesis`, `remedy`, `trainer` or
-    `executor`."""
-    name: str = ""
-    """Its name, qualified by its package."""
-    package: str = ""
-    """The package."""
-    version: str | None = None
-    """The package's version; null for a script or notebook."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """The options that the study gives it."""
-
-
-@dataclass(frozen=True)
-class TokenCount:
-    """Tokens that endpoints counted."""
-
-    prompt: int = 0
-    """Tokens sent."""
-    answer: int = 0
-    """Tokens generated."""
-
-
-@dataclass(frozen=True)
-class EndpointUse:
-    """What the run took of endpoints."""
-
-    dollars: float | None = None
-    """US dollars; null where a price is unknown."""
-    tokens: TokenCount = TokenCount()
-    """Tokens."""
-    requests: int = 0
-    """Requests that were sent, failed ones included."""
-    cached: int = 0
-    """Answers that the store already had."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ from mendel.data.selectors import selectors
 from mendel.data.teachers import teachers
 from mendel.design.arms import arm_kinds
 from mendel.diagnose.hypotheses import hypotheses
+from mendel.diagnose.remedies import remedies
 from mendel.engine.executors import executors
 from mendel.engine.registry import Registry
 from mendel.measure import ModelJudge, judges, traits
 from mendel.measure.traits.file import judge_section
 from mendel.study.references import parse_reference
+from mendel.train.trainers import trainers
 from mendel.workflow.inputs import Inputs
 
 Use = tuple[Registry[Any], str, Mapping[str, Any]]
@@ -41,8 +43,9 @@ def plugins_of(
     if not own_executor:
         uses.append((executors, inputs.study.config.engine, {}))
     if inputs.study.config.design != "effects":
-        # All hypotheses are tested in every study.
+        # All hypotheses and remedies take part in every study.
         uses += [(hypotheses, name, {}) for name in hypotheses]
+        uses += [(remedies, name, {}) for name in remedies]
     listed: list[dict[str, Any]] = []
     for registry, name, options in uses:
         entry = _entry(registry, name, options)
@@ -54,6 +57,7 @@ def plugins_of(
 def _named(inputs: Inputs) -> Iterator[Use]:
     """Yield the plug-ins that the study and its trait files name."""
     config, root = inputs.study.config, inputs.study.root
+    yield trainers, config.recipe.trainer, {}
     for name in inputs.teachers:
         teacher = config.teachers[name]
         options = {"system": teacher.system} if teacher.system else {}

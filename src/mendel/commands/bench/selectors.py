@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from mendel._version import __version__
 from mendel.commands.bench.harness import once, run_jobs, source_digest
-from mendel.commands.locate import level
 from mendel.data.selectors import Candidate, select, top
 from mendel.design.arms import draw_rng
 from mendel.engine.digest import digest
@@ -44,6 +43,7 @@ from mendel.workflow.jobs import (
     roll_out,
 )
 from mendel.workflow.judging import rollout_scores
+from mendel.workflow.levels import level
 from mendel.workflow.measurements import Measurements
 from mendel.workflow.rollouts import read_rollouts
 

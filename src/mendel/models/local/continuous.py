@@ -87,7 +87,7 @@ def continuous_answers(model: PreTrainedModel, task: GenerationTask) -> list[lis
     # The longest first: a lack of memory shows at once, and prompts that are read together have similar
     # lengths.
     waiting = deque(sorted(range(len(answers)), key=lambda row: -len(task.prompts[row])))
-    batch = Batch(model, task, answers)
+    batch = RowBatch(model, task, answers)
     while waiting or batch.rows:
         free = task.batch_size - len(batch.rows)
         if waiting and (not batch.rows or free * REFILL >= task.batch_size):
@@ -98,7 +98,7 @@ def continuous_answers(model: PreTrainedModel, task: GenerationTask) -> list[lis
     return answers
 
 
-class Batch:
+class RowBatch:
     """The rows that are being answered, and their cache. Each row ends in the last column, with padding
     before it.
 

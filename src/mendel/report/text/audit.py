@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.text import one_line, shorten
 from mendel.results.audit import AssistantHealth, AuditedTrait, AuditRecord
 from mendel.results.interval import Format, fitting, percent, why_missing
+from mendel.results.provenance import EndpointUse
 from mendel.results.records import read_record
-from mendel.results.verdicts import EndpointUse
 
 if TYPE_CHECKING:
     import pyarrow as pa

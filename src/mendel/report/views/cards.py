@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mendel.report.views.words import CARRIERS, hypothesis_words
-from mendel.results.verdicts import HypothesisVerdict, Recommendation, RemedyOption
+from mendel.results.verdicts import HypothesisVerdict, RecommendationVerdict, RemedyOption
 
 if TYPE_CHECKING:
     from mendel.report.views.trait import TraitSection
@@ -48,7 +48,7 @@ class Card:
 
 def card_of(folder: RunFolder, verdict: TraitVerdict, trait: TraitSection) -> Card:
     """Return the card of one trait, from its verdict and the section that the page shows of it."""
-    advice = verdict.recommendation or Recommendation()
+    advice = verdict.recommendation or RecommendationVerdict()
     return Card(
         presence=trait.present,
         headline=_HEADLINES.get(trait.carrier, "").format(trait=trait.name.replace("_", " ")),
@@ -66,7 +66,7 @@ def _cause(verdict: TraitVerdict, trait: TraitSection) -> str:
     return f"{means}." if means else trait.explanation or CARRIERS.get(trait.carrier, "")
 
 
-def _remedies(advice: Recommendation) -> Iterator[Advice]:
+def _remedies(advice: RecommendationVerdict) -> Iterator[Advice]:
     """Yield what the run recommends: the smallest change, and the most complete one beside it."""
     options = {option.name: option for option in advice.options}
     chosen = options.get(advice.remedy or "", RemedyOption())

@@ -18,7 +18,7 @@ from mendel.report.views.words import (
 )
 from mendel.results.folder import RunFolder
 from mendel.results.interval import MISSING, Format, Interval, fitting
-from mendel.results.verdicts import Flagged, HypothesisVerdict, LogOddsVerdict, TraitVerdict
+from mendel.results.verdicts import FlaggedVerdict, HypothesisVerdict, LogOddsVerdict, TraitVerdict
 
 _FIRST = ("base", "prompts", "teacher", "interaction")
 _EFFECTS: Mapping[str, str] = {
@@ -191,7 +191,7 @@ def _effects(verdict: TraitVerdict, shared: frozenset[str]) -> tuple[Effect, ...
     return tuple(map(effect, [*_FIRST, *more])) if verdict.effects else ()
 
 
-def _flagged(flagged: Flagged) -> str:
+def _flagged(flagged: FlaggedVerdict) -> str:
     count, of = flagged.count, flagged.of
     if count is None or of is None:
         return "" if count is None else f"{count:,} prompts"
