@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import is_typeddict
 
 import mendel
 
@@ -47,7 +48,7 @@ def public_api() -> str:
     for name in sorted(mendel.__all__):
         value = getattr(mendel, name)
         # The fields of a configuration say more than the signature that Pydantic makes of them.
-        plain = not callable(value) or hasattr(value, "model_fields")
+        plain = not callable(value) or hasattr(value, "model_fields") or is_typeddict(value)
         lines.append(name if plain else f"{name}{signature(value)}")
         if inspect.isclass(value):
             lines += attributes(value)

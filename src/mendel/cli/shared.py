@@ -67,7 +67,7 @@ def working(function: Callable[..., Any], options: OutputOptions) -> Iterator[di
 def as_far_as_it_came(
     function: Callable[..., Made], *arguments: Any, **words: Any
 ) -> tuple[Made, Exception | None]:
-    """Return a function's result, and what stopped it early: a budget that is spent or a batch that is awaited.
+    """Return a function's result, and what stopped it early: a spent budget, or an awaited batch.
 
     Raises:
         Stopped: It was stopped with nothing to show.

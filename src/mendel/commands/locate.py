@@ -20,6 +20,7 @@ from mendel.diagnose.locate import (
     Features,
     Observation,
     PromptTexts,
+    Round,
     Search,
     SearchPlan,
     Split,
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 STUDENTS = 40
 """Greatest number of new students, by default."""
 MOST_SEARCHED = 32
-"""Greatest number of students of the search: more would not settle a search that these do not settle."""
+"""Greatest number of students of the search: more would not settle it."""
 CONFIRMED = 4
 """Number of arms of the confirmation."""
 SOURCE = 0.3
@@ -237,15 +238,7 @@ class _Locating:
         small = 0 < len(subset) <= MOST * len(self.ids)
         confirmation = self._confirm(subset) if small else None
         named = confirmation is not None and confirmation.answer != "no"
-        rounds = tuple(
-            {
-                "kind": part.kind,
-                "students": part.students,
-                "reads": part.reads,
-                "curve": [list(point) for point in part.levels],
-            }
-            for part in search.rounds
-        )
+        rounds = tuple(_round_json(part) for part in search.rounds)
         return Located(
             self.trait.name,
             subset if named else (),
@@ -395,6 +388,11 @@ class _Locating:
         fit = self.extra.fit(self.trait, [arm.name for arm in arms])
         by_share = {share: name for name, share in ends(self.run_).items()}
         return confirm(fit, by_share[1.0], by_share[0.0], {a.kind: a.name for a in arms})
+
+
+def _round_json(part: Round) -> dict[str, Any]:
+    curve = [list(point) for point in part.levels]
+    return {"kind": part.kind, "students": part.students, "reads": part.reads, "curve": curve}
 
 
 def _text(candidate: Candidate) -> str:

@@ -294,8 +294,8 @@ EDIT_DIFFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
 )
 """Differences of one trait's edits: id, kind, the two sides, how it reads.
 
-All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the alternate
-teacher on every prompt."""
+All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the
+alternate teacher on every prompt."""
 
 
 def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:

@@ -60,7 +60,7 @@ class RunError(MendelError):
 
 
 class Stopped(MendelError):
-    """A command ended early, through nobody's fault; what it has until then is written, and it can be gone on with."""
+    """A command ended early without a fault. Its results until then are written, and it can be continued."""
 
     exit_code = 3
     result: Any = None

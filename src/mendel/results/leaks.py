@@ -1,4 +1,4 @@
-"""The leak ladder in `verdicts.json` as types: what edits leave of a trait, near to and far from the filter."""
+"""The leak ladder of verdicts.json as types: what edits leave of a trait near to the filter and far from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recommendation rests on beside a trait's effects: rows that change, the ladder, the assistant's health."""
+"""What a recommendation rests on beside a trait's effects: changed rows, the ladder, the assistant."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def load_inputs(study: Study) -> Inputs:
 
 
 def _check_plugins(study: Study) -> None:
-    """Raise InputError, with the study's line, where the executor or the trainer that it names is not there."""
+    """Raise InputError, with the study's line, for an executor or a trainer that is not there."""
     executors.full_name(study.config.engine, where=study.lines.where("engine"))
     trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
 

@@ -49,7 +49,7 @@ __all__ = [
 def check_selector(
     config: SelectConfig, where: str | None = None, line: Callable[..., str] | None = None
 ) -> None:
-    """Check what can be known to be wrong before there are rollouts: the name, the options, the pattern, a package.
+    """Check the name, the options, the pattern and the packages of a selector, before there are rollouts.
 
     Args:
         config: The study's `select`.

@@ -113,7 +113,7 @@ class Context:
 
     @cached_property
     def options(self) -> Any:
-        """The study's `select.options` in the form that the selector declares: an instance of its model, for example."""
+        """The study's `select.options` as the selector declares them, such as an instance of its model."""
         return selectors.parse_options(self.config.by, self.config.options)
 
     def need_base(self) -> Checkpoint:
@@ -137,7 +137,8 @@ class Context:
         """
         if not self.contrast.shows or not self.contrast.clean:
             raise InputError(
-                f"the {self.config.by} selector is fitted on answers that show the trait and answers that do not, and "
+                f"the {self.config.by} selector is fitted on answers that show the trait and answers that do "
+                "not, and "
                 "the trait has none",
                 fix="Give the trait's file 'log_odds' (a trait and a clean answer), or take by: judge.",
             )

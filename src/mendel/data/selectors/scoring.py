@@ -107,7 +107,7 @@ def _scored(choose: Selector, batch: Sequence[Candidate], context: Context, wher
                 f"selector {name!r} gives prompt {candidate.prompt_id!r} no score",
                 where=where,
                 value=score,
-                fix="Every prompt needs a finite score to be ranked: leave the prompt out, or take another selector.",
+                fix="Every prompt needs a finite score: leave the prompt out, or take another selector.",
             )
     return scores
 
@@ -134,7 +134,7 @@ def _sources(modules: Sequence[str]) -> list[str]:
     texts = []
     for name in modules:
         spec = find_spec(name)
-        # A module that moved would else be left out without a word, and stored scores would outlive its changes.
+        # A module that moved must not be left out silently: stored scores would outlive its changes.
         assert spec is not None, f"{name} is no module"
         assert spec.origin is not None, f"{name} is no file"
         texts.append(Path(spec.origin).read_text(encoding="utf-8"))

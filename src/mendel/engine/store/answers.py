@@ -103,8 +103,8 @@ class AnswerCache:
         return InputError(
             f"the file of paid answers is damaged: {why}",
             where=str(self.path),
-            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it). Its answers are then paid for "
-            "again.",
+            fix=f"Remove {self.path} (and {FILE}-wal and {FILE}-shm beside it). Its answers are "
+            "then paid for again.",
         )
 
 
@@ -113,8 +113,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        # In WAL mode a commit is in the file before it returns, so a killed process loses none. Only a crash of
-        # the machine can lose the last ones, and waiting for the disk after every answer would cost more.
+        # In WAL mode a commit is in the file before it returns, so a killed process loses none. Only a crash
+        # of the machine can lose the last ones, and waiting for the disk after every answer would cost more.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS answers (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, "

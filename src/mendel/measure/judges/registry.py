@@ -143,7 +143,7 @@ class Judge(Protocol):
 class AsksModel(Protocol):
     """A judge plug-in that asks a model; a picklable value, made of a trait file's `judge:` section.
 
-    The section's `model` names the model. mendel opens it (a local model in a worker, an endpoint within the budget),
+    The section's `model` names the model. mendel opens it (a local model in a worker, an endpoint in the budget),
     keeps the judgements in the store, and asks about a response only once.
     """
 
@@ -166,7 +166,7 @@ class AsksModel(Protocol):
 
 @runtime_checkable
 class OpenedJudge(Judge, Protocol):
-    """A judge that scores with `grade`, given the chat of its `source`: mendel's own or a plug-in with its model."""
+    """A judge that scores with `grade`, given the chat of its `source`: built in, or a plug-in with a model."""
 
     @property
     def source(self) -> ModelSource:
@@ -180,7 +180,7 @@ judges: Registry[Callable[[JudgeConfig], Judge | AsksModel]] = Registry(
     "judge", check=callable_with("config")
 )
 judge = judges.register
-"""Decorator: `@judge("name", options=MODEL)` registers a function from a trait file's `judge:` section to a judge.
+"""Decorator: `@judge("name", options=MODEL)` registers a function from a `judge:` section to a judge.
 
 The judge scores by rules (`score`: see Judge), or asks a model (`grade`: see AsksModel).
 """

@@ -31,7 +31,7 @@ def model_judge(rubric: Rubric, config: JudgeModelConfig, root: Path, where: str
 def judge_with_model(
     judge: AsksModel, config: JudgeConfig, root: Path, where: str | None = None
 ) -> JudgeWithModel:
-    """Return a judge plug-in with the model that its trait file names; raises InputError if there is no such model."""
+    """Return a judge plug-in with the model of its trait file; raise InputError where there is none."""
     from mendel.models import resolve_model
 
     if config.model is None:

@@ -103,8 +103,8 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         if value is not None and key not in unused
     )
     yield (
-        f"{counts.students:,} students in {counts.arms:,} arms that differ in base, prompts or teacher, or in "
-        f"an edit of the data, were trained with at least {counts.seeds} "
+        f"{counts.students:,} students in {counts.arms:,} arms that differ in base, prompts or teacher, or "
+        f"in an edit of the data, were trained with at least {counts.seeds} "
         f"{'seed' if counts.seeds == 1 else 'seeds'} an arm ({recipe})."
     )
     measured = ", ".join(
@@ -114,9 +114,9 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     )
     yield f"Each was measured for {measured}."
     yield (
-        "Every drop and swap of flagged prompts has a random control of the same size, matched in source and "
-        "length. Effects are differences between arms with 95 % intervals over scenario clusters and students "
-        "(two-way delete-one jackknife); seven hypotheses were tested against their predictions at a "
+        "Every drop and swap of flagged prompts has a random control of the same size, matched in source "
+        "and length. Effects are differences between arms with 95 % intervals over scenario clusters and "
+        "students (two-way delete-one jackknife); seven hypotheses were tested against their predictions at a "
         "family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
         f"Made with mendel {_version(folder)}."
     )
@@ -193,8 +193,8 @@ def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         f"change with recipe, scale and optimizer.{seeds}"
     )
     yield (
-        "The two pipelines differ in something that is called neither base nor prompts nor teacher, such as a "
-        "chat template or a system prompt."
+        "The two pipelines differ in something that is called neither base nor prompts nor teacher, such as "
+        "a chat template or a system prompt."
     )
     if counts.lost:
         yield (
