@@ -1,4 +1,4 @@
-"""The leak ladder of verdicts.json as types: what edits leave of a trait near to the filter and far from it."""
+"""The leak ladder of verdicts.json as types: what edits leave near to the filter and far from it."""
 
 from __future__ import annotations
 

@@ -143,8 +143,8 @@ class Judge(Protocol):
 class AsksModel(Protocol):
     """A judge plug-in that asks a model; a picklable value, made of a trait file's `judge:` section.
 
-    The section's `model` names the model. mendel opens it (a local model in a worker, an endpoint in the budget),
-    keeps the judgements in the store, and asks about a response only once.
+    The section's `model` names the model. mendel opens it (a local model in a worker, an endpoint in the
+    budget), keeps the judgements in the store, and asks about a response only once.
     """
 
     @property
@@ -166,7 +166,7 @@ class AsksModel(Protocol):
 
 @runtime_checkable
 class OpenedJudge(Judge, Protocol):
-    """A judge that scores with `grade`, given the chat of its `source`: built in, or a plug-in with a model."""
+    """A judge that scores with `grade`, given the chat of its `source`; built in, or a plug-in's."""
 
     @property
     def source(self) -> ModelSource:

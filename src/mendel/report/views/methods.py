@@ -116,8 +116,8 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     yield (
         "Every drop and swap of flagged prompts has a random control of the same size, matched in source "
         "and length. Effects are differences between arms with 95 % intervals over scenario clusters and "
-        "students (two-way delete-one jackknife); seven hypotheses were tested against their predictions at a "
-        "family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
+        f"students (two-way delete-one jackknife); {_tested(folder)} were tested against their predictions at "
+        "a family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
         f"Made with mendel {_version(folder)}."
     )
 
@@ -144,6 +144,13 @@ def _pipeline(side: Mapping[str, Any]) -> str:
 
 def _judge(folder: RunFolder, trait: str) -> str:
     return one_line(folder.verdicts.traits[trait].judge, 60) or "its judge"
+
+
+def _tested(folder: RunFolder) -> str:
+    """Return how many hypotheses were tested: a plug-in's are among them."""
+    names = {name for verdict in folder.verdicts.traits.values() for name in verdict.hypotheses}
+    count = len(names) or 7
+    return "seven hypotheses" if count == 7 else f"{count} hypotheses"
 
 
 def _version(folder: RunFolder) -> str:
