@@ -33,6 +33,7 @@ from mendel.results.findings import (
 from mendel.results.interval import Interval
 from mendel.results.records import record_json
 from mendel.results.tables import table, write_table
+from mendel.workflow.advice import AdviceBasis
 
 SHARES = (0.1, 0.25, 0.5)
 PROMPTS = 400
@@ -141,7 +142,8 @@ class RunMaker:
             for name in self.traits
         ]
         facts = [self._facts(name) for name in self.traits]
-        write_basis(self.path, traits, facts, CUBE, self._shares(), Levels(), Remembered(_lacking))
+        advice = AdviceBasis({}, None, {})
+        write_basis(self.path, traits, facts, CUBE, self._shares(), Levels(), Remembered(_lacking), advice)
         write_manifest(self.path, "f1" * 32, self.path / "study.yaml", complete=True)
         return self.path
 

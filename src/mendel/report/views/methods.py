@@ -116,8 +116,8 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     yield (
         "Every drop and swap of flagged prompts has a random control of the same size, matched in source "
         "and length. Effects are differences between arms with 95 % intervals over scenario clusters and "
-        f"students (two-way delete-one jackknife); {_tested(folder)} were tested against their predictions at "
-        "a family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
+        f"students (two-way delete-one jackknife); {_tested(folder)} were tested against their predictions "
+        "at a family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
         f"Made with mendel {_version(folder)}."
     )
 
