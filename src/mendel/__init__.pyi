@@ -7,12 +7,10 @@
 from mendel._version import __version__ as __version__
 from mendel.commands.audit import Audit as Audit
 from mendel.commands.audit import audit as audit
+from mendel.commands.bench.harness import BenchResult as BenchResult
 from mendel.commands.bench.locate import bench_locate as bench_locate
-from mendel.commands.bench.locate import describe_bench_locate as describe_bench_locate
 from mendel.commands.bench.selectors import bench_selectors as bench_selectors
-from mendel.commands.bench.selectors import describe_bench_selectors as describe_bench_selectors
 from mendel.commands.bench.verdicts import bench_verdicts as bench_verdicts
-from mendel.commands.bench.verdicts import describe_bench_verdicts as describe_bench_verdicts
 from mendel.commands.doctor import doctor as doctor
 from mendel.commands.labels import judge_agree as judge_agree
 from mendel.commands.labels import judge_label as judge_label

@@ -33,6 +33,7 @@ from mendel.results import (
 from mendel.results.findings import FINDINGS, DosePoint, LocateCheck, LocateRound, SubsetSpread
 from mendel.results.manifest import FILES
 from mendel.results.tables import SCHEMAS, schema, table, write_table
+from mendel.workflow.advice import AdviceBasis
 
 FINGERPRINT = "a1" * 32
 
@@ -62,8 +63,11 @@ def test_the_basis_is_enough_to_diagnose_again(tmp_path: Path) -> None:
     trait = SimpleNamespace(name="t", judge=SimpleNamespace(hit_at=5.0), rubric=None, acts=r"\bact\b")
     lacking = Remembered(lambda arm: f"no {arm}")
     assert lacking("sister/t") == "no sister/t"
-    write_basis(tmp_path, [trait], [facts], {"OOO": "cube/OOO"}, {"mix/0.1": 0.1}, Levels(2, 7), lacking)
+    advice = AdviceBasis({"drop/t": 31}, 400, {"drop/t": Interval(0.9, 0.8, 1.0)})
+    cube, shares = {"OOO": "cube/OOO"}, {"mix/0.1": 0.1}
+    write_basis(tmp_path, [trait], [facts], cube, shares, Levels(2, 7), lacking, advice)
     basis = read_basis(tmp_path)
+    assert AdviceBasis.of_folder(basis) == advice
     own = basis.traits["t"]
     assert (own.name, own.scale, own.metric, own.judge) == ("t", "a scale", "mean", "model@1")
     assert (own.score_range, own.hit_at, own.rubric, own.acts) == ((0.0, 10.0), 5.0, None, r"\bact\b")

@@ -67,7 +67,7 @@ def test_what_is_written_comes_back(tmp_path: Path) -> None:
             "t": TraitVerdict(
                 state="shared",
                 original=Interval(0.5, 0.25, None, "one cluster"),
-                recommendation=RecommendationVerdict("no", None, "nothing helps"),
+                recommendation=RecommendationVerdict(filtering_helps="no", why="nothing helps"),
                 leaks=LeakVerdict(edits={"drop": EditLeak("drop/t")}, why="no rung"),
             )
         },

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import mendel
 from mendel.cli.options import OUTPUT, STUDY, WorkOptions
-from mendel.cli.shared import command, given, print_json, working, write_json
+from mendel.cli.shared import command, given, show, working, write_json
 
 app = typer.Typer(help="Measure how good mendel is, on organisms whose truth is known.", no_args_is_help=True)
 
@@ -72,7 +71,7 @@ def verdicts(
             **given(causes=causes),
             **shared,
         )
-    _show(result, mendel.describe_bench_verdicts, out, options)
+    _show(result, out, options)
 
 
 @command(
@@ -90,7 +89,7 @@ def locate(
     """Make organisms with known carriers, locate the carriers, and measure precision and recall."""
     with working(mendel.bench_locate, options) as shared:
         result = mendel.bench_locate(per_spread, seeds_from, workers=workers, **shared)
-    _show(result, mendel.describe_bench_locate, out, options)
+    _show(result, out, options)
 
 
 @command(
@@ -108,18 +107,10 @@ def selectors(
     """Make organisms with known carriers, and measure by retraining what each selector finds."""
     with working(mendel.bench_selectors, options) as shared:
         result = mendel.bench_selectors(per_spread, seeds_from, workers=workers, **shared)
-    _show(result, mendel.describe_bench_selectors, out, options)
+    _show(result, out, options)
 
 
-def _show(
-    result: Mapping[str, Any],
-    describe: Callable[[Mapping[str, Any]], str],
-    out: Path | None,
-    options: WorkOptions,
-) -> None:
+def _show(result: mendel.BenchResult, out: Path | None, options: WorkOptions) -> None:
     if out is not None:
-        write_json(out, result)
-    if options.as_json:
-        print_json(result)
-    else:
-        typer.echo(describe(result))
+        write_json(out, result.to_json())
+    show(result, options)

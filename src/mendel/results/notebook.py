@@ -5,7 +5,7 @@ HTML that needs no script and no style sheet, with all text made inert.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
@@ -51,12 +51,20 @@ def verdicts_html(verdicts: Verdicts, report: Path, missing: Iterable[str]) -> s
             "<table><thead><tr>" + "".join(f"<th>{title}</th>" for title in titles) + "</tr></thead>",
             f"<tbody>{rows}</tbody></table>",
             "<p>Brackets hold 95 % intervals, on each trait's own scale.</p>",
+            *_advice(verdicts),
         ]
     else:
         lines.append("<p>No trait has a verdict yet.</p>")
     if report.is_file():
         lines.append(f"<p>report: <code>{_text(str(report))}</code></p>")
     return "\n".join(lines)
+
+
+def _advice(verdicts: Verdicts) -> Iterator[str]:
+    """Yield what to do about each trait, in the run's own words."""
+    for name, verdict in verdicts.traits.items():
+        if verdict.recommendation is not None and verdict.recommendation.why:
+            yield f"<p>{_text(name)}, what to do: {_text(verdict.recommendation.why)}</p>"
 
 
 def verdicts_line(verdicts: Verdicts) -> str:

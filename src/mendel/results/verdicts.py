@@ -81,12 +81,6 @@ class PredictionVerdict:
 class HypothesisVerdict:
     """What the contrasts say of one hypothesis."""
 
-    title: str = ""
-    """Name of the hypothesis in words."""
-    says: str = ""
-    """What the hypothesis claims."""
-    means: str = ""
-    """The beginning of the sentence that names the hypothesis as the cause."""
     status: str = "untested"
     """`supported`, `refuted`, `undecided` or `untested`."""
     why: str = ""
@@ -95,6 +89,12 @@ class HypothesisVerdict:
     """Ids of the contrasts that decided it."""
     predictions: tuple[PredictionVerdict, ...] = ()
     """Every prediction with its outcome."""
+    title: str = ""
+    """Name of the hypothesis in words."""
+    says: str = ""
+    """What the hypothesis claims."""
+    means: str = ""
+    """The beginning of the sentence that names the hypothesis as the cause."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class RemedyOption:
     left: Interval = Interval()
     """The trait's level with the remedy, on the trait's scale."""
     far: Interval = Interval()
-    """Share of the trait that it leaves far from what the filter saw."""
+    """The trait's level far from what the filter saw, on the trait's scale."""
     assistant: Interval = Interval()
     """Share of plain questions that its students answer rightly."""
     rows: int | None = None

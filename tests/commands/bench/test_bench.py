@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mendel.commands.bench.verdicts import BenchRecord, describe_bench_verdicts, grade_verdict, summarize
+from mendel.commands.bench.verdicts import BenchRecord, describe, grade_verdict, summarize
 
 CAUSES = ("simple_generalization", "bad_prompts", "persona_selection")
 
@@ -66,20 +66,20 @@ def test_the_summary_counts_and_has_an_interval() -> None:
     assert (found["organisms"], found["not_made"]) == (3, 1)
     assert found["matrix"] == {"bad_prompts": {"bad_prompts": 2, "undecided": 1}}
     assert found["right"]["low"] < 2 / 3 < found["right"]["high"] < 1
-    assert "2 of   3 right" in describe_bench_verdicts(found)
+    assert "2 of   3 right" in describe(found)
 
 
 def test_a_pair_stands_in_the_matrix_by_the_name_that_it_was_asked_for() -> None:
     both = record(cause="persona_selection+bad_prompts", supported=("bad_prompts", "persona_selection"))
     found = summarize([both])
     assert found["matrix"] == {both.cause: {both.cause: 1}}
-    assert ";" not in describe_bench_verdicts(found).splitlines()[0]
+    assert ";" not in describe(found).splitlines()[0]
 
 
 def test_nothing_made_gives_no_share() -> None:
     found = summarize([record(grade="not made", supported=(), said="-")])
     assert found["right"]["estimate"] is None
-    assert "not made: 1" in describe_bench_verdicts(found)
+    assert "not made: 1" in describe(found)
 
 
 def test_the_grid_is_compared_where_it_was_run() -> None:
@@ -96,10 +96,10 @@ def test_organisms_are_made_diagnosed_and_kept(tmp_path: Path) -> None:
     import mendel
 
     causes = ("none", "bad_prompts")
-    found = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path)
+    found = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path).to_json()
     assert {cause: found["matrix"][cause] for cause in causes} == {
         "none": {"none": 1}, "bad_prompts": {"bad_prompts": 1},
     }  # fmt: skip
     assert found["right"]["count"] == 2
-    again = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path)
+    again = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path).to_json()
     assert again["records"] == found["records"]

@@ -35,10 +35,10 @@ def test_a_summary_counts_what_meets_both_marks_and_leaves_out_what_was_not_made
     found = _bench_locate.summarize([FOUND, missed, lost])
     assert (found["organisms"], found["not_made"], found["met"], found["confirmed"]) == (2, 1, 1, 1)
     assert found["recall"] == {"mean": 0.725, "least": 0.5, "most": 0.95}
-    text = _bench_locate.describe_bench_locate(found)
+    text = _bench_locate.describe(found)
     assert "scattered       2 not made: no organism of 10 draws" in text
     assert "recall >= .9 and precision >= .8 in 1 of 2" in text
-    assert _bench_locate.describe_bench_locate(_bench_locate.summarize([lost])).count("\n") == 0
+    assert _bench_locate.describe(_bench_locate.summarize([lost])).count("\n") == 0
 
 
 def tried(left: float | None) -> dict[str, Any]:
@@ -59,15 +59,13 @@ def tried(left: float | None) -> dict[str, Any]:
 
 
 def test_what_is_left_is_a_share_of_the_effect_averaged_over_the_organisms_that_have_it() -> None:
-    text = _bench_selectors.describe_bench_selectors(
-        {"records": [tried(0.5), tried(1.0), tried(None), {"made": False}]}
-    )
+    text = _bench_selectors.describe({"records": [tried(0.5), tried(1.0), tried(None), {"made": False}]})
     line = next(line for line in text.splitlines() if line.startswith("oracle"))
     assert "0.75 / 0.75" in line
     assert line.endswith("0.50, 0.25")
     assert "oracle 0.75" in text.splitlines()[-1]
     assert (
-        _bench_selectors.describe_bench_selectors({"records": [{"made": False}]})
+        _bench_selectors.describe({"records": [{"made": False}]})
         == "no organism was made whose two ends are usable"
     )
 

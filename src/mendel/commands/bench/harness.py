@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -13,6 +14,7 @@ from mendel.engine.digest import digest
 from mendel.engine.executors import Executor, LocalExecutor, default_workers
 from mendel.engine.progress import NullProgress, Progress
 from mendel.engine.store import Store
+from mendel.results.notebook import Shown
 
 
 class OrganismJob(Protocol):
@@ -29,6 +31,24 @@ class OrganismJob(Protocol):
     @property
     def key(self) -> str:
         """The key of its record in the store."""
+
+
+@dataclass(frozen=True)
+class BenchResult(Shown):
+    """What a bench measured."""
+
+    content: dict[str, Any]
+    """Every number and record; JSON-able."""
+    text: str
+    """The same for people."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object for `--json`."""
+        return self.content
+
+    def describe(self) -> str:
+        """Return the result as lines of text, for people."""
+        return self.text
 
 
 Job = TypeVar("Job", bound=OrganismJob)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mendel._version import __version__
-from mendel.commands.bench.harness import once, run_jobs, source_digest, spread
+from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest, spread
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
@@ -77,7 +77,7 @@ def bench_locate(
     store: str | Path | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> BenchResult:
     """Make organisms with known carriers, run and locate each, and compare the prompts with the carriers.
 
     Records of finished organisms are kept in the store: an interrupted bench continues from there.
@@ -92,7 +92,7 @@ def bench_locate(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        A JSON object: precision, recall, students, seconds, and every record.
+        Precision, recall, students, seconds, and every record.
 
     Raises:
         InputError: A spread is unknown.
@@ -104,9 +104,10 @@ def bench_locate(
     def label(job: LocateJob, record: LocateRecord) -> str:
         return f"{job.spread} {job.seed}"
 
-    return summarize(
+    content = summarize(
         run_jobs(jobs, locate_organism, label, executor=executor, workers=workers, progress=progress)
     )
+    return BenchResult(content, describe(content))
 
 
 def locate_organism(job: LocateJob) -> LocateRecord:
@@ -186,7 +187,7 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
     }
 
 
-def describe_bench_locate(found: Mapping[str, Any]) -> str:
+def describe(found: Mapping[str, Any]) -> str:
     """Return a line for each organism, and the summary."""
     lines = []
     for r in found["records"]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mendel._version import __version__
-from mendel.commands.bench.harness import once, run_jobs, source_digest
+from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest
 from mendel.data.selectors import Candidate, select, top
 from mendel.design.arms import draw_rng
 from mendel.engine.digest import digest
@@ -93,7 +93,7 @@ def bench_selectors(
     store: str | Path | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> BenchResult:
     """Try every selector on organisms whose carriers are known.
 
     An organism takes about 130 students. The store keeps the students and the finished records: an
@@ -108,7 +108,7 @@ def bench_selectors(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        A JSON object: the version and every record.
+        The version and every record.
 
     Raises:
         RunError: A worker process was killed.
@@ -120,7 +120,8 @@ def bench_selectors(
         return f"{job.spread} {job.seed}"
 
     records = run_jobs(jobs, try_all_selectors, label, executor=executor, workers=workers, progress=progress)
-    return {"version": __version__, "records": records}
+    content = {"version": __version__, "records": records}
+    return BenchResult(content, describe(content))
 
 
 def try_all_selectors(job: SelectorJob) -> dict[str, Any]:
@@ -275,7 +276,7 @@ class _Trial:
         return None if probability is None else {"rate": sum(hits) / len(hits), "probability": probability}
 
 
-def describe_bench_selectors(found: Mapping[str, Any]) -> str:
+def describe(found: Mapping[str, Any]) -> str:
     """Return a line for each selector: means over organisms of the remaining effect, precision and recall."""
     made = [r for r in found["records"] if r["made"] and r["whole"] is not None and r["none"] is not None]
     if not made:

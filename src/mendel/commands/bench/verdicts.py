@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mendel._version import __version__
-from mendel.commands.bench.harness import once, run_jobs, source_digest, spread
+from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest, spread
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
@@ -81,7 +81,7 @@ def bench_verdicts(
     store: str | Path | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> BenchResult:
     """Make and diagnose organisms of every cause, and compare the verdicts with the planted causes.
 
     Records of finished organisms are kept in the store: an interrupted bench continues from there.
@@ -98,7 +98,7 @@ def bench_verdicts(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        A JSON object: the confusion matrix, accuracy with its interval, students, seconds, and every record.
+        The confusion matrix, accuracy with its interval, students, seconds, and every record.
 
     Raises:
         InputError: A cause or the strength is unknown.
@@ -114,9 +114,10 @@ def bench_verdicts(
     def label(job: VerdictJob, record: BenchRecord) -> str:
         return f"{job.cause} {job.seed} {record.grade}"
 
-    return summarize(
+    content = summarize(
         run_jobs(jobs, diagnose_organism, label, executor=executor, workers=workers, progress=progress)
     )
+    return BenchResult(content, describe(content))
 
 
 def diagnose_organism(job: VerdictJob) -> BenchRecord:
@@ -308,7 +309,7 @@ def _share(count: int, of: int) -> dict[str, float | int | None]:
     }
 
 
-def describe_bench_verdicts(found: Mapping[str, Any]) -> str:
+def describe(found: Mapping[str, Any]) -> str:
     """Return the matrix as text: a line for each cause, the shares, and each record that is not right."""
     lines = []
     for cause, row in found["matrix"].items():

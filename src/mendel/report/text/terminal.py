@@ -12,7 +12,7 @@ from mendel.report.views.arms import find_contrast, shown_contrasts
 from mendel.report.views.trait import half_way_of
 from mendel.results.interval import MISSING, Format, Interval, duration, fitting
 from mendel.results.leaks import LeakVerdict
-from mendel.results.verdicts import TraitVerdict, Verdicts
+from mendel.results.verdicts import RecommendationVerdict, TraitVerdict, Verdicts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -47,7 +47,8 @@ def terminal_summary(verdicts: Verdicts | Mapping[str, Any], report: Path | None
     ]
     if not traits:
         parts.append(Text("No trait has a verdict yet."))
-    lines = [line for name, verdict in traits for line in _leaks(name, verdict.leaks)]
+    lines = [line for name, verdict in traits for line in _advice(name, verdict.recommendation)]
+    lines += [line for name, verdict in traits for line in _leaks(name, verdict.leaks)]
     lines += [*_counts(record), *(f"warning: {one_line(warning, 300)}" for warning in record.warnings)]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
@@ -90,6 +91,16 @@ def _cells(name: str, verdict: TraitVerdict) -> Iterator[str]:
         yield _short(numbers, find_contrast(shown_contrasts(verdict), arm, control), signed=True)
     half_way, why = half_way_of(verdict)
     yield _short(Format(2), half_way) if half_way else why if why == MISSING else f"none: {why}"
+
+
+def _advice(name: str, advice: RecommendationVerdict | None) -> Iterator[str]:
+    """Yield whether a filter helps and what to do, in the run's own words."""
+    if advice is None or not advice.why:
+        return
+    title = one_line(name, 40)
+    if advice.filtering_why and advice.filtering_why != advice.why:
+        yield f"does filtering help ({title})? {one_line(advice.filtering_why, 400)}"
+    yield f"what to do ({title}): {one_line(advice.why, 400)}"
 
 
 def _leaks(name: str, leaks: LeakVerdict | None) -> Iterator[str]:
