@@ -98,7 +98,7 @@ def test_no_half_way_where_the_ends_do_not_differ():
     found = estimate_trait(
         *study(full_levels(lambda b, p, t: 0.4), np.random.default_rng(0)), FACTS, CUBE
     ).half_way
-    assert found.json() is None
+    assert found.estimate is None
     assert "not shown to differ" in found.why
 
 

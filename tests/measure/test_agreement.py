@@ -36,21 +36,21 @@ def test_kappa_is_cohens() -> None:
     assert found.table == ((70, 10), (5, 15))
     assert found.agree == 0.85
     chance = 0.2 * 0.25 + 0.8 * 0.75
-    assert found.hits.value == pytest.approx((0.85 - chance) / (1 - chance))
+    assert found.hits.estimate == pytest.approx((0.85 - chance) / (1 - chance))
     assert found.scores is None, "two scores: the hits say it all"
 
 
 @given(SCORES)
 def test_weighted_kappa_is_that_of_the_table_with_squared_weights(pairs: list[tuple[int, int]]) -> None:
     found = rated(pairs, hit_at=5)
-    if found.scores is None or found.scores.value is None:
+    if found.scores is None or found.scores.estimate is None:
         return
     counts = np.zeros((11, 11))
     for i, j in pairs:
         counts[i, j] += 1
     expected = np.outer(counts.sum(1), counts.sum(0)) / len(pairs)
     weights = np.subtract.outer(np.arange(11), np.arange(11)) ** 2
-    assert found.scores.value == pytest.approx(1 - (weights * counts).sum() / (weights * expected).sum())
+    assert found.scores.estimate == pytest.approx(1 - (weights * counts).sum() / (weights * expected).sum())
 
 
 @given(SCORES)
@@ -58,16 +58,16 @@ def test_who_is_first_does_not_matter(pairs: list[tuple[int, int]]) -> None:
     found, turned = rated(pairs, hit_at=5), rated([(b, a) for a, b in pairs], hit_at=5)
     assert found.agree == turned.agree
     assert found.table == tuple(zip(*turned.table, strict=True))
-    assert same(found.hits.value, turned.hits.value)
+    assert same(found.hits.estimate, turned.hits.estimate)
     assert (found.scores is None) == (turned.scores is None)
     if found.scores and turned.scores:
-        assert same(found.scores.value, turned.scores.value)
+        assert same(found.scores.estimate, turned.scores.estimate)
 
 
 @given(HITS)
 def test_what_is_called_a_hit_does_not_matter(pairs: list[tuple[float, float]]) -> None:
     found, swapped = rated(pairs), rated([(1 - a, 1 - b) for a, b in pairs])
-    assert same(found.hits.value, swapped.hits.value)
+    assert same(found.hits.estimate, swapped.hits.estimate)
     assert found.agree == swapped.agree
 
 
@@ -76,12 +76,12 @@ def test_the_scales_unit_does_not_matter(pairs: list[tuple[int, int]], unit: flo
     found = rated(pairs, hit_at=5)
     moved = rated([(a * unit + zero, b * unit + zero) for a, b in pairs], hit_at=5 * unit + zero)
     if found.scores and moved.scores:
-        assert same(found.scores.value, moved.scores.value)
+        assert same(found.scores.estimate, moved.scores.estimate)
 
 
 @given(HITS)
 def test_kappa_is_one_only_of_equal_raters(pairs: list[tuple[float, float]]) -> None:
-    value = rated(pairs).hits.value
+    value = rated(pairs).hits.estimate
     assert value is None or (value == pytest.approx(1)) == all(a == b for a, b in pairs)
 
 
@@ -90,7 +90,7 @@ def test_independent_raters_are_near_chance(seed: int, first: float, second: flo
     rng = np.random.default_rng(seed)
     pairs = list(zip(rng.random(2000) < first, rng.random(2000) < second, strict=True))
     # In few clusters, so that no interval is drawn.
-    value = rated([(float(a), float(b)) for a, b in pairs], size=1000).hits.value
+    value = rated([(float(a), float(b)) for a, b in pairs], size=1000).hits.estimate
     assert value is not None
     assert abs(value) < 0.12
 
@@ -98,8 +98,8 @@ def test_independent_raters_are_near_chance(seed: int, first: float, second: flo
 @given(HITS, st.integers(1, 4))
 def test_the_interval_holds_the_estimate_and_has_a_width(pairs: list[tuple[float, float]], size: int) -> None:
     hits = rated(pairs, size).hits
-    if hits.low is not None and hits.high is not None and hits.value is not None:
-        assert hits.low <= hits.value <= hits.high <= 1
+    if hits.low is not None and hits.high is not None and hits.estimate is not None:
+        assert hits.low <= hits.estimate <= hits.high <= 1
         assert hits.high - hits.low > 0.01
 
 
@@ -114,7 +114,7 @@ def test_perfect_agreement_of_few_is_not_certain() -> None:
 def test_clusters_widen_the_interval() -> None:
     pairs = [pair for pair in table(6, 2, 2, 6) for _ in range(5)]
     apart, alike = rated(pairs).hits, rated(pairs, 5).hits
-    assert apart.value == alike.value
+    assert apart.estimate == alike.estimate
     assert apart.high is not None
     assert apart.low is not None
     assert alike.high is not None
@@ -130,7 +130,7 @@ def test_neither_the_order_nor_the_clusters_names_matter(pairs: list[tuple[int, 
     found, again = (
         agreement([r[0] for r in of], [r[1] for r in of], [r[2] for r in of], 2.0) for of in (rows, mixed)
     )
-    assert same(found.hits.value, again.hits.value)
+    assert same(found.hits.estimate, again.hits.estimate)
     assert same(found.hits.low, again.hits.low)
     assert same(found.hits.high, again.hits.high)
 
@@ -146,7 +146,7 @@ def test_scores_that_nobody_gave_are_left_out_and_counted() -> None:
     found = agreement([1.0, None, 0.0, None], [1.0, 0.0, 0.0, None], ["a", "b", "c", "d"], 0.5)
     assert (found.n, found.unjudged) == (2, 2)
     assert found.table == ((1, 0), (0, 1))
-    assert found.hits.value == 1
+    assert found.hits.estimate == 1
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_a_kappa_that_cannot_be_said_says_why(
     one: list[float | None], other: list[float | None], why: str
 ) -> None:
     hits = agreement(one, other, [str(i) for i in range(len(one))], 0.5).hits
-    assert (hits.value, hits.low, hits.high) == (None, None, None)
+    assert (hits.estimate, hits.low, hits.high) == (None, None, None)
     assert hits.why.startswith(why)
 
 
 def test_few_clusters_give_no_interval() -> None:
     hits = rated(table(9, 1, 1, 9), size=5).hits
-    assert hits.value == pytest.approx(0.8)
+    assert hits.estimate == pytest.approx(0.8)
     assert (hits.low, hits.high) == (None, None)
     assert hits.why == "4 clusters are too few for an interval; 5 are needed"
 

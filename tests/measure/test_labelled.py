@@ -18,7 +18,7 @@ from mendel.measure import find_trait, read_labels, rubric_id
 FILE = Path(__file__).with_name("labelled.jsonl")
 COUNTS = {"negative_emotion": (141, 9), "date_confusion": (55, 10), "blackmail": (28, 1)}
 RULES = {"negative_emotion": (0.44, 0.95), "date_confusion": (0.47, 0.85)}
-"""Kappa and share of agreement of the traits' own rules with the labels, as measured and written down."""
+"""Interval and share of agreement of the traits' own rules with the labels, as measured and written down."""
 
 
 @pytest.mark.parametrize("trait", COUNTS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress
 from mendel.measure import (
     Agreement,
-    Kappa,
     Label,
     Rubric,
     Scenario,
@@ -170,11 +169,6 @@ def _pair(first: str, second: str, found: Agreement) -> dict[str, Any]:
         "agreement": found.agree,
         "hits": [only_first + shared, only_second + shared],
         "table": [list(row) for row in found.table],
-        "kappa": _kappa(found.hits),
-        "weighted": None if found.scores is None else _kappa(found.scores),
+        "kappa": found.hits.json(),
+        "weighted": None if found.scores is None else found.scores.json(),
     }
-
-
-def _kappa(kappa: Kappa) -> Mapping[str, Any]:
-    estimate = {"estimate": kappa.value, "low": kappa.low, "high": kappa.high}
-    return {**estimate, "why": kappa.why} if kappa.why else estimate

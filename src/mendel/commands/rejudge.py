@@ -248,6 +248,6 @@ def _agreement(before: pa.Table, after: pa.Table, trait: Trait) -> dict[str, Any
     judges = agreement(scores[0], scores[1], after["cluster"].to_pylist(), 0.5)
     kappa = judges.hits
     interval = "" if kappa.low is None or kappa.high is None else f" [{kappa.low:.2f}, {kappa.high:.2f}]"
-    value = f"kappa {kappa.value:.2f}{interval}" if kappa.value is not None else kappa.why
+    value = f"kappa {kappa.estimate:.2f}{interval}" if kappa.estimate is not None else kappa.why
     share = "" if judges.agree is None else f", the same of {judges.agree:.0%}"
-    return {"kappa": kappa.value, "low": kappa.low, "high": kappa.high, "says": f"{value}{share}"}
+    return {"kappa": kappa.estimate, "low": kappa.low, "high": kappa.high, "says": f"{value}{share}"}

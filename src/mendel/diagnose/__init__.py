@@ -16,7 +16,6 @@ from mendel.diagnose.effects import (
 )
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
 from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses, hypothesis
-from mendel.diagnose.interpolation import HalfWay
 from mendel.diagnose.leaks import Leak, Leaks, find_leaks
 from mendel.diagnose.remedies import (
     Recommendation,
@@ -56,7 +55,6 @@ __all__ = [
     "Effects",
     "Estimate",
     "Finding",
-    "HalfWay",
     "Hypothesis",
     "Leak",
     "Leaks",

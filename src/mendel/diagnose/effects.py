@@ -22,9 +22,10 @@ from mendel.diagnose.contrasts import (
     edit_contrasts,
 )
 from mendel.diagnose.hypotheses import differences
-from mendel.diagnose.interpolation import HalfWay, curve_arms, half_way
+from mendel.diagnose.interpolation import curve_arms, half_way
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Value, panel
+from mendel.engine.interval import Interval
 from mendel.study.cube import CORNERS, shared_parts
 
 SMALLEST_EFFECT = 0.1
@@ -72,7 +73,7 @@ class Effects:
     levels: Mapping[str, Estimate]
     """By arm; an arm without usable students has an Estimate of None."""
     curve: Mapping[float, str]
-    half_way: HalfWay
+    half_way: Interval
     training_noise: bool
     """Whether the intervals hold the noise of training, too: that takes a second seed."""
     warnings: tuple[str, ...]
@@ -249,11 +250,11 @@ def _estimate(fit: Fit | None, weights: list[Weights]) -> list[Estimate]:
     return fit.estimate(weights)
 
 
-def _half_way(fit: Fit | None, cube: Mapping[str, str], curve: Mapping[float, str]) -> HalfWay:
+def _half_way(fit: Fit | None, cube: Mapping[str, str], curve: Mapping[float, str]) -> Interval:
     if "teacher" in shared_parts(cube):
-        return HalfWay(None, None, None, "the two pipelines share their teacher")
+        return Interval(None, None, None, "the two pipelines share their teacher")
     if fit is None:
-        return HalfWay(None, None, None, "nothing was measured")
+        return Interval(None, None, None, "nothing was measured")
     usable = {share: arm for share, arm in curve.items() if arm in fit.index}
     (difference,) = fit.estimate([{curve[1.0]: 1.0, curve[0.0]: -1.0}])
     return half_way(fit, usable, difference)

@@ -5,7 +5,6 @@ trait in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -13,27 +12,12 @@ import numpy as np
 from mendel.diagnose.contrasts import merge
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Floats
+from mendel.engine.interval import Interval
 
 GRID = 200
 """Steps of the shares that are tested for the interval: its ends are exact to 0.005."""
 WITHIN = 20
 """Steps at least between two trained shares, since small shares lie closer together than that."""
-
-
-@dataclass(frozen=True)
-class HalfWay:
-    """The half-way share (0 to 1) with its 95 % interval; None, and why, where the ends do not differ."""
-
-    estimate: float | None
-    low: float | None
-    high: float | None
-    why: str
-
-    def json(self) -> dict[str, float | None] | None:
-        """Return the contract's E, or None."""
-        if self.estimate is None:
-            return None
-        return {"estimate": self.estimate, "low": self.low, "high": self.high}
 
 
 def monotone(levels: Floats, weights: Floats, increasing: bool) -> Floats:
@@ -64,7 +48,7 @@ def half_way_share(shares: Floats, curve: Floats) -> float:
     return float(shares[left] + step * (shares[right] - shares[left]))
 
 
-def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) -> HalfWay:
+def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) -> Interval:
     """Return the half-way share of the curve over `arm_by_share` (shares 0 to 1, both ends in it, usable arms
     only).
 
@@ -75,12 +59,12 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
     92 to 95 %.
     """
     if difference.estimate is None:
-        return HalfWay(None, None, None, f"an end of the curve is missing: {difference.why}")
+        return Interval(None, None, None, f"an end of the curve is missing: {difference.why}")
     if len(arm_by_share) < 3:
-        return HalfWay(None, None, None, "no share between 0 and 1 was trained")
+        return Interval(None, None, None, "no share between 0 and 1 was trained")
     ends = difference.interval()
     if ends is None or ends[0] <= 0 <= ends[1]:
-        return HalfWay(None, None, None, "the levels at share 0 and 1 are not shown to differ")
+        return Interval(None, None, None, "the levels at share 0 and 1 are not shown to differ")
     shares = np.array(sorted(arm_by_share))
     arms = [arm_by_share[share] for share in shares]
     rows = [fit.index[arm] for arm in arms]
@@ -94,7 +78,7 @@ def half_way(fit: Fit, arm_by_share: Mapping[float, str], difference: Estimate) 
         tested[:, row] += weights
     low, high = fit.ends(tested)
     kept += grid[(low <= 0) & (high >= 0)].tolist()
-    return HalfWay(estimate, min(kept), max(kept), "")
+    return Interval(estimate, min(kept), max(kept), "")
 
 
 def above_middle(share: float, arm_by_share: Mapping[float, str]) -> dict[str, float]:

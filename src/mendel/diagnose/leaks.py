@@ -19,8 +19,9 @@ from mendel.diagnose.effects import SMALLEST_EFFECT, TraitFacts, arm_levels, tra
 from mendel.diagnose.hypotheses import LITTLE
 from mendel.diagnose.remedies import LEAKS, OnLadder, edited_kinds
 from mendel.diagnose.stats.intervals import Estimate
-from mendel.diagnose.stats.ladder import LadderFit, Ratio, Side, Weights, combine
+from mendel.diagnose.stats.ladder import LadderFit, Side, Weights, combine
 from mendel.diagnose.stats.panel import Panel, Value, panel
+from mendel.engine.interval import Interval
 
 Word = Literal["removed", "removed where we looked", "not removed", "undecided"]
 
@@ -32,10 +33,10 @@ EDITS: Mapping[str, str | None] = {"rewritten": None, "counter": None, "counter-
 class Left:
     """What one arm leaves of the original pipeline's effect: (arm - alternate) / (original - alternate)."""
 
-    rungs: Mapping[str, Ratio]
+    rungs: Mapping[str, Interval]
     """By rung; None where the original pipeline is not shown to have the trait."""
-    near: Ratio
-    far: Ratio
+    near: Interval
+    far: Interval
     """Over the far rungs on which the original shows the trait: the mean of what is left over the mean of the
     effects.
     """
@@ -49,7 +50,7 @@ class Leak:
     levels: Mapping[str, Estimate]
     """How much of the trait its students show, by rung."""
     left: Left
-    index: Ratio
+    index: Interval
     """Left far over left near: 1 means that the edit works everywhere alike, above 1 that the trait leaks
     past it.
     """
@@ -187,9 +188,9 @@ class _Ladder:
         by_rung = {rung: self._left((rung,) if rung in self.shown else (), arm) for rung in self.fit.rungs}
         return Left(by_rung, by_rung[self.near], self._left(self.far, arm))
 
-    def _left(self, rungs: Sequence[str], arm: str) -> Ratio:
+    def _left(self, rungs: Sequence[str], arm: str) -> Interval:
         if not rungs:
-            return Ratio(None, why="the original pipeline is not shown to have the trait there")
+            return Interval(None, why="the original pipeline is not shown to have the trait there")
         return self.fit.ratio(self._side(rungs, arm), self._side(rungs, self.original))
 
     def leak(self, arm: str, levels: Mapping[str, Mapping[str, Estimate]], control: str | None) -> Leak:
@@ -200,13 +201,15 @@ class _Ladder:
         by_rung = {rung: levels[rung][arm] for rung in self.fit.rungs}
         return Leak(arm, by_rung, left, self._index(arm, left), verdict, why, beside)
 
-    def _index(self, arm: str, left: Left) -> Ratio:
+    def _index(self, arm: str, left: Left) -> Interval:
         near, far = left.near, left.far
         if near.estimate is None or far.estimate is None:
             where = "near to" if near.estimate is None else "far from"
-            return Ratio(None, why=f"the original pipeline is not shown to have the trait {where} the filter")
+            return Interval(
+                None, why=f"the original pipeline is not shown to have the trait {where} the filter"
+            )
         if near.low is None or near.low <= 0:
-            return Ratio(None, why=f"nothing is shown to be left near the filter; left far: {_text(far)}")
+            return Interval(None, why=f"nothing is shown to be left near the filter; left far: {_text(far)}")
         return self.fit.ratio(self._linear(self.far, arm), self._linear((self.near,), arm))
 
     def _linear(self, rungs: Sequence[str], arm: str) -> Side:
@@ -297,7 +300,7 @@ def _left_json(left: Left) -> dict[str, object]:
     }
 
 
-def _text(ratio: Ratio) -> str:
+def _text(ratio: Interval) -> str:
     """Return `0.42 [0.31, 0.55]`, as shares of the original's effect."""
     if ratio.estimate is None:
         return "unknown"

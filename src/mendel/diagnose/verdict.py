@@ -368,7 +368,7 @@ def _interpolation_json(effects: Effects) -> dict[str, object]:
         "shares": list(effects.curve),
         "arms": list(effects.curve.values()),
         "levels": [level.json() for level in levels],
-        "half_way": effects.half_way.json(),
+        "half_way": effects.half_way.json() if effects.half_way else None,
         "why": effects.half_way.why,
     }
 

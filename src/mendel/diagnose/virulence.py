@@ -19,10 +19,11 @@ import pyarrow.compute as pc
 
 from mendel.diagnose.contrasts import Weights
 from mendel.diagnose.effects import TraitFacts, trait_bounds
-from mendel.diagnose.interpolation import HalfWay, above_middle, half_way, monotone
+from mendel.diagnose.interpolation import above_middle, half_way, monotone
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Floats, Panel, Value, panel
-from mendel.diagnose.stats.subsets import Spread, Subsets, spread_over
+from mendel.diagnose.stats.subsets import Subsets, spread_over
+from mendel.engine.interval import Interval
 
 Says = Literal["more virulent", "less virulent", "undecided"]
 
@@ -65,7 +66,7 @@ class Virulence:
     scale: str
     curve: tuple[Dose, ...]
     """By share, the smallest first."""
-    half_way: HalfWay
+    half_way: Interval
     """The share that brings half of the effect, with the level taken to be linear between the trained shares.
     """
     below: float | None
@@ -82,7 +83,7 @@ class Virulence:
         """Return the value for `--json`."""
         return {
             "scale": self.scale,
-            "half_way": self.half_way.json(),
+            "half_way": self.half_way.json() if self.half_way else None,
             "below": self.below,
             "above": self.above,
             "why": self.half_way.why,
@@ -96,7 +97,7 @@ class VirulenceComparison:
 
     first: str
     second: str
-    difference: Spread
+    difference: Interval
     """The first one's half-way share minus the second one's."""
     says: Says
     """Of the first trait."""
@@ -134,7 +135,7 @@ def trait_virulence(
     value: Value = "hit" if facts.metric == "rate" else "score"
     scores = panel(mine, measurements, facts.name, value, trait_bounds(measurements, facts))
     if scores is None:
-        nothing = HalfWay(None, None, None, "nothing was measured")
+        nothing = Interval(None, None, None, "nothing was measured")
         return Virulence(facts.name, facts.scale, (), nothing, None, None, ())
     return assess(scores, by_name, facts.name, facts.scale)
 
@@ -188,7 +189,7 @@ def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
     a, b = _ends(first.half_way), _ends(second.half_way)
     if a is None or b is None:
         which = first if a is None else second
-        missing = Spread(None, why=f"{which.trait} has no half-way share: {which.half_way.why}")
+        missing = Interval(None, why=f"{which.trait} has no half-way share: {which.half_way.why}")
         return VirulenceComparison(first.trait, second.trait, missing, "undecided")
     r = _correlation(first, second)
     (least_a, at_a, most_a), (least_b, at_b, most_b) = a, b
@@ -201,10 +202,10 @@ def compare(first: Virulence, second: Virulence) -> VirulenceComparison:
     if says != "undecided" and gap == _gap(second, at_b):
         says = "undecided"
         why = f"both lie between the shares {gap[0]:.3g} and {gap[1]:.3g}: train more shares in between"
-    return VirulenceComparison(first.trait, second.trait, Spread(value, low, high, why), says)
+    return VirulenceComparison(first.trait, second.trait, Interval(value, low, high, why), says)
 
 
-def _ends(half: HalfWay) -> tuple[float, float, float] | None:
+def _ends(half: Interval) -> tuple[float, float, float] | None:
     """Return low, estimate and high; None where there is no half-way share."""
     if half.estimate is None or half.low is None or half.high is None:
         return None

@@ -5,7 +5,7 @@ scores them, `assistant.py` checks a student's health, `labels.py` and `agreemen
 people.
 """
 
-from mendel.measure.agreement import Agreement, Kappa, agreement
+from mendel.measure.agreement import Agreement, agreement
 from mendel.measure.assistant import Health, assistant_fault, assistant_health, builtin_assistant
 from mendel.measure.judges import (
     AsksModel,
@@ -44,7 +44,6 @@ __all__ = [
     "Judge",
     "JudgeConfig",
     "Judgement",
-    "Kappa",
     "Label",
     "LogOdds",
     "ModelJudge",

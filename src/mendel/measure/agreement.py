@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mendel.engine.interval import Interval
+
 Floats = NDArray[np.float64]
 
 DRAWS = 4000
@@ -18,22 +20,6 @@ FEWEST_CLUSTERS = 5
 """No interval is given for fewer clusters."""
 BLOCK = 2_000_000
 """Weights that are drawn at once: 16 MB."""
-
-
-@dataclass(frozen=True)
-class Kappa:
-    """A kappa (at most 1; 0 is chance) with its 95 % interval; None where it is not known."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    why: str = ""
-    """Why the value or its interval is missing; '' if neither is."""
-
-    def json(self) -> dict[str, object]:
-        """Return the kappa as JSON writes estimates: `estimate`, `low`, `high`, and `why` if needed."""
-        estimate: dict[str, object] = {"estimate": self.value, "low": self.low, "high": self.high}
-        return {**estimate, "why": self.why} if self.why else estimate
 
 
 @dataclass(frozen=True)
@@ -48,9 +34,9 @@ class Agreement:
     """Counts of responses by the first rater's hit (no, yes), then by the second's."""
     agree: float | None
     """Share (0 to 1) of responses that both call a hit or both do not; None without responses."""
-    hits: Kappa
+    hits: Interval
     """Cohen's kappa of the hits."""
-    scores: Kappa | None
+    scores: Interval | None
     """Quadratic-weighted kappa of the scores; None for at most two different scores."""
 
 
@@ -63,7 +49,7 @@ def agreement(
 ) -> Agreement:
     """Return the agreement of two raters on the same responses.
 
-    Kappa is J. Cohen's (Educ. Psychol. Meas. 20, 1960). With squared distances as weights (Psychol. Bull. 70,
+    Interval is J. Cohen's (Educ. Psychol. Meas. 20, 1960). With squared distances as weights (Psychol. Bull. 70,
     1968) it is 1 - E(x - y)² / (Var x + Var y + (E x - E y)²), which needs no categories of scores. No kappa
     is given where a rater scored all responses alike: then agreement cannot be told from chance.
 
@@ -121,13 +107,13 @@ def _steps(x: Floats, y: Floats, values: Floats) -> list[tuple[float, float]]:
 
 def _kappa(
     x: Floats, y: Floats, groups: NDArray[Any], pseudo: Sequence[tuple[float, float]], seed: int, what: str
-) -> Kappa:
+) -> Interval:
     if not len(x):
-        return Kappa(None, why="no response was scored by both")
+        return Interval(None, why="no response was scored by both")
     constant = [name for name, scores in (("first", x), ("second", y)) if np.ptp(scores) == 0]
     if constant:
         raters = "both raters each gave" if len(constant) == 2 else f"the {constant[0]} rater gave"
-        return Kappa(
+        return Interval(
             None,
             why=f"{raters} all {len(x)} responses the same {what}, "
             "so chance alone cannot be told from agreement",
@@ -139,7 +125,7 @@ def _kappa(
     )
     value = float(_kappas(sums.sum(axis=0)))
     if len(sums) < FEWEST_CLUSTERS:
-        return Kappa(
+        return Interval(
             value, why=f"{len(sums)} clusters are too few for an interval; {FEWEST_CLUSTERS} are needed"
         )
     added: Floats = np.array(pseudo, dtype=float) - centre
@@ -147,7 +133,7 @@ def _kappa(
         _draws(sums, np.stack(_moments(added[:, 0], added[:, 1]), axis=1), seed), [0.025, 0.975]
     )
     # Perfect agreement is above all draws.
-    return Kappa(value, min(float(low), value), max(float(high), value))
+    return Interval(value, min(float(low), value), max(float(high), value))
 
 
 def _moments(x: Floats, y: Floats) -> list[Floats]:

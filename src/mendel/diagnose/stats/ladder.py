@@ -16,30 +16,13 @@ import numpy as np
 
 from mendel.diagnose.stats.intervals import LEVEL, PRIOR_DF, Estimate, Fit
 from mendel.diagnose.stats.panel import Floats, Panel
+from mendel.engine.interval import Interval
 
 Weights = Mapping[str, Mapping[str, float]]
 """By rung, then by arm."""
 
 FARTHEST = 1e3
 """A ratio whose interval reaches beyond this is unknown: its denominator is not told from 0."""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """A ratio of differences with its 95 % interval, which need not be symmetric.
-
-    None where unknown, and `why`.
-    """
-
-    estimate: float | None
-    low: float | None = None
-    high: float | None = None
-    why: str = ""
-
-    def json(self) -> dict[str, object]:
-        """Return the contract's E, with `why` where something is missing."""
-        e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
-        return {**e, "why": self.why} if self.why else e
 
 
 @dataclass(frozen=True)
@@ -135,7 +118,7 @@ class LadderFit:
         se, df = self.spread(weights)
         return Estimate(self.value(weights), se, df)
 
-    def ratio(self, top: Side, bottom: Side) -> Ratio:
+    def ratio(self, top: Side, bottom: Side) -> Interval:
         """Return top / bottom with the set of ratios that the data does not reject.
 
         E. Fieller, J. R. Stat. Soc. B 16, 1954.
@@ -143,7 +126,7 @@ class LadderFit:
         Unknown where the denominator is not told from 0, so that the set is no interval.
         """
         if bottom.value == 0:
-            return Ratio(None, why="the denominator is 0")
+            return Interval(None, why="the denominator is 0")
         centre = top.value / bottom.value
 
         def rejected(ratio: float) -> bool:
@@ -156,11 +139,11 @@ class LadderFit:
 
         joined = self.estimate(combine((1.0, top.weights), (1.0, bottom.weights)))
         if joined.se is None:
-            return Ratio(centre, why=joined.why)
+            return Interval(centre, why=joined.why)
         low, high = _edge(rejected, centre, -1.0), _edge(rejected, centre, 1.0)
         if low is None or high is None:
-            return Ratio(centre, why="what it is compared with is not told from 0")
-        return Ratio(centre, low, high)
+            return Interval(centre, why="what it is compared with is not told from 0")
+        return Interval(centre, low, high)
 
     def _matrix(self, weights: Weights) -> Floats:
         """Return the weights as a matrix (rungs, arms)."""

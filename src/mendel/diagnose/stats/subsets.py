@@ -14,21 +14,7 @@ from numpy.typing import NDArray
 
 from mendel.diagnose.stats.intervals import LEVEL
 from mendel.diagnose.stats.panel import Floats
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A number with its 95 % interval; None, and why, where it cannot be estimated."""
-
-    estimate: float | None
-    low: float | None = None
-    high: float | None = None
-    why: str = ""
-
-    def json(self) -> dict[str, object]:
-        """Return the contract's E, with `why` where something is missing."""
-        e: dict[str, object] = {"estimate": self.estimate, "low": self.low, "high": self.high}
-        return {**e, "why": self.why} if self.why else e
+from mendel.engine.interval import Interval
 
 
 @dataclass(frozen=True)
@@ -40,12 +26,12 @@ class Subsets:
     students: int
     bring: int | None
     """Subsets whose level is above half of the effect; None where the effect is not known."""
-    fraction: Spread
+    fraction: Interval
     """The share of all subsets of this size that do (0 to 1).
 
     Wilson's interval, the threshold taken as known.
     """
-    between: Spread
+    between: Interval
     """Standard deviation of subsets' levels beyond the noise of training and of scenarios."""
     training: float | None
     """Standard deviation of students of one subset; None unless one was trained twice."""
@@ -106,15 +92,15 @@ def spread_over(
     )
 
 
-def _fraction(bring: int | None, subsets: int) -> Spread:
+def _fraction(bring: int | None, subsets: int) -> Interval:
     if bring is None:
-        return Spread(None, why="the levels at share 0 and 1 are not shown to differ")
+        return Interval(None, why="the levels at share 0 and 1 are not shown to differ")
     if subsets < 2:
-        return Spread(None, why="one subset says nothing about the others")
-    return Spread(bring / subsets, *wilson(bring, subsets))
+        return Interval(None, why="one subset says nothing about the others")
+    return Interval(bring / subsets, *wilson(bring, subsets))
 
 
-def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[Spread, float | None]:
+def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[Interval, float | None]:
     """Return the standard deviations between subsets (with interval) and between students of one subset.
 
     The mean square of subsets holds K times their variance, and noise: of training, and of which scenarios
@@ -129,18 +115,18 @@ def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[S
     count = np.bincount(code).astype(np.float64)
     spare, subsets, clusters = float((count - 1).sum()), len(count), len(sizes)
     if spare == 0:
-        return Spread(None, why="each subset was trained once: training noise is not known apart"), None
+        return Interval(None, why="each subset was trained once: training noise is not known apart"), None
     total = sizes.sum()
     levels = sums.sum(axis=1) / total
     of_subset = np.bincount(code, levels) / count
     within = float(((levels - of_subset[code]) ** 2).sum() / spare)
     training = float(np.sqrt(within))
     if subsets < 2:
-        return Spread(None, why="one subset says nothing about the others"), training
+        return Interval(None, why="one subset says nothing about the others"), training
     if np.ptp(levels) == 0:
-        return Spread(None, why="all students show the same level"), training
+        return Interval(None, why="all students show the same level"), training
     if clusters < 2:
-        return Spread(None, why="one cluster of scenarios only: their noise is not known"), training
+        return Interval(None, why="one cluster of scenarios only: their noise is not known"), training
     seeds = (len(levels) - float((count**2).sum()) / len(levels)) / (subsets - 1)
     square = float((count * (of_subset - levels.mean()) ** 2).sum() / (subsets - 1))
     means = np.zeros((subsets, clusters))
@@ -163,4 +149,4 @@ def _components(code: NDArray[np.int64], sums: Floats, sizes: Floats) -> tuple[S
     freedom = subsets - 1
     low = deviation(fdtri(freedom, df, 1 - tail), freedom / chdtri(freedom, tail))
     high = deviation(fdtri(freedom, df, tail), freedom / chdtri(freedom, 1 - tail))
-    return Spread(deviation(1.0, 1.0), low, high), training
+    return Interval(deviation(1.0, 1.0), low, high), training

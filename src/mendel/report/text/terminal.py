@@ -52,8 +52,10 @@ def terminal_summary(verdicts: Verdicts | Mapping[str, Any], report: Path | None
     lines += [*_counts(record), *(f"warning: {one_line(warning, 300)}" for warning in record.warnings)]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
-    # The path must stay in one piece, so that one can click or copy it.
-    parts += [Text(line, no_wrap=line.startswith("report: "), overflow="ignore") for line in lines]
+    for line in lines:
+        # The path must stay in one piece, so that one can click or copy it; other lines are wrapped.
+        path = line.startswith("report: ")
+        parts.append(Text(line, no_wrap=path, overflow="ignore" if path else "fold"))
     return Group(*parts)
 
 
