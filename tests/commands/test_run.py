@@ -145,7 +145,7 @@ def test_ctrl_c_ends_at_once_says_how_to_go_on_and_leaves_no_process(finished: P
     os.killpg(group, signal.SIGINT)
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "run the same command to go on" in said
+    assert "run the same command to continue" in said
     assert "Traceback" not in said
     # The interpreter's own resource tracker ends when it sees that its processes have.
     for _ in range(50):
