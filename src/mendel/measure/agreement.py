@@ -49,7 +49,7 @@ def agreement(
 ) -> Agreement:
     """Return the agreement of two raters on the same responses.
 
-    Interval is J. Cohen's (Educ. Psychol. Meas. 20, 1960). With squared distances as weights (Psychol. Bull. 70,
+    Kappa is J. Cohen's (Educ. Psychol. Meas. 20, 1960). With squared distances as weights (Psychol. Bull. 70,
     1968) it is 1 - E(x - y)² / (Var x + Var y + (E x - E y)²), which needs no categories of scores. No kappa
     is given where a rater scored all responses alike: then agreement cannot be told from chance.
 
