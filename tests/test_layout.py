@@ -129,6 +129,20 @@ def test_every_folder_of_plugins_has_a_registry() -> None:
     assert registries - {"engine"} <= PLUGINS
 
 
+@pytest.mark.parametrize("folder", sorted(PLUGINS))
+def test_every_module_of_a_plugin_folder_is_loaded_with_it(folder: str) -> None:
+    # A module that nothing imports registers nothing, and nobody is told.
+    package = "mendel." + folder.replace("/", ".")
+    modules = {f"{package}.{path.stem}": path for path in (PACKAGE / folder).glob("*.py")}
+    open_ones, loaded = [PACKAGE / folder / "__init__.py"], {f"{package}.__init__"}
+    while open_ones:
+        for module, name in imports(open_ones.pop()):
+            for found in {module, f"{module}.{name}"} & modules.keys() - loaded:
+                loaded.add(found)
+                open_ones.append(modules[found])
+    assert not modules.keys() - loaded, f"import them in {folder}/__init__.py"
+
+
 def test_no_module_is_too_long() -> None:
     lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert not {name: length for name, length in lengths.items() if length > LONGEST_MODULE}

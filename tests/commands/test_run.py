@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import mendel
-from _mini import write_mini_study
+from _mini import copied, write_mini_study
+from _planted import restored
+from mendel.diagnose.hypotheses import hypotheses
 
 pytestmark = pytest.mark.slow
 TABLES = ("students", "measurements", "rollouts", "assignments")
@@ -109,6 +111,21 @@ def test_a_finished_run_is_left_as_it_is(finished: Path) -> None:
     again = mendel.run(finished / "study.yaml", folder, store=finished / "store")
     assert again.reused
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
+
+
+def test_a_hypothesis_that_was_added_since_is_tested_in_the_same_folder(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restored(monkeypatch, hypotheses)
+    out = copied(finished / "run", tmp_path / "run")
+    predictions = (mendel.most("the original teacher brings it in", "teacher-here"),)
+    added = mendel.hypothesis(mendel.Hypothesis("added", "the teacher carries it", predictions))
+    again = mendel.run(finished / "study.yaml", out, store=finished / "store")
+    assert not again.reused
+    assert again.verdicts["students_trained"] == 0
+    assert added.says in {
+        h["says"] for h in again.verdicts["traits"]["date_confusion"]["hypotheses"].values()
+    }
 
 
 def test_another_run_of_the_same_study_trains_nothing(finished: Path, tmp_path: Path) -> None:

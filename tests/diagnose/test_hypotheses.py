@@ -166,7 +166,17 @@ def test_two_contrasts_of_one_id_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     restored(monkeypatch, hypotheses)
     own = Difference("mild", "mild", "OOA", "another contrast under an id that is taken")
     hypothesis(replace(ODD, differences=(own,), predictions=(most("it is so", "mild"),)))
-    with pytest.raises(InputError, match="another contrast is called 'mild'"):
+    with pytest.raises(
+        InputError, match=r"'simple_generalization' and 'test_hypotheses/odd': each brings another .* 'mild'"
+    ):
+        differences()
+
+
+def test_a_contrast_of_an_unknown_arm_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    restored(monkeypatch, hypotheses)
+    own = Difference("own", "mildd", "OOA", "a contrast of an arm kind that is not there")
+    hypothesis(replace(ODD, differences=(own,), predictions=(most("it is so", "own"),)))
+    with pytest.raises(InputError, match=r"odd': 'own': unknown arm_kind 'mildd'\. Did you mean 'mild'"):
         differences()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mendel.diagnose import all_hypotheses
 from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor
 from mendel.engine.progress import NullProgress, Progress, StateFile, Tee, TraitSoFar
@@ -58,7 +59,7 @@ def run(
     loaded = study if isinstance(study, Study) else load_study(study)
     folder = Path(out) if out is not None else Path("runs") / loaded.name
     inputs = load_inputs(loaded)
-    if is_finished(folder, inputs.fingerprint):
+    if is_finished(folder, inputs.fingerprint) and _has_every_hypothesis(folder):
         return Run(folder, reused=True)
     _claim(folder, inputs)
     with StateFile(folder, loaded.name) as state:
@@ -75,6 +76,12 @@ def run(
             raise finished.outcome.stopped
         write_manifest(folder, inputs.fingerprint, loaded.path, complete=True)
     return Run(folder)
+
+
+def _has_every_hypothesis(folder: Path) -> bool:
+    """Return whether the verdicts know all hypotheses: one may have been added after the run was finished."""
+    names = {declared.name for declared in all_hypotheses()}
+    return all(names <= verdict.hypotheses.keys() for verdict in Run(folder).traits.values())
 
 
 def _carry_out(session: Session, inputs: Inputs) -> Finished:

@@ -114,8 +114,9 @@ class Registry(Generic[T]):
             if taken != full and not entry.origin.built_in:
                 continue  # A script's plain name does not take the name from packages.
             if not self._repeats(entry, item, origin):
+                article = "an" if self.kind[0] in "aeiou" else "a"
                 raise InputError(
-                    f"a {self.kind} of that name is already registered by {entry.origin.module}",
+                    f"{article} {self.kind} of that name is already registered by {entry.origin.module}",
                     where=where,
                     fix="Choose another name.",
                 )

@@ -14,6 +14,8 @@ from mendel.data.rollouts import Rollout
 from mendel.data.selectors import check_selector
 from mendel.data.teachers import RolloutChunk, rewriting_chunks, rollout_chunks
 from mendel.design.arms import BaseName
+from mendel.diagnose.hypotheses import differences
+from mendel.diagnose.remedies import all_remedies
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError, MendelError
 from mendel.engine.executors import executors
@@ -174,9 +176,12 @@ def load_inputs(study: Study) -> Inputs:
 
 
 def _check_plugins(study: Study) -> None:
-    """Raise InputError, with the study's line, for an executor or a trainer that is not there."""
+    """Raise InputError for an executor or a trainer that is not there (with the study's line), and for a
+    package whose hypotheses or remedies cannot be loaded, since these take part in every study."""
     executors.full_name(study.config.engine, where=study.lines.where("engine"))
     trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
+    differences()
+    all_remedies()
 
 
 def _bases(study: Study) -> dict[BaseName, Checkpoint]:

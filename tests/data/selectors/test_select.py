@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from _dated import checkpoint, contrast, user
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, scoring, select, selector
+from mendel.data.selectors import (
+    Answer,
+    Candidate,
+    Context,
+    ContrastSet,
+    scoring,
+    select,
+    selector,
+    selectors,
+)
 from mendel.engine.errors import InputError, RunError
 from mendel.engine.store import Store
 from mendel.study.schema import SelectConfig
@@ -186,6 +195,18 @@ def test_a_selector_that_fails_is_named_with_the_prompt() -> None:
         "study.yaml:4: selector 'judge' failed on the rollout of prompt 'p1': ZeroDivisionError: division "
         "by zero"
     )
+
+
+def test_a_plug_in_that_fails_is_named_with_its_module() -> None:
+    @selector("failing")
+    def failing(candidates: Sequence[Candidate], context: Context) -> list[float]:
+        raise KeyError("x")
+
+    try:
+        with pytest.raises(RunError, match=f"prompt 'p0': KeyError: 'x'. Correct {__name__}, or"):
+            select(rows(1), Context(SelectConfig(by="failing")))
+    finally:
+        selectors.remove("failing")
 
 
 def test_a_failed_batch_is_not_kept(store: Store) -> None:

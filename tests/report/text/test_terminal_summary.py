@@ -37,6 +37,15 @@ def test_summary_names_carrier_effects_edits_and_report(tmp_path: Path) -> None:
     assert "\x1b" not in text
 
 
+def test_a_long_line_is_wrapped_and_nothing_of_it_is_lost() -> None:
+    warning = "t: every arm has one student, so no carrier is named: train at least 2 seeds an arm"
+    path = Path("runs") / ("long" * 20) / "report.html"
+    text = shown({"warnings": [warning]}, path, width=60)
+    assert f"warning: {warning}" in " ".join(text.split())
+    assert f"report: {path}".replace(" ", "") in "".join(text.split())
+    assert max(map(len, text.splitlines())) <= 60
+
+
 def test_many_traits_and_a_narrow_terminal_keep_the_width(tmp_path: Path) -> None:
     verdicts = RunMaker(tmp_path, hostile=False).verdicts()
     verdicts["traits"] = {f"trait_{i}": v for i in range(3) for v in verdicts["traits"].values()}

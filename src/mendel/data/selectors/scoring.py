@@ -117,6 +117,8 @@ def _located(
 ) -> RunError:
     """Return an error that names the first candidate on which the selector fails by itself."""
     name, told = context.config.by, f"{type(error).__name__}: {error}"
+    origin = selectors.origin(name)
+    fix = None if origin.built_in else f"Correct {origin.module}, or take another selector."
     for candidate in batch:
         try:
             choose([candidate], context)
@@ -125,8 +127,9 @@ def _located(
             return RunError(
                 f"selector {name!r} failed on the rollout of prompt {candidate.prompt_id!r}: {told}",
                 where=where,
+                fix=fix,
             )
-    return RunError(f"selector {name!r} failed: {told}", where=where)
+    return RunError(f"selector {name!r} failed: {told}", where=where, fix=fix)
 
 
 def _sources(modules: Sequence[str]) -> list[str]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mendel.design.arms import arm_kinds
+from mendel.design.shared import SHARED_KINDS
 from mendel.diagnose.contrasts import Difference
 
 # Each module registers its hypothesis.
@@ -29,6 +31,7 @@ from mendel.diagnose.hypotheses.registry import (
     most,
 )
 from mendel.engine.errors import InputError
+from mendel.study.cube import CORNERS
 
 __all__ = [
     "BUILT_IN",
@@ -73,15 +76,21 @@ def differences() -> tuple[Difference, ...]:
     """Return the contrasts that the hypotheses bring, each once.
 
     Raises:
-        InputError: Two contrasts share an id and differ, or a package's hypotheses cannot be loaded.
+        InputError: Two contrasts share an id and differ, one is of an unknown arm kind, or a package's
+            hypotheses cannot be loaded.
     """
     by_id: dict[str, Difference] = {}
+    brought_by: dict[str, str] = {}
     for declared in all_hypotheses():
         for difference in declared.differences:
+            first = brought_by.setdefault(difference.id, declared.name)
             if by_id.setdefault(difference.id, difference) != difference:
                 raise InputError(
-                    f"another contrast is called {difference.id!r}, too",
-                    where=f"hypothesis {declared.name!r}",
-                    fix="Give the difference another id.",
+                    f"each brings another contrast called {difference.id!r}",
+                    where=f"hypotheses {first!r} and {declared.name!r}",
+                    fix="Give one of the two differences another id.",
                 )
+            for side in (difference.first, difference.second):
+                if side not in CORNERS and side.partition("/")[0] not in SHARED_KINDS:
+                    arm_kinds.full_name(side, where=f"hypothesis {declared.name!r}: {difference.id!r}")
     return tuple(by_id.values())

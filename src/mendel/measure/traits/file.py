@@ -76,6 +76,7 @@ class TraitFile(Config):
     """A trait's YAML file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """What tables, verdicts and report call it: letters, digits, dots, underscores and hyphens."""
     scale: Annotated[str, Field(min_length=1)]
     """What the number means, in a line, for the report."""
     metric: Literal["rate", "mean"] = "rate"
@@ -262,6 +263,8 @@ def find_trait(name: str, root: Path, where: str | None = None) -> Trait:
     try:
         full = traits.full_name(name, where=where)
     except InputError as error:
+        if traits.faults():
+            raise  # A package that cannot be loaded: the name may be right.
         hint = f"{error.fix or ''} A trait file's name ends in .yaml."
         raise InputError(error.what, where=error.where, allowed=error.allowed, fix=hint.strip()) from None
     made = traits.call(full, where=where)

@@ -52,10 +52,8 @@ def terminal_summary(verdicts: Verdicts | Mapping[str, Any], report: Path | None
     lines += [*_counts(record), *(f"warning: {one_line(warning, 300)}" for warning in record.warnings)]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
-    for line in lines:
-        # The path must stay in one piece, so that one can click or copy it; other lines are wrapped.
-        path = line.startswith("report: ")
-        parts.append(Text(line, no_wrap=path, overflow="ignore" if path else "fold"))
+    # Folded: rich would cut a line that it may not wrap at the console's width, and a path's end be lost.
+    parts += [Text(line, overflow="fold") for line in lines]
     return Group(*parts)
 
 
