@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mendel.design.shared import BASE, CUBE, MIX, PREFILL, SHARED_KINDS, TEACHER
+from mendel.study.cube import CORNERS
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,19 @@ def side_arm(side: str, trait: str, cube: Mapping[str, str]) -> str:
     from mendel.design.arms.registry import full_kind
 
     return trait_arm(full_kind(side), trait)
+
+
+def check_side(side: str, where: str) -> None:
+    """Raise InputError where `side` names no arm: no corner, no arm kind, and no arm of all traits.
+
+    Args:
+        side: As in `side_arm`.
+        where: What names it, for the message.
+    """
+    from mendel.design.arms.registry import arm_kinds
+
+    if side not in CORNERS and side.partition("/")[0] not in SHARED_KINDS:
+        arm_kinds.full_name(side, where=where)
 
 
 def _plain(kind: str) -> bool:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mendel.design.arms import arm_kinds
-from mendel.design.shared import SHARED_KINDS
+from mendel.design.names import check_side
 from mendel.diagnose.contrasts import Difference
 
 # Each module registers its hypothesis.
@@ -31,7 +30,6 @@ from mendel.diagnose.hypotheses.registry import (
     most,
 )
 from mendel.engine.errors import InputError
-from mendel.study.cube import CORNERS
 
 __all__ = [
     "BUILT_IN",
@@ -91,6 +89,5 @@ def differences() -> tuple[Difference, ...]:
                     fix="Give one of the two differences another id.",
                 )
             for side in (difference.first, difference.second):
-                if side not in CORNERS and side.partition("/")[0] not in SHARED_KINDS:
-                    arm_kinds.full_name(side, where=f"hypothesis {declared.name!r}: {difference.id!r}")
+                check_side(side, f"hypothesis {declared.name!r}: {difference.id!r}")
     return tuple(by_id.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mendel.design.arms import full_kind
-from mendel.design.names import side_arm
+from mendel.design.names import check_side, side_arm
 from mendel.engine.registry import Registry, instance_of
 from mendel.study.cube import CORNERS, PARTS
 
@@ -100,10 +100,13 @@ def all_remedies() -> tuple[Remedy, ...]:
     """Return every registered remedy, the smallest change first; one of another package has its full name.
 
     Raises:
-        InputError: A package's remedies cannot be loaded.
+        InputError: A package's remedies cannot be loaded, or one is of an unknown arm kind.
     """
     remedies.require_all()
-    named = (replace(remedies.get(name), name=name) for name in remedies)
+    named = [replace(remedies.get(name), name=name) for name in remedies]
+    for declared in named:
+        for side in filter(None, (declared.arm, declared.control)):
+            check_side(side, f"remedy {declared.name!r}")
     return tuple(sorted(named, key=lambda declared: (declared.order, declared.name)))
 
 
