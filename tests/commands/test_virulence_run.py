@@ -13,11 +13,13 @@ from mendel.commands.virulence import _design
 from mendel.data.assignment import everyone
 from mendel.diagnose import Arm, Design
 from mendel.engine.executors import InlineExecutor
+from mendel.results.verdicts import TraitVerdict
 from mendel.workflow.extra_students import _not_carried, run_rollouts
 from mendel.workflow.reopen import reopen
 from mendel.workflow.students import student_specs
 
 SHARES = (0.1, 0.5)
+CARRIED = {"present": True, "carrier": "teacher", "effects": {"teacher": {"estimate": 0.5, "low": 0.4}}}
 
 
 @pytest.mark.slow
@@ -126,8 +128,9 @@ def test_a_trait_that_is_not_there_trains_nothing_and_says_so(finished: Path, tm
 
 
 def test_only_what_the_teacher_may_bring_is_measured() -> None:
-    def verdict(present: bool, carrier: str, low: float | None) -> dict[str, object]:
-        return {"present": present, "carrier": carrier, "effects": {"teacher": {"estimate": 0.5, "low": low}}}
+    def verdict(present: bool, carrier: str, low: float | None) -> TraitVerdict:
+        effects = {"teacher": {"estimate": 0.5, "low": low}}
+        return TraitVerdict.read({"present": present, "carrier": carrier, "effects": effects})
 
     assert _not_carried(verdict(True, "teacher", 0.4)) == ""
     assert _not_carried(verdict(True, "mixed", 0.1)) == ""
@@ -135,6 +138,25 @@ def test_only_what_the_teacher_may_bring_is_measured() -> None:
     assert "not shown to bring it" in _not_carried(verdict(True, "undecided", None))
     assert "not shown to bring it" in _not_carried(verdict(True, "mixed", -0.1))
     assert "original pipeline" in _not_carried(verdict(False, "teacher", 0.4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "no verdict on the trait 'date_confusion'"),
+        ({"traits": []}, "no verdict on the trait 'date_confusion'"),
+        ({"traits": {"date_confusion": CARRIED}}, "the arms of the cube are missing"),
+        ({"traits": {"date_confusion": CARRIED}, "cube": None}, "the arms of the cube are missing"),
+    ],
+)
+def test_verdicts_that_lack_what_is_needed_are_an_error_of_the_input(
+    finished: Path, tmp_path: Path, content: object, message: str
+) -> None:
+    folder = copied(finished, tmp_path / "copy")
+    (folder / "run" / "verdicts.json").write_text(json.dumps(content))
+    with pytest.raises(mendel.InputError, match=message):
+        mendel.locate(folder / "run", "date_confusion", store=tmp_path / "store", executor=InlineExecutor())
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 1.5, float("nan")])

@@ -266,6 +266,11 @@ BROKEN = {
         "the module {p}.scores registers no selector. "
         "Let it register one, or let the entry point name it: '{p}.scores:NAME'.",
     ),
+    "malformed": (
+        GOOD,
+        "short = {p}.scores:bre-vity",
+        "names no module or object: '{p}.scores:bre-vity'. Write it as MODULE:NAME, or uninstall {d}.",
+    ),
     "half": (
         "from _plugins import registry\n\n@registry.register('early')\n" + GOOD + "\n1 / 0\n",
         "short = {p}.scores",

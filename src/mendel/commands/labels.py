@@ -103,7 +103,7 @@ def judge_agree(
     """Measure how far judges agree with labels by hand, and with each other.
 
     Args:
-        labels: The file that `label_responses` wrote.
+        labels: The file that `judge_label` wrote.
         trait: The name of a trait, or a trait file.
         judges: Models (`hf:…`, `openai:…`, `vllm:…`), or `own` for the trait's own judge.
         endpoint: Settings of the connection to judges that are endpoints.

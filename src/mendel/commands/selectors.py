@@ -21,7 +21,14 @@ from mendel.results.run import Run
 from mendel.study import Study
 from mendel.study.schema import BudgetConfig, SelectConfig
 from mendel.workflow.batches import Batch
-from mendel.workflow.extra_students import ExtraStudents, chosen_traits, ends, keep, spare_seed
+from mendel.workflow.extra_students import (
+    ExtraStudents,
+    chosen_traits,
+    ends,
+    keep,
+    spare_seed,
+    verdict_on,
+)
 from mendel.workflow.flagging import candidates_of, context_of
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.reopen import reopen
@@ -177,14 +184,14 @@ def _own_select(inputs: Inputs, trait: str) -> SelectConfig:
 
 def _cut(run: Run, trait: str, share: float | None) -> float:
     """Return the share of prompts to flag: `share`, or the share that the run flagged."""
-    flagged = run.verdicts["traits"][trait]["flagged"]
-    if share is None and not flagged["count"]:
+    flagged = verdict_on(run, trait).flagged
+    if share is None and not (flagged.count and flagged.of):
         raise InputError(
             "the run flagged no prompt, so that it gives no number to flag",
             where="--share",
             fix="Write a share.",
         )
-    cut = flagged["count"] / flagged["of"] if share is None else share
+    cut = (flagged.count or 0) / (flagged.of or 1) if share is None else share
     if not 0 < cut < 1:
         raise InputError("a share has to lie between 0 and 1", where="--share", value=share)
     return float(cut)

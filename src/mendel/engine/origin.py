@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, is_dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, packages_distributions, version
+from importlib.metadata import (
+    EntryPoint,
+    PackageNotFoundError,
+    entry_points,
+    packages_distributions,
+    version,
+)
 
 from mendel._version import __version__
 
@@ -41,7 +47,7 @@ class Origin:
         # An editable install lists no modules, but its entry points name them.
         for group in entry_points().groups:
             for point in entry_points(group=group) if group.startswith("mendel.") else ():
-                if top_module(point.module) == self.package and point.dist is not None:
+                if top_module(point_module(point)) == self.package and point.dist is not None:
                     return str(point.dist.version)
         return None
 
@@ -97,3 +103,8 @@ def _definition(item: object) -> tuple[str, str] | None:
 def top_module(module: str) -> str:
     """Return the top-level package of a module's name."""
     return module.partition(".")[0]
+
+
+def point_module(point: EntryPoint) -> str:
+    """Return the module that an entry point names; `EntryPoint.module` fails where its value is malformed."""
+    return point.value.partition(":")[0].partition("[")[0].strip()

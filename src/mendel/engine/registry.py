@@ -17,6 +17,7 @@ from mendel.engine.origin import (
     BUILT_IN,
     SCRIPT,
     Origin,
+    point_module,
     registering_origin,
     same_definition,
     top_module,
@@ -299,17 +300,17 @@ class Registry(Generic[T]):
                     self._load_point(point)
                 except InputError as fault:
                     # A package that is half loaded must not take part.
-                    package = top_module(point.module)
+                    package = top_module(point_module(point))
                     for name in [n for n in self._items if n not in before]:
                         if self._items[name].origin.package == package:
                             del self._items[name]
                     self._broken.append(_Broken(package, point.name, fault))
 
     def _load_point(self, point: EntryPoint) -> None:
-        package = point.dist.name if point.dist is not None else top_module(point.module)
+        package = point.dist.name if point.dist is not None else top_module(point_module(point))
         where = f"package {package}: entry point {point.name!r} of {self.group}"
         item = _imported(point, package, where)
-        origin = Origin(top_module(point.module), point.module)
+        origin = Origin(top_module(point_module(point)), point_module(point))
         registered = [name for name, entry in self._items.items() if entry.origin.package == origin.package]
         if isinstance(item, ModuleType):
             if not registered:
@@ -322,7 +323,7 @@ class Registry(Generic[T]):
         same = [name for name in registered if self._items[name].item is item]
         if not same and self._check is not None and self._check(item):
             # A decorator may register another form of what it decorates, such as an arm kind of a function.
-            same = [name for name in registered if self._items[name].origin.module == point.module]
+            same = [name for name in registered if self._items[name].origin.module == point_module(point)]
             same = [name for name in same if name == f"{origin.package}/{point.name}"] or same
         if same:
             self._aliases[f"{origin.package}/{point.name}"] = same[0]
@@ -367,6 +368,12 @@ def instance_of(kind: type) -> Callable[[Any], str]:
 def _imported(point: EntryPoint, package: str, where: str) -> Any:
     """Return what an entry point names; raises InputError that names the package for all that can go
     wrong."""
+    if not EntryPoint.pattern.match(point.value):
+        raise InputError(
+            f"names no module or object: {point.value!r}",
+            where=where,
+            fix=f"Write it as MODULE:NAME, or uninstall {package}.",
+        )
     try:
         return point.load()
     except InputError as fault:
@@ -377,14 +384,14 @@ def _imported(point: EntryPoint, package: str, where: str) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         fix = f"Install what it needs (pip install {missing}), or uninstall {package}."
-        if top_module(missing) == top_module(point.module):
+        if top_module(missing) == top_module(point_module(point)):
             fix = f"Correct the entry point {point.value!r}, or uninstall {package}."
         raise InputError(f"cannot be imported: {error}", where=where, fix=fix) from error
     except (Exception, SystemExit) as error:  # A plug-in's module may do anything when it is imported.
         raise InputError(
             f"cannot be imported: {type(error).__name__}: {error}",
             where=where,
-            fix=f"Correct {point.module}, or uninstall {package}.",
+            fix=f"Correct {point_module(point)}, or uninstall {package}.",
         ) from error
 
 

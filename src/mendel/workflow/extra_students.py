@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
+from mendel.design.names import base_arm
 from mendel.diagnose import Arm
 from mendel.diagnose.effects import trait_bounds
 from mendel.diagnose.stats.intervals import Fit
 from mendel.diagnose.stats.panel import Value, panel
 from mendel.engine.errors import InputError, did_you_mean
+from mendel.engine.interval import Interval
 from mendel.measure import Trait
 from mendel.report import write_report
 from mendel.results.findings import write_finding
 from mendel.results.run import Run
+from mendel.results.verdicts import VERDICTS, TraitVerdict
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes
 from mendel.workflow.session import Session
@@ -47,7 +50,7 @@ def chosen_traits(
         names: Names of traits; None: all.
 
     Raises:
-        InputError: The run has no trait of a name.
+        InputError: The run has no trait of a name, or no verdict on it.
     """
     traits = {trait.name: trait for trait in inputs.traits}
     for name in names or ():
@@ -55,17 +58,26 @@ def chosen_traits(
             fix = did_you_mean(name, traits)
             raise InputError(f"the run has no trait {name!r}", where="--trait", fix=fix)
     wanted = list(dict.fromkeys(names or traits))
-    skipped = {name: why for name in wanted if (why := _not_carried(run.verdicts["traits"][name]))}
+    skipped = {name: why for name in wanted if (why := _not_carried(verdict_on(run, name)))}
     return [traits[name] for name in wanted if name not in skipped], skipped
 
 
-def _not_carried(verdict: Mapping[str, Any]) -> str:
+def verdict_on(run: Run, trait: str) -> TraitVerdict:
+    """Return a run's verdict on a trait; raise InputError if its verdicts.json has none."""
+    if trait not in run.traits:
+        raise InputError(
+            f"no verdict on the trait {trait!r}", where=str(run.path / VERDICTS), fix="Run the study again."
+        )
+    return run.traits[trait]
+
+
+def _not_carried(verdict: TraitVerdict) -> str:
     """Return why the teacher's rollouts cannot bring the trait in; an empty string if they may."""
-    if not verdict["present"]:
+    if not verdict.present:
         return "the original pipeline is not shown to have more of it than the alternate one"
-    if verdict["carrier"] not in CARRIED:
-        return f"the teacher does not carry it (carrier: {verdict['carrier']})"
-    low = verdict["effects"]["teacher"]["low"]
+    if verdict.carrier not in CARRIED:
+        return f"the teacher does not carry it (carrier: {verdict.carrier})"
+    low = verdict.effects.get("teacher", Interval()).low
     if low is None or low <= 0:
         return "the teacher is not shown to bring it"
     return ""
@@ -78,9 +90,17 @@ def spare_seed(inputs: Inputs) -> int:
 
 
 def ends(run: Run) -> dict[str, float]:
-    """Return the two arms that differ only in the teacher, with the original teacher's share of prompts."""
-    cube = run.verdicts["cube"]
-    return {cube["OOA"]: 0.0, cube["OOO"]: 1.0}
+    """Return the two arms that differ only in the teacher, with the original teacher's share of prompts.
+
+    Raises:
+        InputError: The run's verdicts.json does not name them.
+    """
+    arms = [run.cube.get(corner) for corner in ("OOA", "OOO")]
+    if not all(arms):
+        raise InputError(
+            "the arms of the cube are missing", where=str(run.path / VERDICTS), fix="Run the study again."
+        )
+    return {str(arm): share for arm, share in zip(arms, (0.0, 1.0), strict=True)}
 
 
 def run_rollouts(run: Run, inputs: Inputs) -> dict[tuple[str, str], Rollout]:
@@ -187,4 +207,4 @@ class ExtraStudents:
     def _base_right(self) -> float:
         """Share of plain questions that the original base answers correctly."""
         rows = self.run.students.select(["arm", "assistant_right"]).to_pylist()
-        return float(next(row["assistant_right"] for row in rows if row["arm"] == "base/original"))
+        return float(next(row["assistant_right"] for row in rows if row["arm"] == base_arm("original")))

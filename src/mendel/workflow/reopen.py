@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from mendel.engine.errors import InputError
-from mendel.results.manifest import is_finished
+from mendel.results.manifest import Manifest, is_finished, read_manifest
 from mendel.results.run import Run, open_run
 from mendel.study import Study, load_study
 from mendel.workflow.inputs import Inputs, load_inputs
@@ -26,10 +25,10 @@ def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple
             that its students would be different ones.
     """
     run = open_run(folder)
-    manifest = _manifest(run)
+    manifest = read_manifest(run.path)
     loaded = study if isinstance(study, Study) else load_study(study or _study_of(run, manifest))
     path, inputs = loaded.path, load_inputs(loaded)
-    if inputs.fingerprint != manifest.get("fingerprint"):
+    if inputs.fingerprint != manifest.fingerprint:
         raise InputError(
             f"is not the study that {run.path} is of: it, what it names or mendel itself has changed since",
             where=str(path),
@@ -44,22 +43,10 @@ def reopen(folder: str | Path, study: Study | str | Path | None = None) -> tuple
     return run, inputs
 
 
-def _manifest(run: Run) -> dict[str, object]:
-    """Return the run's manifest; raise InputError if it is missing or damaged."""
-    file = run.path / "manifest.json"
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(file), fix="Run the study again.") from None
-    if not isinstance(manifest, dict):
-        raise InputError("no manifest of a run", where=str(file), fix="Run the study again.")
-    return manifest
-
-
-def _study_of(run: Run, manifest: dict[str, object]) -> Path:
+def _study_of(run: Run, manifest: Manifest) -> Path:
     """Return the study file that the manifest names; raise InputError if it is missing."""
-    path = manifest.get("study")
-    if not isinstance(path, str):
+    path = manifest.study
+    if not path:
         raise InputError(
             "does not say where the run's study lies", where=str(run.path / "manifest.json"), fix=ELSEWHERE
         )

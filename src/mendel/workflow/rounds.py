@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mendel.data.rollouts import Rollout
+from mendel.design.names import base_arm
 from mendel.diagnose import (
     PARTS,
     Catalogue,
@@ -87,7 +88,8 @@ class Rounds:
             if time.monotonic() > self._next_look:
                 self._look(design, [*outcome.students, *students])
 
-        right = {model.arm.removeprefix("base/"): model.health.right for model in outcome.models}
+        health = {model.arm: model.health for model in outcome.models}
+        right = {str(base): health[base_arm(base)].right for base in self.inputs.bases}
         trained = train_arms(
             self.session,
             self.inputs,

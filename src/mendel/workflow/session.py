@@ -105,8 +105,7 @@ def students_spent(what: str, key: str, done: int, wanted: int) -> BudgetSpent:
         wanted: Number of students that were asked for.
     """
     return BudgetSpent(
-        f"the budget of {what} is spent: {done} of {wanted} students are done, "
-        "and partial results are written",
+        f"the budget of {what} is spent: {done} of {wanted} students are done, and what is done is kept",
         fix=f"Run the same command to spend as much again, or raise budget.{key}.",
     )
 

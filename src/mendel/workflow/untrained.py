@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mendel.design.names import base_arm, prefill_arm, teacher_arm
 from mendel.measure import Health
 from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.study import StudyConfig
@@ -60,17 +61,17 @@ def _jobs(
     config, root = inputs.study.config, session.store.root
     jobs: dict[str, tuple[ModelJob, str]] = {}
     for name, base in inputs.bases.items():
-        jobs[f"base/{name}"] = (ModelJob(_source(base, config), None, probes, root), base.ref)
+        jobs[base_arm(name)] = (ModelJob(_source(base, config), None, probes, root), base.ref)
     for side in SIDES:
         name = getattr(config, side).teacher
         source = inputs.teachers[name]
         if source is not None:
             job = ModelJob(source, config.teachers[name].system, probes, root)
-            jobs[f"teacher/{side}"] = (job, source.ref)
+            jobs[teacher_arm(side)] = (job, source.ref)
     base = inputs.bases["original"]
     for side_of_prefix, prefix in prefixes.items():
         job = ModelJob(_source(base, config), None, probes, root, prefill=prefix)
-        jobs[f"prefill/{side_of_prefix}"] = (job, base.ref)
+        jobs[prefill_arm(side_of_prefix)] = (job, base.ref)
     return jobs
 
 
