@@ -10,7 +10,7 @@ import pytest
 
 import mendel
 import mendel.commands.audit
-from _mini import PEAS
+from _mini import PEAS, write_mini_study
 from _smollm2 import Server
 from mendel.measure import builtin_assistant
 from mendel.results.tables import read_table
@@ -107,6 +107,18 @@ def test_a_pasted_key_is_refused_and_stands_nowhere(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Write the NAME of the variable" in done.stderr
     assert secret not in done.stderr + done.stdout
+
+
+def test_the_studys_limits_hold_beside_a_limit_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*, budget: BudgetConfig, **_: object) -> None:
+        raise mendel.BudgetSpent(f"{budget.requests} requests, {budget.dollars} dollars")
+
+    monkeypatch.setattr(mendel.commands.audit, "Session", opened)
+    study = write_mini_study(tmp_path, budget={"requests": 7})
+    with pytest.raises(mendel.BudgetSpent, match=r"7 requests, 1\.0 dollars"):
+        mendel.audit(study, budget=BudgetConfig(dollars=1.0))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,13 @@ def test_a_named_budget_holds_in_place_of_the_studys() -> None:
     assert not session.hours_spent()
     session.began -= 3601
     assert session.hours_spent()
+
+
+def test_a_limit_that_is_not_named_stays_the_studys() -> None:
+    study = load_study("peas")
+    config = study.config.model_copy(update={"budget": BudgetConfig(requests=7, dollars=2.0)})
+    session = Session(replace(study, config=config), budget=BudgetConfig(dollars=1.0))
+    assert (session.budget.requests, session.budget.dollars) == (7, 1.0)
 
 
 def test_nothing_is_limited_where_nobody_names_a_limit() -> None:

@@ -23,7 +23,7 @@ from mendel.study.references import parse_reference
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 from mendel.workflow.batches import Batch
 from mendel.workflow.jobs import ModelJob, Probes
-from mendel.workflow.session import Session
+from mendel.workflow.session import Session, limits
 from mendel.workflow.untrained import measure_models
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def audit(
         out: A folder for `audit.json`, `measurements.parquet` and Inspect's logs; None: nothing is written.
         store: Folder of the store; None: the default store.
         executor: Runs the jobs; None: one local worker process.
-        budget: Limits of dollars, tokens and requests; None: the study's limits or, without a study, none.
+        budget: Limits of dollars, tokens and requests; one that is None stays the study's.
         batch: Batch files for endpoints; None: requests are sent to the endpoints.
         progress: Receives progress events; None: progress is not shown.
 
@@ -142,8 +142,10 @@ def audit(
         for trait in probes
     )
     result = Audit(notes=notes)
-    limits = budget or (loaded.config.budget if loaded else None)
-    session = Session(store=store, executor=executor, budget=limits, batch=batch, progress=progress)
+    # Not the study's session: an audit runs in one worker here, whatever the study's `engine`.
+    session = Session(
+        store=store, executor=executor, budget=limits(loaded, budget), batch=batch, progress=progress
+    )
     with session:
         _measure(models, probes, session, result)
         result.spent = session.spent

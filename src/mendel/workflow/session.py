@@ -45,9 +45,7 @@ class Session:
     ) -> None:
         self.store = Store(Path(store) if store is not None else default_store())
         self.progress: Progress = progress or NullProgress()
-        named = budget.model_dump(exclude_none=True) if budget else {}
-        limits = study.config.budget if study else BudgetConfig()
-        self.budget = limits.model_copy(update=named)
+        self.budget = limits(study, budget)
         self.began = time.monotonic()
         self.new_students: set[str] = set()
         """Digests of the students that this session trained."""
@@ -93,6 +91,12 @@ class Session:
         """Return whether the budget of hours is spent."""
         hours = self.budget.hours
         return hours is not None and time.monotonic() - self.began > hours * 3600
+
+
+def limits(study: Study | None, budget: BudgetConfig | None) -> BudgetConfig:
+    """Return the limits of a command: those of `budget`, and the study's where `budget` names none."""
+    named = budget.model_dump(exclude_none=True) if budget else {}
+    return (study.config.budget if study else BudgetConfig()).model_copy(update=named)
 
 
 def students_spent(what: str, key: str, done: int, wanted: int) -> BudgetSpent:

@@ -113,6 +113,8 @@ def test_a_quote_that_does_not_stand_in_the_response_is_no_judgement() -> None:
         ([], "returned 0 judgements for 1 responses.*one Judgement per response"),
         ([0.5], "returned a float, not a Judgement"),
         ([Judgement(float("nan"))], "not a finite number"),
+        ([Judgement(1.0, quote=cast("Any", 5))], "the judge's quote is no text .got 5.. Return a str"),
+        ([Judgement(None, note=cast("Any", ["x"]))], "the judge's note is no text"),
         (ZeroDivisionError("no"), "the judge failed: ZeroDivisionError: no"),
     ],
 )

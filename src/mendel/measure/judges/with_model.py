@@ -79,6 +79,9 @@ def _checked(judgement: Judgement, response: str, where: str) -> Judgement:
             where=where,
             fix="Return mendel.Judgement(score, quote, note) for each response.",
         )
+    for name, text in (("quote", judgement.quote), ("note", judgement.note)):
+        if text is not None and not isinstance(text, str):
+            raise RunError(f"the judge's {name} is no text", where=where, value=text, fix="Return a str.")
     if judgement.score is None:
         return judgement
     if not isinstance(judgement.score, int | float) or not math.isfinite(judgement.score):
