@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,9 @@ import pytest
 import mendel.train
 from _mini import PEAS
 from _vllm import vllm
+from mendel.data.prompts import Prompt
+from mendel.data.rollouts import Rollout
+from mendel.engine.errors import RunError
 from mendel.engine.store import Store
 from mendel.measure import Trait, find_trait
 from mendel.models import Checkpoint, ModelSource, resolve_checkpoint, resolve_model
@@ -18,10 +21,12 @@ from mendel.workflow import jobs as _jobs
 from mendel.workflow.jobs import (
     ModelJob,
     Probes,
+    RolloutJob,
     StudentJob,
     make_student,
     make_students,
     measure_model,
+    roll_out,
 )
 from mendel.workflow.measurements import Measurements
 
@@ -38,6 +43,37 @@ def probes() -> Probes:
     return Probes(
         (find_trait("traits/date_confusion.yaml", PEAS),), find_trait("traits/assistant.yaml", PEAS)
     )
+
+
+@dataclass(frozen=True)
+class PluginChunk:
+    """A chunk of a plug-in's teacher, which returns rollouts or raises."""
+
+    says: tuple[Rollout, ...] | Exception
+    digest: str = "0" * 64
+    teacher: str = "parrot"
+    prompts: tuple[Prompt, ...] = (Prompt("p", ({"role": "user", "content": "Hi"},)),)
+
+    def run(self) -> list[Rollout]:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return list(self.says)
+
+
+def test_what_a_plug_ins_teacher_does_wrong_is_an_error_that_names_it(tmp_path: Path) -> None:
+    store = Store(tmp_path).prepare()
+    rollout = Rollout("p", "parrot", PluginChunk(()).prompts[0].messages, "hi", "stop", None)
+    wrong: list[tuple[Any, str]] = [
+        (ZeroDivisionError("no"), "'parrot': failed: ZeroDivisionError: no. Correct test_jobs"),
+        ((rollout, rollout), "'parrot': did not return one rollout for each of 1 prompts"),
+        ((replace(rollout, teacher="sage"),), "did not return one rollout for each of 1 prompts"),
+        (("hi",), "'parrot': failed: TypeError"),
+    ]
+    for says, message in wrong:
+        with pytest.raises(RunError, match=message):
+            roll_out(RolloutJob(PluginChunk(says), store.root))
+        assert not store.has("rollouts", PluginChunk(()).digest)
+    assert roll_out(RolloutJob(PluginChunk((rollout,)), store.root))
 
 
 def test_a_prefill_changes_the_answers_to_traits_and_leaves_the_assistant_alone(

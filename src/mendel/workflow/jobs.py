@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mendel.engine.digest import digest
-from mendel.engine.errors import Waiting
+from mendel.engine.errors import MendelError, RunError, Waiting
 from mendel.engine.executors import has_gpu
 from mendel.engine.store import Store
 from mendel.engine.trace import span
@@ -117,14 +117,34 @@ def roll_out(job: RolloutJob, chat: ChatModel | None = None) -> bool:
     Raises:
         BudgetSpent: The budget is spent.
         Waiting: All requests are written to the batch file.
+        RunError: The code of a plug-in's teacher failed.
     """
     from mendel.data.teachers import GeneratedChunk
 
     store, chunk = Store(job.store), job.chunk
     if store.has("rollouts", chunk.digest):
         return False
-    rollouts = chunk.run(chat) if isinstance(chunk, GeneratedChunk) else chunk.run()
-    store.write_json("rollouts", chunk.digest, [asdict(rollout) for rollout in rollouts])
+    if isinstance(chunk, GeneratedChunk):
+        rows = [asdict(rollout) for rollout in chunk.run(chat)]
+    else:
+        try:
+            rows = [asdict(rollout) for rollout in chunk.run()]
+        except MendelError:
+            raise
+        except Exception as error:  # A plug-in's code may raise anything.
+            raise RunError(
+                f"failed: {type(error).__name__}: {error}",
+                where=f"teacher {chunk.teacher!r}",
+                fix=f"Correct {type(chunk).__module__}.",
+            ) from error
+        wanted = [(prompt.prompt_id, chunk.teacher) for prompt in chunk.prompts]
+        if [(row["prompt_id"], row["teacher"]) for row in rows] != wanted:
+            raise RunError(
+                f"did not return one rollout for each of {len(wanted)} prompts, in their order",
+                where=f"teacher {chunk.teacher!r}",
+                fix=f"Correct {type(chunk).__module__}.",
+            )
+    store.write_json("rollouts", chunk.digest, rows)
     return True
 
 
