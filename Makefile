@@ -35,11 +35,12 @@ run: $(STAMP)  ## diagnose the embedded study `peas`; says where the report is
 test: $(STAMP)  ## all tests
 	@$(BIN)/python -m pytest
 
-check: $(STAMP)  ## format, lint, types, layers
+check: $(STAMP)  ## format, lint, types, layers, the rules of the layout
 	$(BIN)/ruff format --check src tests benchmarks examples docs
 	$(BIN)/ruff check src tests benchmarks examples docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --durations=0 tests/test_layout.py
 
 format: $(STAMP)  ## format and mend what can be mended
 	$(BIN)/ruff format src tests benchmarks examples docs

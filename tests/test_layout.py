@@ -108,6 +108,27 @@ def test_no_room_is_named_like_a_public_name() -> None:
     assert not ROOMS & public_names()
 
 
+def runtime_imports(path: Path) -> Iterator[str]:
+    """Yield the top modules that a module imports, without those for type annotations."""
+    waiting: list[ast.AST] = [tree(path)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+            continue
+        if isinstance(node, ast.ImportFrom):
+            yield (node.module or "").split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        waiting += ast.iter_child_nodes(node)
+
+
+def test_models_are_run_in_models_train_and_organisms_only() -> None:
+    heavy = {"torch", "transformers", "trl", "peft"}
+    found = {room_of(path) for path in MODULES if heavy & set(runtime_imports(path))}
+    assert found == {"models", "train", "organisms"}
+
+
 def test_no_two_classes_share_a_name() -> None:
     places: dict[str, list[str]] = defaultdict(list)
     for path in MODULES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from _planted import catalogue, material
-from mendel.data.assignment import Assignment
+from mendel.data.assignment import Assignment, everyone
 from mendel.design.arms import (
     COUNTER_SHARE,
     FEW_SHARE,
     LACKING,
+    ArmKind,
     arm_kinds,
     draw_rng,
     full_fine_tune,
@@ -22,6 +24,8 @@ from mendel.design.arms import (
 )
 from mendel.diagnose import Material
 from mendel.engine.digest import digest
+from mendel.engine.errors import RunError
+from mendel.engine.registry import Origin
 from mendel.study import RecipeConfig
 
 
@@ -206,3 +210,22 @@ def test_both_sides_of_a_recipe_control_have_one_recipe() -> None:
     for how in ("full", "rank"):
         one, other = plan.arm(f"unrelated-{how}/t", 1), plan.arm(f"unrelated-{how}-alternate/t", 1)
         assert one.recipe == other.recipe != plan.config.recipe
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (lambda m: 1 / 0, "failed: ZeroDivisionError: division by zero. Correct a_package.arms"),
+        (lambda m: list(m.ids), "returned a list, not an Assignment. Correct a_package.arms"),
+        (lambda m: everyone(m.ids, "sage"), "assigns the prompt 'o0' to 'sage', of which the study has no"),
+        (lambda m: everyone(["elsewhere"], m.original), "assigns the prompt 'elsewhere' to 'o'"),
+    ],
+)
+def test_what_a_plug_ins_arm_kind_does_wrong_is_an_error_that_names_it(drawn: Any, message: str) -> None:
+    kind = ArmKind(lambda material, seed: drawn(material), ())
+    arm_kinds.add("odd", kind, Origin("a_package", "a_package.arms"))
+    try:
+        with pytest.raises(RunError, match=f"^arm kind 'a_package/odd': {message}"):
+            catalogue().arm("a_package/odd/t", 2)
+    finally:
+        arm_kinds.remove("a_package/odd")

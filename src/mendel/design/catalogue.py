@@ -11,9 +11,10 @@ from functools import cached_property
 
 from mendel.data.assignment import Assignment, everyone, interpolate
 from mendel.data.prompts import Prompt
-from mendel.design.arms import EDITS, LACKING, BaseName, Material, arm_kinds, draw_rng
+from mendel.design.arms import EDITS, LACKING, ArmKind, BaseName, Material, arm_kinds, draw_rng
 from mendel.design.names import corner_arm, mix_arm, parse_arm, trait_arm
 from mendel.design.shared import CUBE, MIX
+from mendel.engine.errors import MendelError, RunError
 from mendel.study import RecipeConfig, StudyConfig
 from mendel.study.cube import CORNERS, LETTERS, ORIGINAL, PARTS, STAR, Side
 
@@ -171,7 +172,7 @@ class Catalogue:
             return self._mix(name, parsed.rest, numbers)
         kind, material = arm_kinds.get(parsed.kind), self.materials[parsed.rest]
         recipe = None if kind.recipe is None else kind.recipe(self.config.recipe)
-        drawn = self._draw(name, numbers, lambda seed: kind.draw(material, seed))
+        drawn = self._draw(name, numbers, lambda seed: _draw_kind(parsed.kind, kind, material, seed))
         return Arm(name, parsed.kind, kind.base, "original", drawn, numbers, trait=parsed.rest, recipe=recipe)
 
     def _corner(self, name: str, corner: str, seeds: tuple[int, ...]) -> Arm:
@@ -212,3 +213,34 @@ class Catalogue:
         order = {name: i for i, name in enumerate(self.grid())}
         names = sorted(wanted, key=lambda name: order.get(name, len(order)))
         return Design(tuple(self.arm(name, wanted[name]) for name in names), self.cube)
+
+
+def _draw_kind(name: str, kind: ArmKind, material: Material, seed: int) -> Assignment:
+    """Return the assignment that an arm kind draws.
+
+    Raises:
+        RunError: The arm kind is a plug-in's, and its function fails or returns something else than an
+            assignment of the trait's prompts.
+    """
+    origin = arm_kinds.origin(name)
+    if origin.built_in:
+        return kind.draw(material, seed)
+    where, fix = f"arm kind {name!r}", f"Correct {origin.module}."
+    try:
+        assignment = kind.draw(material, seed)
+    except MendelError:
+        raise
+    except Exception as error:  # A plug-in's code may raise anything.
+        raise RunError(f"failed: {type(error).__name__}: {error}", where=where, fix=fix) from error
+    if not isinstance(assignment, Assignment):
+        raise RunError(f"returned a {type(assignment).__name__}, not an Assignment", where=where, fix=fix)
+    prompts = {*material.ids, *material.counter}
+    teachers = {material.original, material.alternate, material.rewriter, None}
+    for prompt, teacher in assignment.items():
+        if prompt not in prompts or teacher not in teachers:
+            raise RunError(
+                f"assigns the prompt {prompt!r} to {teacher!r}, of which the study has no rollout",
+                where=where,
+                fix=fix,
+            )
+    return assignment

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mendel.data.rollouts import Rollout
 from mendel.design.catalogue import Arm
-from mendel.engine.errors import BudgetSpent, Stopped, Waiting
+from mendel.engine.errors import BudgetSpent, RunError, Stopped, Waiting
 from mendel.workflow.fleets import train_fleets
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes, StudentJob, StudentResult
@@ -41,6 +41,9 @@ def student_specs(
 
     The first seed of every arm comes first, then the second: a small budget leaves every arm with some
     students.
+
+    Raises:
+        RunError: An arm's assignment needs a rollout that no teacher made.
     """
     from mendel.train import StudentSpec, TrainingRow
 
@@ -51,7 +54,16 @@ def student_specs(
             if position >= len(arm.seeds):
                 continue
             pairs = arm.assignments[position].pairs
-            training_rows = tuple(rows[prompt, teacher] for prompt, teacher in pairs if teacher is not None)
+            answered = [(prompt, teacher) for prompt, teacher in pairs if teacher is not None]
+            missing = next((pair for pair in answered if pair not in rows), None)
+            if missing is not None:
+                prompt, teacher = missing
+                raise RunError(
+                    f"trains on the rollout of {teacher!r} for the prompt {prompt!r}, which does not exist",
+                    where=f"arm {arm.name!r}",
+                    fix="Correct the arm kind.",
+                )
+            training_rows = tuple(rows[pair] for pair in answered)
             recipe, seed = arm.recipe or inputs.study.config.recipe, arm.seeds[position]
             specs.append((arm, seed, StudentSpec(inputs.bases[arm.base], training_rows, recipe, seed)))
     return specs
