@@ -60,7 +60,12 @@ class Assignment(Mapping[str, str | None]):
 
 
 def everyone(prompts: Collection[str], teacher: str) -> Assignment:
-    """Return the assignment of one teacher to all prompts: a corner of the cube."""
+    """Return the assignment of one teacher to all prompts: a corner of the cube.
+
+    Args:
+        prompts: All prompt ids, in order.
+        teacher: The teacher's name.
+    """
     return _everyone(tuple(prompts), teacher)
 
 
@@ -73,6 +78,11 @@ def _everyone(prompts: tuple[str, ...], teacher: str | None) -> Assignment:
 def swap(assignment: Assignment, flagged: Collection[str], teacher: str) -> Assignment:
     """Return the assignment with `teacher` on the flagged prompts; the others stay.
 
+    Args:
+        assignment: The assignment to edit; it does not change.
+        flagged: Ids of the prompts that `teacher` answers.
+        teacher: The teacher's name.
+
     Raises:
         KeyError: A flagged prompt is not in the assignment.
     """
@@ -81,6 +91,10 @@ def swap(assignment: Assignment, flagged: Collection[str], teacher: str) -> Assi
 
 def drop(assignment: Assignment, flagged: Collection[str]) -> Assignment:
     """Return the assignment without the flagged prompts; the others stay.
+
+    Args:
+        assignment: The assignment to edit; it does not change.
+        flagged: Ids of the prompts that nobody answers.
 
     Raises:
         KeyError: A flagged prompt is not in the assignment.
@@ -92,12 +106,22 @@ def only(prompts: Collection[str], flagged: Collection[str], original: str, alte
     """Return the assignment of `original` to the flagged prompts and `alternate` elsewhere.
 
     It tests whether the flagged prompts are sufficient.
+
+    Args:
+        prompts: All prompt ids, in order.
+        flagged: Ids of the prompts that `original` answers.
+        original: A teacher's name.
+        alternate: The other teacher's name.
     """
     return swap(everyone(prompts, alternate), flagged, original)
 
 
 def restrict(assignment: Assignment, kept: Collection[str]) -> Assignment:
     """Return the assignment without all prompts but the kept ones.
+
+    Args:
+        assignment: The assignment to edit; it does not change.
+        kept: Ids of the prompts that stay.
 
     Raises:
         KeyError: A kept prompt is not in the assignment.

@@ -10,7 +10,11 @@ from mendel.engine.progress.protocol import NullProgress
 
 
 def show_progress(stream: IO[str] | None = None) -> NullProgress:
-    """A live display where the stream is a terminal, plain lines where it is not."""
+    """Return a context manager that shows progress: a live display on a terminal, plain lines elsewhere.
+
+    Args:
+        stream: Where progress is written; None: standard error.
+    """
     chosen = stream or sys.stderr
     if not chosen.isatty():
         return Lines(chosen)
