@@ -175,8 +175,9 @@ def test_ctrl_c_ends_at_once_says_how_to_go_on_and_leaves_no_process(finished: P
 def test_a_spent_budget_writes_partial_results_and_can_be_raised(finished: Path, tmp_path: Path) -> None:
     study = write_mini_study(tmp_path / "study", budget={"students": 5})
     process = start(study, tmp_path / "run", tmp_path / "store")
-    _, said = process.communicate()
+    printed, said = process.communicate()
     assert process.returncode == 3
+    assert f"report: {tmp_path / 'run' / 'report.html'}" in printed
     assert "the budget of 5 students is spent: 5 of" in said
     verdicts = json.loads((tmp_path / "run" / "verdicts.json").read_text())
     assert verdicts["students_trained"] == 5

@@ -14,7 +14,7 @@ import typer
 import mendel
 from mendel.cli.options import OUTPUT, SpendingOptions, StudyArgument, WorkOptions
 from mendel.cli.root import app
-from mendel.cli.shared import command, console, print_json, show, working
+from mendel.cli.shared import as_far_as_it_came, command, console, print_json, show, working
 
 OutOption = Annotated[
     Path | None, typer.Option(rich_help_panel=OUTPUT, help="Folder for the run. Default: runs/NAME.")
@@ -38,12 +38,15 @@ def run(
 ) -> None:
     """Train and measure the students of a study, and find which part carries each trait.
 
-    A run that was interrupted continues where it stopped.
+    A run that was interrupted continues where it stopped. If the budget ends first, the results until then
+    are written and printed, and the exit code is 3.
     """
     with _live_page(study, out, watch), mendel.traced(trace):
         with working(mendel.run, options) as shared:
-            finished = mendel.run(study, out, **shared)
+            finished, stopped = as_far_as_it_came(mendel.run, study, out, **shared)
         _print_run(finished, options)
+        if stopped is not None:
+            raise stopped
 
 
 def _print_run(finished: mendel.Run, options: SpendingOptions) -> None:
