@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 import mendel
-from _mini import mute_judge, write_mini_study
+from _mini import copied, mute_judge, write_mini_study
 from mendel.results.tables import read_table
 
 pytestmark = pytest.mark.slow
@@ -107,3 +107,16 @@ def test_what_cannot_be_judged_again_is_refused(finished: Path, tmp_path: Path) 
             mendel.rejudge(*arguments, store=finished / "store")
     with pytest.raises(mendel.InputError, match="the run has no trait 'lying'"):
         mendel.rejudge(finished / "run", "hf:x", traits=("lying",), store=finished / "store")
+
+
+def test_a_damaged_folder_is_an_error_of_the_input(finished: Path, tmp_path: Path) -> None:
+    judge = stricter(finished)
+    for file, message in {
+        "verdicts.json": "no verdict on the trait",
+        "basis.json": "arms of the cube",
+    }.items():
+        run = copied(finished, tmp_path / file) / "run"
+        content = json.loads((run / file).read_text())
+        (run / file).write_text(json.dumps({**content, "traits" if file == "verdicts.json" else "cube": {}}))
+        with pytest.raises(mendel.InputError, match=message):
+            mendel.rejudge(run, judge, store=tmp_path / "store")

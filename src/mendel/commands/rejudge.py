@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,12 +24,14 @@ from mendel.measure import (
     load_trait,
 )
 from mendel.results import tables
-from mendel.results.basis import Basis, BasisTrait, read_basis
+from mendel.results.basis import BASIS, Basis, BasisTrait, read_basis
 from mendel.results.run import Run, open_run
 from mendel.results.verdicts import write_verdicts
+from mendel.study.cube import CORNERS
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 from mendel.workflow.advice import AdviceBasis, trait_leaks
 from mendel.workflow.batches import Batch
+from mendel.workflow.extra_students import verdict_on
 from mendel.workflow.judging import Judging
 from mendel.workflow.session import Session
 from mendel.workflow.write import leaks_json
@@ -93,6 +95,7 @@ def rejudge(
     run = open_run(folder)
     basis = read_basis(run.path)
     new = _new_traits(basis, judge, traits, endpoint)
+    _check_complete(run, basis, new)
     measurements = run.measurements
     session = Session(store=store, executor=executor, budget=budget, batch=batch, progress=progress)
     with session:
@@ -144,6 +147,16 @@ def _new_traits(
         bare = _judged(old[name], ColumnJudge("log_odds"), rubric, old[name].acts)
         traits[name] = judged_by(bare, judge_model, Path.cwd(), "--judge")
     return traits
+
+
+def _check_complete(run: Run, basis: Basis, traits: Iterable[str]) -> None:
+    """Raise InputError if a run's files lack what a new diagnosis needs."""
+    for trait in traits:
+        verdict_on(run, trait)
+    if not basis.cube.keys() >= set(CORNERS):
+        raise InputError(
+            "the arms of the cube are missing", where=str(run.path / BASIS), fix="Run the study again."
+        )
 
 
 def _judged(before: BasisTrait, judge: Judge, rubric: Rubric | None, acts: str | None) -> Trait:
@@ -209,7 +222,7 @@ def _diagnosed(run: Run, basis: Basis, new: Mapping[str, Trait], measurements: p
         facts,
         basis.cube,
         basis.shares,
-        Levels(**basis.levels),
+        Levels(**{key: basis.levels[key] for key in ("looks", "hypotheses") if key in basis.levels}),
         lambda arm: basis.lacking.get(arm, ""),
         {name: advice.facts(leak) for name, leak in leaks.items()},
     )
@@ -232,12 +245,12 @@ def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.T
     before = run.measurements.filter(pc.equal(run.measurements["trait"], trait.name))
     return {
         "judge": {"before": before["judge"][0].as_py() if len(before) else None, "after": trait.judge_id},
-        "before": {key: old[key] for key in keys},
+        "before": {key: old.get(key) for key in keys},
         "after": {key: new[key] for key in keys},
         "responses": len(rows),
         "unjudged": rows["score"].null_count,
         "agreement": _agreement(before, rows, trait),
-        "changed": [key for key in ("present", "carrier", "cause") if old[key] != new[key]],
+        "changed": [key for key in ("present", "carrier", "cause") if old.get(key) != new[key]],
     }
 
 
