@@ -369,11 +369,8 @@ def _imported(point: EntryPoint, package: str, where: str) -> Any:
     """Return what an entry point names; raises InputError that names the package for all that can go
     wrong."""
     if not EntryPoint.pattern.match(point.value):
-        raise InputError(
-            f"names no module or object: {point.value!r}",
-            where=where,
-            fix=f"Write it as MODULE:NAME, or uninstall {package}.",
-        )
+        fix = f"Write it as MODULE:NAME, or uninstall {package}."
+        raise InputError(f"names no module or object: {point.value!r}", where=where, fix=fix)
     try:
         return point.load()
     except InputError as fault:
