@@ -176,7 +176,7 @@ def test_a_contrast_of_an_unknown_arm_kind_is_refused(monkeypatch: pytest.Monkey
     restored(monkeypatch, hypotheses)
     own = Difference("own", "mildd", "OOA", "a contrast of an arm kind that is not there")
     hypothesis(replace(ODD, differences=(own,), predictions=(most("it is so", "own"),)))
-    with pytest.raises(InputError, match=r"odd': 'own': unknown arm_kind 'mildd'\. Did you mean 'mild'"):
+    with pytest.raises(InputError, match=r"odd': 'own': unknown arm kind 'mildd'\. Did you mean 'mild'"):
         differences()
 
 

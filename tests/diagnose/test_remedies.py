@@ -258,5 +258,5 @@ def test_a_remedy_that_cannot_stand_is_refused(
 def test_a_remedy_of_an_unknown_arm_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     restored(monkeypatch, remedies)
     remedy(Remedy(name="odd", does="Do it", arm="dropp", costs="Nothing."))
-    with pytest.raises(InputError, match=r"odd': unknown arm_kind 'dropp'\. Did you mean 'drop'"):
+    with pytest.raises(InputError, match=r"odd': unknown arm kind 'dropp'\. Did you mean 'drop'"):
         all_remedies()

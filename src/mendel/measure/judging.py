@@ -42,17 +42,17 @@ def grade(trait: Trait, asked: Sequence[Asked], chat: ChatModel | None = None) -
     """
     parts = [trait.judged_part(response) for _, response in asked]
     lowest = (trait.score_range or (0.0, 1.0))[0]
-    open_ = [i for i, part in enumerate(parts) if trait.acts is None or part]
-    said = dict.fromkeys(range(len(asked)), Judgement(lowest, note="no act"))
-    judged = [(asked[i][0], parts[i]) for i in open_]
+    places = [i for i, part in enumerate(parts) if trait.acts is None or part]
+    by_place = dict.fromkeys(range(len(asked)), Judgement(lowest, note="no act"))
+    judged = [(asked[i][0], parts[i]) for i in places]
     if isinstance(trait.judge, OpenedJudge):
         if chat is None:
             raise ValueError("a judge that is a model needs its chat model")
-        found = trait.judge.grade(judged, chat)
+        judgements = trait.judge.grade(judged, chat)
     else:
-        found = [Judgement(_score(trait, scenario, part)) for scenario, part in judged]
-    said |= dict(zip(open_, found, strict=True))
-    return [said[i] for i in range(len(asked))]
+        judgements = [Judgement(_score(trait, scenario, part)) for scenario, part in judged]
+    by_place |= dict(zip(places, judgements, strict=True))
+    return [by_place[i] for i in range(len(asked))]
 
 
 def _score(trait: Trait, scenario: Scenario, response: str) -> float | None:
@@ -77,15 +77,15 @@ def _judged(trait: Trait, scenario: Scenario) -> str:
 
 
 def judge_responses(
-    responses: pyarrow.Table, trait: Trait, said: Sequence[Judgement] | None = None
+    responses: pyarrow.Table, trait: Trait, judgements: Sequence[Judgement] | None = None
 ) -> pyarrow.Table:
     """Return the responses with scores: a table of `measurement_schema`.
 
     Args:
         responses: A table of `respond`, or measurements that are scored anew.
         trait: The trait that they respond to.
-        said: The judge's judgement of each row; None: the judge is called here, which a judge that is a model
-            cannot be.
+        judgements: The judge's judgement of each row; None: the judge is called here, which a judge that is
+            a model cannot be.
 
     Raises:
         RunError: A row is of another trait or of a scenario that the trait does not have; also as `grade`.
@@ -96,8 +96,9 @@ def judge_responses(
     asked = asked_of(responses, trait)
     if isinstance(trait.judge, ColumnJudge):
         values = [row[trait.judge.column] for row in rows]
-        said = [Judgement(trait.judge.score_of(value)) for value in values]
-    judgements = grade(trait, asked) if said is None else said
+        judgements = [Judgement(trait.judge.score_of(value)) for value in values]
+    elif judgements is None:
+        judgements = grade(trait, asked)
     judge_id, hit_at = trait.judge_id, trait.judge.hit_at
     judged = [
         {
@@ -129,15 +130,16 @@ def asked_of(responses: pyarrow.Table, trait: Trait, *, scenarios_known: bool = 
     asked: list[Asked] = []
     for row in responses.select(["trait", "scenario", "cluster", "prompt", "response"]).to_pylist():
         messages = parse_messages(json.loads(row["prompt"]), f"scenario {row['scenario']!r}")
-        known = scenarios.get(row["scenario"])
-        strange = scenarios_known and trait.inspect is None and (known is None or not known.holds(messages))
+        scenario = scenarios.get(row["scenario"])
+        unknown = scenario is None or not scenario.holds(messages)
+        strange = scenarios_known and trait.inspect is None and unknown
         if row["trait"] != trait.name or strange:
             raise RunError(
                 f"a response to scenario {row['scenario']!r} of trait {row['trait']!r} is none to trait "
                 f"{trait.name!r}",
                 fix="The scenarios changed since: measure again.",
             )
-        right = known.right if known else None
+        right = scenario.right if scenario else None
         asked.append((Scenario(row["scenario"], row["cluster"], messages, right), row["response"]))
     return asked
 

@@ -85,7 +85,7 @@ def _entry(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> di
     if origin.built_in:
         return None
     return {
-        "kind": registry.kind,
+        "kind": registry.kind.replace(" ", "_"),
         "name": full,
         "package": origin.package,
         "version": origin.version(),

@@ -76,11 +76,11 @@ def _kept(
         return list(zip(ids, _scored(choose, batch, context, where), strict=True))
     content = [candidate.content for candidate in batch]
     key = digest("scores", [context.config.by, version, context.key, content])
-    known: list[float] | None = store.read_json(KIND, key)
-    if known is None:
-        known = _scored(choose, batch, context, where)
-        store.write_json(KIND, key, known)
-    return list(zip(ids, known, strict=True))
+    scores: list[float] | None = store.read_json(KIND, key)
+    if scores is None:
+        scores = _scored(choose, batch, context, where)
+        store.write_json(KIND, key, scores)
+    return list(zip(ids, scores, strict=True))
 
 
 def _scored(choose: Selector, batch: Sequence[Candidate], context: Context, where: str | None) -> list[float]:
@@ -89,8 +89,8 @@ def _scored(choose: Selector, batch: Sequence[Candidate], context: Context, wher
     name = context.config.by
     try:
         # A user's own selector may say None for what it cannot tell.
-        found: Sequence[float | None] = choose(batch, context)
-        scores = [math.nan if score is None else float(score) for score in found]
+        given: Sequence[float | None] = choose(batch, context)
+        scores = [math.nan if score is None else float(score) for score in given]
     except MendelError:
         raise
     except Exception as error:  # a user's own code may raise anything
@@ -116,20 +116,20 @@ def _located(
     choose: Selector, batch: Sequence[Candidate], context: Context, error: Exception, where: str | None
 ) -> RunError:
     """Return an error that names the first candidate on which the selector fails by itself."""
-    name, told = context.config.by, f"{type(error).__name__}: {error}"
+    name, fault = context.config.by, f"{type(error).__name__}: {error}"
     origin = selectors.origin(name)
     fix = None if origin.built_in else f"Correct {origin.module}, or take another selector."
     for candidate in batch:
         try:
             choose([candidate], context)
-        except Exception as own:
-            told = f"{type(own).__name__}: {own}"
+        except Exception as its_error:
+            fault = f"{type(its_error).__name__}: {its_error}"
             return RunError(
-                f"selector {name!r} failed on the rollout of prompt {candidate.prompt_id!r}: {told}",
+                f"selector {name!r} failed on the rollout of prompt {candidate.prompt_id!r}: {fault}",
                 where=where,
                 fix=fix,
             )
-    return RunError(f"selector {name!r} failed: {told}", where=where, fix=fix)
+    return RunError(f"selector {name!r} failed: {fault}", where=where, fix=fix)
 
 
 def _sources(modules: Sequence[str]) -> list[str]:

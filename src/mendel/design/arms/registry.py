@@ -134,7 +134,7 @@ def _wrong(item: Any) -> str:
     return f"needs {unknown[0]!r}, which is none of {', '.join(LACKING)}" if unknown else ""
 
 
-arm_kinds: Registry[ArmKind] = Registry("arm_kind", check=_wrong)
+arm_kinds: Registry[ArmKind] = Registry("arm kind", "arm_kinds", check=_wrong)
 
 
 def arm_kind(
@@ -168,7 +168,7 @@ def arm_kind(
     if name in SHARED_KINDS:
         raise InputError(
             "this name is taken by arms that serve all traits",
-            where=f"arm_kind {name!r}",
+            where=f"arm kind {name!r}",
             fix="Choose another name.",
         )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError, RunError
@@ -82,15 +83,17 @@ def _checked(judgement: Judgement, response: str, where: str) -> Judgement:
     for name, text in (("quote", judgement.quote), ("note", judgement.note)):
         if text is not None and not isinstance(text, str):
             raise RunError(f"the judge's {name} is no text", where=where, value=text, fix="Return a str.")
-    if judgement.score is None:
+    score: Any = judgement.score
+    if score is None:
         return judgement
-    if not isinstance(judgement.score, int | float) or not math.isfinite(judgement.score):
+    # A number of NumPy counts as a number.
+    if not isinstance(score, numbers.Real) or not math.isfinite(score):
         raise RunError(
             "the judge's score is not a finite number; None says that it cannot tell",
             where=where,
-            value=judgement.score,
+            value=score,
         )
     if judgement.quote and judgement.quote not in response:
         note = f"unjudged: the quote does not stand in the response: {judgement.quote}"
         return Judgement(None, note=note)
-    return replace(judgement, score=float(judgement.score))
+    return replace(judgement, score=float(score))
