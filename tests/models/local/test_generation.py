@@ -35,13 +35,13 @@ def talks() -> list[Any]:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many tokens each pass reads, padding included."""
     tokens: list[int] = []
-    scores = continuous.Batch.scores
+    scores = continuous.RowBatch.scores
 
     def watch(self: Any, of: Any, ids: Any, *more: Any) -> Any:
         tokens.append(ids.numel())
         return scores(self, of, ids, *more)
 
-    monkeypatch.setattr(continuous.Batch, "scores", watch)
+    monkeypatch.setattr(continuous.RowBatch, "scores", watch)
     return tokens
 
 
@@ -393,12 +393,12 @@ def test_samples_of_long_scenarios_are_read_in_one_pass(
         ask(f"{word} " + "is it not sure " * 10 + word) for word in ("pea", "year", "what") for _ in range(8)
     ]
     rows: list[int] = []
-    read = continuous.Batch.read_prompts
+    read = continuous.RowBatch.read_prompts
 
     def watch(self: Any, of: Any) -> Any:
         rows.append(len(of))
         return read(self, of)
 
-    monkeypatch.setattr(continuous.Batch, "read_prompts", watch)
+    monkeypatch.setattr(continuous.RowBatch, "read_prompts", watch)
     generate(model, tokenizer, asked, Sampling(3, 1.0, 3))
     assert rows == [3]

@@ -59,10 +59,10 @@ def test_the_example_of_the_docstring_trains_a_student(
 @pytest.mark.parametrize(
     ("item", "says"),
     [
-        (lambda students: None, "does not take (students, tokenizer)"),
-        (lambda students, tokenizer, device: None, "does not take (students, tokenizer)"),
-        (lambda *, students, tokenizer: None, "does not take (students, tokenizer)"),
-        ("fleet", "is no function of (students, tokenizer)"),
+        (lambda students: None, "must be a function of (students, tokenizer)"),
+        (lambda students, tokenizer, device: None, "must be a function of (students, tokenizer)"),
+        (lambda *, students, tokenizer: None, "must be a function of (students, tokenizer)"),
+        ("fleet", "must be a function of (students, tokenizer)"),
         (dict, "is a class"),
     ],
 )
