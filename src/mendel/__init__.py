@@ -3,7 +3,7 @@
     import mendel
 
     run = mendel.run("study.yaml")          # trains, measures, diagnoses; resumes what was done
-    run.verdicts["traits"]["blackmail"]["carrier"]
+    run.traits["blackmail"].carrier
 
 The public names stand in `__init__.pyi`. A name's module is imported when the name is first used, so that
 `import mendel` is quick.
