@@ -36,7 +36,7 @@ def trait_check(
         executor: Where a checkpoint is measured; None: one worker.
         budget: Limits of dollars, tokens and requests; None: none.
         batch: Batch files for endpoints; None: requests are sent.
-        progress: Who is told how the check stands; None: nobody.
+        progress: Receives progress events; None: progress is not shown.
 
     Returns:
         The audit of that model. Its `measurements` hold one row a response, with the judge's score and

@@ -34,7 +34,7 @@ from mendel.workflow.session import Session
 from mendel.workflow.tables import PlacedStudent, name_students, trait_facts
 
 SHARES = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5)
-"""Shares by default; dense at the small end, so that a threshold of 1 % can be told from one of 10 %."""
+"""Shares by default; dense at the small end, so that a threshold of 1 % differs visibly from one of 10 %."""
 TWICE = 0.1
 """The greatest share whose subsets may be trained twice.
 

@@ -105,7 +105,7 @@ def side_arm(side: str, trait: str, cube: Mapping[str, str]) -> str:
         cube: Arm by corner.
 
     Returns:
-        The arm's name. An arm kind of a plug-in stands in it by its full name.
+        The arm's name, with the full name of an arm kind that a plug-in brings.
     """
     if side in cube:
         return cube[side]

@@ -33,7 +33,7 @@ class BasisTrait:
     score_range: tuple[float, ...] | None = None
     """The judge's least and greatest score; null: as wide as the scores that were seen."""
     rubric: Mapping[str, Any] | None = None
-    """What a model judge is told: `text`, `low`, `high`, `hit_at`; null where the judge is a rule."""
+    """The scale of a model judge: `text`, `low`, `high`, `hit_at`; null where the judge is a rule."""
     hit_at: float | None = None
     """A score of this or more is a hit."""
     acts: str | None = None

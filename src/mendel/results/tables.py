@@ -26,6 +26,13 @@ class Column(NamedTuple):
     """What a value says, with its unit, and what null means."""
 
 
+_ENDPOINT_COST = (
+    Column(
+        "prompt_tokens", "int64", "Number of prompt tokens that an endpoint counted; null for a local model."
+    ),
+    Column("dollars", "double", "What an endpoint took, in US dollars; null for a local model."),
+)
+
 SCHEMAS: Mapping[str, tuple[Column, ...]] = {
     "students": (
         Column("student", "string", "Name of the student in this run: the beginning of its digest."),
@@ -74,12 +81,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         Column("quote", "string", "The passage that a model's score rests on."),
         Column("note", "string", "The judge's reason, or why it could not tell."),
         Column("looping", "bool", "Whether the response repeats itself to its end."),
-        Column(
-            "prompt_tokens",
-            "int64",
-            "Number of prompt tokens that an endpoint counted; null for a local model.",
-        ),
-        Column("dollars", "double", "What an endpoint took, in US dollars; null for a local model."),
+        *_ENDPOINT_COST,
     ),
     "rollouts": (
         Column("prompt_id", "string", "The prompt."),
@@ -88,12 +90,7 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         Column("completion", "string", "The answer."),
         Column("finish_reason", "string", "stop, length (cut at the maximal length) or file (from a file)."),
         Column("tokens", "int64", "Number of generated tokens."),
-        Column(
-            "prompt_tokens",
-            "int64",
-            "Number of prompt tokens that an endpoint counted; null for a local model.",
-        ),
-        Column("dollars", "double", "What an endpoint took, in US dollars; null for a local model."),
+        *_ENDPOINT_COST,
     ),
     "assignments": (
         Column("arm", "string", "The arm."),

@@ -79,7 +79,7 @@ def _named(inputs: Inputs) -> Iterator[Use]:
 
 
 def _entry(registry: Registry[Any], name: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a plug-in as it stands in `verdicts.json`; None for a built-in one."""
+    """Return a plug-in's entry in `verdicts.json`; None for a built-in one."""
     full = registry.full_name(name)
     origin = registry.origin(full)
     if origin.built_in:

@@ -1,4 +1,4 @@
-"""Bad prompts: they draw the trait out of any teacher, and into any base."""
+"""Bad prompts: they draw the trait out of both teachers, and bring it into both bases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER
 hypothesis(
     Hypothesis(
         name="bad_prompts",
-        says="the prompts themselves draw the trait out of any teacher",
-        means="The prompts themselves draw the trait out, whoever answers them",
+        says="the prompts themselves draw the trait out of both teachers",
+        means="The prompts themselves draw the trait out, with either teacher",
         predictions=(
             ANY_TEACHER,
             little("the base alone does not bring it", "base-alone"),

@@ -89,7 +89,7 @@ class Hypothesis:
     name: str
     """A plain name; outside mendel the package's name is put before it: `my_pkg/mood`."""
     says: str
-    """What it claims, as a clause: "the prompts themselves draw the trait out of any teacher"."""
+    """What it claims, as a clause: "the prompts themselves draw the trait out of both teachers"."""
     predictions: tuple[Prediction, ...]
     differences: tuple[Difference, ...] = ()
     """Contrasts that are not in every study: two arms each, by the kinds of `mendel.design.arms`."""

@@ -22,7 +22,7 @@ Weights = Mapping[str, Mapping[str, float]]
 """By rung, then by arm."""
 
 FARTHEST = 1e3
-"""A ratio whose interval reaches beyond this is unknown: its denominator is not told from 0."""
+"""A ratio whose interval reaches beyond this is unknown: its denominator may be 0."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class LadderFit:
 
         E. Fieller, J. R. Stat. Soc. B 16, 1954.
 
-        Unknown where the denominator is not told from 0, so that the set is no interval.
+        Unknown where the denominator may be 0, so that the set is no interval.
         """
         if bottom.value == 0:
             return Interval(None, why="the denominator is 0")
@@ -142,7 +142,7 @@ class LadderFit:
             return Interval(centre, why=joined.why)
         low, high = _edge(rejected, centre, -1.0), _edge(rejected, centre, 1.0)
         if low is None or high is None:
-            return Interval(centre, why="what it is compared with is not told from 0")
+            return Interval(centre, why="what it is compared with may be 0")
         return Interval(centre, low, high)
 
     def _matrix(self, weights: Weights) -> Floats:

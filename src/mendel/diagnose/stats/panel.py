@@ -64,7 +64,7 @@ def panel(
     `students` and `measurements` are tables with the contract's columns; `value` is the column that is
     averaged (null and NaN are unscored responses and left out). A student that lacks a scenario which others
     have gets the additive fit (its own mean + the scenario's mean - the grand mean) there, so that the design
-    stays balanced. Raises ValueError where a scenario stands in two clusters.
+    stays balanced. Raises ValueError where a scenario is in two clusters.
     """
     usable = students.filter(pc.equal(students["status"], "ok"))
     arms = dict(zip(usable["student"].to_pylist(), usable["arm"].to_pylist(), strict=True))

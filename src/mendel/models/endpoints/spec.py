@@ -60,7 +60,7 @@ def parse_endpoint(ref: str, where: str | None = None) -> EndpointSpec:
         The endpoint.
 
     Raises:
-        InputError: The reference is malformed, or a user, a password, a query or a key stands in it. The
+        InputError: The reference is malformed, or it contains a user, a password, a query or a key. The
             message does not repeat these.
     """
     rest = ref.removeprefix(SCHEME)

@@ -57,7 +57,7 @@ def environment(package: str = PAGE) -> Environment:
 
 
 def markup(text: str) -> Markup:
-    """Return text of our own as markup, which stands in a page as it is."""
+    """Return text of our own as markup, which a page shows unescaped."""
     from markupsafe import Markup
 
     return Markup(text)

@@ -18,7 +18,7 @@ EDITS = tuple(kind for edit in ("drop", "swap", "only") for kind in (edit, rando
 CARRIERS: Mapping[str, str] = {
     "teacher": "The teacher carries it: it comes with who answers the prompts, not with the prompts "
     "or the base.",
-    "prompts": "The prompts carry it: it comes with the prompt set, whoever answers it.",
+    "prompts": "The prompts carry it: it comes with the prompt set, with either teacher.",
     "base": "The base carries it: it is there before this fine-tuning, or comes with the checkpoint "
     "it started from.",
     "mixed": "No single part carries it: more than one of base, prompts and teacher has a clear effect.",
@@ -69,7 +69,7 @@ def describe_arm(arm: str, cube: Mapping[str, str], words: Words | None = None) 
 
 def kind_words(kind: str) -> tuple[str, str]:
     """Return an arm kind's label and what is done in it; (the kind, '') where it is not registered here."""
-    from mendel.design.arms import arm_kinds  # whoever opens a finished run need not pay for its import
+    from mendel.design.arms import arm_kinds  # opening a finished run does not need this import
 
     if kind not in arm_kinds:
         return kind, ""
