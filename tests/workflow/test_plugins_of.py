@@ -17,6 +17,7 @@ from mendel.engine.registry import Origin
 from mendel.measure import RegexJudge, judges
 from mendel.measure.judges import Grade
 from mendel.study import load_study
+from mendel.train.trainers import trainers
 from mendel.workflow.inputs import load_inputs
 from mendel.workflow.plugins import plugins_of
 
@@ -68,3 +69,15 @@ def test_a_trait_files_judge_is_listed_with_its_options(tmp_path: Path, register
     (tmp_path / "trait.yaml").write_text(yaml.safe_dump(trait))
     (judge,) = plugins_of(load_inputs(load_study(study)), [])
     assert (judge["kind"], judge["name"], judge["options"]) == ("judge", "a_package/mine", {"strict": True})
+
+
+@pytest.mark.parametrize("package", ["a_package", "b_package"])
+def test_students_are_named_by_the_package_of_their_trainer(tmp_path: Path, package: str) -> None:
+    """Trainers of two packages that share a plain name would otherwise share their students in a store."""
+    full = trainers.add("sgd", lambda students, tokenizer: None, Origin(package, f"{package}.plugins"))
+    try:
+        for name in ("sgd", full):
+            study = load_study(write_mini_study(tmp_path / name, design="effects", recipe={"trainer": name}))
+            assert load_inputs(study).study.config.recipe.trainer == full == f"{package}/sgd"
+    finally:
+        trainers.remove(full)

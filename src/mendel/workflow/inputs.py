@@ -146,8 +146,8 @@ def load_inputs(study: Study) -> Inputs:
     Raises:
         InputError: Something that the study names is missing or wrong; the error names the study's line.
     """
+    study = _with_plugins(study)
     config = study.config
-    _check_plugins(study)
     bases = _bases(study)
     _who_answers(study, bases)
     prompts = {
@@ -175,13 +175,23 @@ def load_inputs(study: Study) -> Inputs:
     return replace(inputs, chunks=chunks)
 
 
-def _check_plugins(study: Study) -> None:
-    """Raise InputError for an executor or a trainer that is not there (with the study's line), and for a
-    package whose hypotheses or remedies cannot be loaded, since these take part in every study."""
+def _with_plugins(study: Study) -> Study:
+    """Return the study with its trainer's full name. Students are stored under this name, so that trainers of
+    two packages that share a plain name share no students.
+
+    Raises:
+        InputError: An executor or a trainer is not there (with the study's line), or hypotheses or remedies
+            cannot be loaded. These take part in every study.
+    """
     executors.full_name(study.config.engine, where=study.lines.where("engine"))
-    trainers.full_name(study.config.recipe.trainer, where=study.lines.where("recipe", "trainer"))
+    recipe = study.config.recipe
+    trainer = trainers.full_name(recipe.trainer, where=study.lines.where("recipe", "trainer"))
     differences()
     all_remedies()
+    if trainer == recipe.trainer:
+        return study
+    recipe = recipe.model_copy(update={"trainer": trainer})
+    return replace(study, config=study.config.model_copy(update={"recipe": recipe}))
 
 
 def _bases(study: Study) -> dict[BaseName, Checkpoint]:

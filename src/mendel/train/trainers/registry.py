@@ -65,8 +65,8 @@ class Trainer(Protocol):
 
     A study then says `recipe: {trainer: sgd, method: full}`. Students are trained in worker processes, so the
     module has to be found there: name it in an entry point of the group `mendel.trainers`, or register the
-    trainer in the script that starts the run. A student's name in the store holds the trainer's name, not its
-    code: after a change that trains other students, give the trainer another name.
+    trainer in the script that starts the run. A student's name in the store holds the trainer's full name,
+    not its code: after a change that trains other students, give the trainer another name.
 
     Args:
         students: At least one student. Only `fleet` is given several at a time today.
