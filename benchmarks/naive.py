@@ -40,8 +40,7 @@ from mendel.results import tables
 from mendel.study import RecipeConfig, load_study
 from mendel.workflow.flagging import build_catalogue, flag_prompts
 from mendel.workflow.inputs import SIDES, Inputs, load_inputs
-from mendel.workflow.judging import rollout_scores
-from mendel.workflow.rollouts import response_prefixes
+from mendel.workflow.rollouts import all_scores, response_prefixes
 from mendel.workflow.rounds import mix_shares, significance_levels
 from mendel.workflow.tables import trait_facts
 
@@ -108,7 +107,7 @@ class Script:
         """All arms, now that it is known which prompts show which trait."""
         answers = list(self.rollouts.values())
         with self.stage("judge"):
-            scores = {trait.name: rollout_scores(trait, answers) for trait in self.inputs.traits}
+            scores = all_scores(self.inputs, answers)
         flagged, _ = flag_prompts(self.inputs, self.rollouts, scores)
         return build_catalogue(self.inputs, flagged, self.rollouts, scores)
 

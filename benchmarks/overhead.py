@@ -246,8 +246,8 @@ def measure_statistics(store: Path) -> list[Figure]:
     facts = [TraitFacts(trait, "share of hits") for trait in TRAITS]
     # scipy's import is a second's part that no student adds to.
     few = {arm: level for arm, level in arms.items() if arm.startswith("cube")}
-    diagnose(*simulated(few, rng, students=16, scenarios=4), facts, cube, {}, Levels(3, 7))
-    _, took = clocked(diagnose, students, measurements, facts, cube, shares, Levels(3, 7))
+    diagnose(*simulated(few, rng, students=16, scenarios=4), facts, cube, {}, Levels(2))
+    _, took = clocked(diagnose, students, measurements, facts, cube, shares, Levels(2))
     size = f"{STUDENTS:,} students ({len(arms)} arms) x {len(TRAITS)} traits x {SCENARIOS} scenarios"
     return [Figure(f"statistics over {size}", *took, STATISTICS)]
 

@@ -46,7 +46,8 @@ class World:
     spread: float = 0.0
     """Standard deviation of the log of the arms' seed_sd: some arms are noisier than others. Drawn anew for each study."""
     noisy: float = 1.0
-    """The original pipeline's seeds alone are so many times as noisy: a stress that moderation is not made for."""
+    """One arm's seeds alone are so many times as noisy: a stress that moderation is not made for."""
+    noisy_arm: str = CUBE["OOO"]
     arms: tuple[str, ...] = ARMS
     cluster_sd: float = 0.5
     scenario_sd: float = 1.0
@@ -69,6 +70,14 @@ class World:
         return np.repeat(np.arange(len(sizes)), sizes)[: self.scenarios]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A second outcome of training: with a chance, a student of an arm comes out at another rate."""
+
+    chance: float
+    rate: float
+
+
 class Simulator:
     """Draws studies of one world: hits as shares of samples, (arms, seeds, scenarios)."""
 
@@ -77,8 +86,12 @@ class Simulator:
         world: World,
         rng: np.random.Generator,
         rates: Sequence[float] | Mapping[str, float] | None = None,
+        outcomes: Mapping[str, Outcome] | None = None,
     ) -> None:
-        """`rates` of the arms: by name, in the order of `ARMS`, or (None) those that the world names."""
+        """`rates` of the arms: by name, in the order of `ARMS`, or (None) those that the world names.
+
+        `outcomes` by arm: the second outcome of arms whose training has two.
+        """
         self.world, self.rng = world, rng
         listed = RATES[world.rates] if rates is None else rates
         given = listed if isinstance(listed, Mapping) else dict(zip(ARMS, listed, strict=True))
@@ -87,7 +100,7 @@ class Simulator:
         other = np.hypot.reduce(
             [world.cluster_sd, world.scenario_sd, world.scenario_by_arm_sd, world.scenario_by_student_sd]
         )
-        own = np.array([world.noisy if arm == CUBE["OOO"] else 1.0 for arm in world.arms])
+        own = np.array([world.noisy if arm == world.noisy_arm else 1.0 for arm in world.arms])
         # With a spread the seeds' sd is random itself; the level is solved for on a grid of it.
         self.grid = np.exp(world.spread * np.linspace(-3, 3, 25) - world.spread**2)
         self.seed_sd = world.seed_sd * own[:, None] * self.grid
@@ -95,13 +108,19 @@ class Simulator:
         self.centres = np.array(
             [[_centre(rate, sd) for sd in row] for rate, row in zip(self.truth, sds, strict=True)]
         )
+        second = [(outcomes or {}).get(arm, Outcome(0.0, 0.5)) for arm in world.arms]
+        self.chance = np.array([outcome.chance for outcome in second])
+        self.other = np.array(
+            [[_centre(out.rate, sd) for sd in row] for out, row in zip(second, sds, strict=True)]
+        )
 
     def draw(self) -> Floats:
         world, rng = self.world, self.rng
         n, s, m = len(world.arms), world.seeds, world.scenarios
         pick = np.clip(np.round(rng.normal(size=n) * 4 + 12), 0, 24).astype(int)
-        level = self.centres[np.arange(n), pick]
-        logits = level[:, None] + rng.normal(size=(n, s)) * self.seed_sd[np.arange(n), pick][:, None]
+        level, other = (centres[np.arange(n), pick][:, None] for centres in (self.centres, self.other))
+        level = np.where(rng.random((n, s)) < self.chance[:, None], other, level)
+        logits = level + rng.normal(size=(n, s)) * self.seed_sd[np.arange(n), pick][:, None]
         shared = world.cluster_sd * rng.normal(size=m)[self.cluster] + world.scenario_sd * rng.normal(size=m)
         by_arm = world.scenario_by_arm_sd * rng.normal(size=(n, 1, m))
         by_student = world.scenario_by_student_sd * rng.normal(size=(n, s, m))

@@ -1,10 +1,11 @@
-"""Write the generated parts of `docs/study.md` and `docs/results.md`.
+"""Write the generated parts of `docs/study.md`, `docs/results.md` and `docs/sentences.md`.
 
     python docs/_generate.py            # write them
     python docs/_generate.py --check    # exit 1 if a page is out of date
 
 A page holds hand-written text and, between `<!-- generated: WHAT -->` and `<!-- end -->`, tables that this script makes
-from the code: the keys of a study file from `mendel.study.schema`, what is in a run's folder from `mendel.results`.
+from the code: the keys of a study file from `mendel.study.schema`, what is in a run's folder from `mendel.results`, the
+sentences of a verdict from `mendel.diagnose.sentences`, the words of the page from `mendel.report.views.words`.
 What the code does not describe itself is described in `docs/_results.yaml`.
 """
 
@@ -26,14 +27,16 @@ import yaml
 from pydantic import BaseModel
 
 import mendel.results
+from mendel.diagnose.sentences import SENTENCES
 from mendel.measure.inspect_tasks import InspectConfig
 from mendel.measure.judges import GradeConfig, JudgeConfig
 from mendel.measure.traits.file import GenerateConfig, LogOddsConfig, TraitFile
+from mendel.report.views.words import HEADLINES
 from mendel.results import tables
 from mendel.study import schema
 
 DOCS = Path(__file__).parent
-PAGES = ("study.md", "results.md")
+PAGES = ("study.md", "results.md", "sentences.md")
 BLOCK = re.compile(r"(<!-- generated: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 TRAIT_MODELS: tuple[type[BaseModel], ...] = (
     TraitFile,
@@ -206,6 +209,40 @@ def _from_yaml(kind: str, name: str) -> list[Row]:
     return [(column, types.get(column, ""), text) for column, text in texts.items()]
 
 
+# The sentences of a verdict.
+
+
+def sentences(kind: str) -> str:
+    """Return the table of the sentences whose keys begin with one of these words: key, sentence, condition."""
+    kinds = tuple(f"{word}-" for word in kind.split())
+    rows = [
+        (f"`{key}`", _places(sentence.text), sentence.when)
+        for key, sentence in SENTENCES.items()
+        if f"{key}-".startswith(kinds)
+    ]
+    return _table(("key", "sentence", "it may appear where"), rows)
+
+
+def unlisted(text: str) -> list[str]:
+    """Return the keys of sentences that no table of a page lists."""
+    kinds = tuple(
+        f"{word}-"
+        for what in re.findall("<!-- generated: sentences (.+?) -->", text)
+        for word in what.split()
+    )
+    return [key for key in SENTENCES if not f"{key}-".startswith(kinds)]
+
+
+def _places(text: str) -> str:
+    """Return a sentence with its values' names in italics."""
+    return re.sub(r"\{(\w+)\}", r"*\1*", text)
+
+
+def headlines(_: str) -> str:
+    """Return the table of the page's headlines."""
+    return _table(("headline", "it stands there where"), HEADLINES.values())
+
+
 def _code(rows: Iterable[Row]) -> list[Row]:
     return [(f"`{key}`", kind, meaning) for key, kind, meaning in rows]
 
@@ -223,13 +260,19 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-GENERATORS: Mapping[str, Callable[[str], str]] = {"keys": keys, "columns": columns, "entries": entries}
+GENERATORS: Mapping[str, Callable[[str], str]] = {
+    "keys": keys,
+    "columns": columns,
+    "entries": entries,
+    "sentences": sentences,
+    "headlines": headlines,
+}
 
 
 def main() -> int:
     """Write the pages, or with `--check` return 1 if one of them is out of date."""
     parser = argparse.ArgumentParser(
-        description="Write the generated parts of docs/study.md and docs/results.md."
+        description="Write the generated parts of docs/study.md, docs/results.md and docs/sentences.md."
     )
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 if a page is out of date"

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mendel.data.prompts import Message, Prompt
-from mendel.diagnose import Catalogue, Material, Side
+from mendel.diagnose import Catalogue, Material, Side, TraitFacts
 from mendel.engine.registry import Registry
 from mendel.study import StudyConfig
 from mendel.study.cube import CORNERS
@@ -119,7 +119,7 @@ def restored(monkeypatch: pytest.MonkeyPatch, *registries: Registry[Any]) -> Non
 KINDS = (
     *EDITS, "drop-strongest", "drop-milder", "mild", "mild-alternate", "unrelated", "unrelated-alternate", "rewritten", "sister", "sister-alternate",
     "unrelated-full", "unrelated-full-alternate", "unrelated-rank", "unrelated-rank-alternate", "counter", "counter-few", "counter-pretrained",
-    "counter-late", "counter-early",
+    "counter-late", "counter-early", "swap-mild", "swap-unseen", "both-original", "as-many", "taught", "taught-sister",
 )  # fmt: skip
 LOW, SIZE = 0.05, 0.9
 """The alternate pipeline's level, and D."""
@@ -128,6 +128,8 @@ LOW, SIZE = 0.05, 0.9
 def cause_levels(
     cube: Level,
     *,
+    flagged: float = 0.0,
+    covered: bool = False,
     mild: float = 0.0,
     unrelated: float = 0.0,
     sister: float = 0.0,
@@ -144,11 +146,24 @@ def cause_levels(
     top, swapped = cube(1, 1, 1), cube(1, 1, 0)
     share = {CUBE[c]: cube(*(float(letter == "O") for letter in c)) for c in CORNERS}
     share |= {f"{kind}/t": swapped if kind.endswith("alternate") else top for kind in KINDS}
-    share |= {f"{kind}/t": swapped for kind in ("swap", "only", "only-random")}
+    rest = max(mild, unrelated) if top != swapped else top
+    prompts = 0 if covered else 1
+    # Without the original prompts on which the trait shows; of covered ones there are none.
+    silent = swapped if covered else cube(1, 0, 0)
+    share |= {
+        "only-random/t": swapped,
+        "only/t": swapped + flagged,
+        "swap/t": top if mild or unrelated else swapped,
+        "drop/t": swapped + rest if top != swapped else top,
+        "swap-mild/t": top if flagged or unrelated else top - mild,
+        "swap-unseen/t": top - unrelated,
+        "both-original/t": cube(1, prompts, 1),
+        "unrelated-alternate/t": silent,
+        "unrelated/t": silent + unrelated if top != swapped else silent,
+    }
     share |= {f"mix/{part:g}": swapped + part * (top - swapped) for part in (0.1, 0.25, 0.5)}
     share |= {
         "mild/t": swapped + mild,
-        "unrelated/t": swapped + unrelated,
         "unrelated-full/t": swapped + (unrelated if full is None else full),
         "unrelated-rank/t": swapped + unrelated,
         "sister/t": swapped + sister,
@@ -160,7 +175,8 @@ def cause_levels(
 
 
 CAUSES: dict[str, dict[str, float]] = {
-    "simple_generalization": cause_levels(lambda b, p, t: t, mild=1.0),
+    "direct_imitation": cause_levels(lambda b, p, t: t, flagged=1.0),
+    "simple_generalization": cause_levels(lambda b, p, t: t, flagged=1.0, mild=1.0),
     "subliminal_learning": cause_levels(lambda b, p, t: t, unrelated=1.0),
     "persona_selection": cause_levels(lambda b, p, t: t, unrelated=1.0, sister=1.0),
     "underspecification": cause_levels(lambda b, p, t: b, taken=1.0),
@@ -220,6 +236,7 @@ def material(trait: str = "t", flagged: int = 2, mild: int = 4, counter: int = 2
         scores=tuple((p, 1 - i / n) for i, p in enumerate(ids)),
         counter=tuple(f"c{i}" for i in range(counter)),
         rewriter="r",
+        others=tuple(f"a{i}" for i in range(n)),
     )
 
 
@@ -229,3 +246,34 @@ def catalogue(
     return Catalogue(
         config(**changes), prompt_sets(), {"t": material()} if materials is None else materials, shared
     )
+
+
+def exact(
+    levels: Mapping[str, float],
+    *,
+    seeds: int | Mapping[str, int] = 8,
+    scenarios: int = 40,
+    rows: Mapping[str, int] | None = None,
+    outcomes: Mapping[str, Sequence[float]] | None = None,
+    trait: str = "t",
+) -> tuple[pa.Table, pa.Table]:
+    """Students without any noise, each scenario a cluster; measured by `SCORES`.
+
+    `outcomes` are the levels of an arm's students one by one, of arms whose students differ.
+    """
+    students, rows_of = [], rows or {}
+    measured: list[dict[str, object]] = []
+    for arm, level in levels.items():
+        count = seeds if isinstance(seeds, int) else seeds.get(arm, 2)
+        each = (outcomes or {}).get(arm, [level] * count)
+        for seed, own in enumerate(each):
+            name = f"{arm}#{seed}"
+            untrained = arm.startswith(("base/", "teacher/", "prefill/"))
+            count_rows = 0 if untrained else rows_of.get(arm.partition("/")[0], 100)
+            students.append(student(name, arm, seed, n_examples=count_rows))
+            measured += [row(name, trait, j, j, 0, None) | {"score": own} for j in range(scenarios)]
+    return pa.Table.from_pylist(students), pa.Table.from_pylist(measured)
+
+
+SCORES = TraitFacts("t", "mean score, 0 to 1", "mean", score_range=(0.0, 1.0))
+"""How the students of `exact` are measured."""

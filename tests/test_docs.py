@@ -59,6 +59,10 @@ def test_generated_parts_are_current(generator: ModuleType) -> None:
         assert text == generator.page(name), f"docs/{name} is out of date: run make docs"
 
 
+def test_every_sentence_of_a_verdict_is_listed(generator: ModuleType) -> None:
+    assert generator.unlisted((ROOT / "docs" / "sentences.md").read_text(encoding="utf-8")) == []
+
+
 def test_lines_are_at_most_110_columns_wide(page: Path) -> None:
     prose = FENCE.sub(lambda block: "\n" * block[0].count("\n"), page.read_text(encoding="utf-8"))
     wide = [

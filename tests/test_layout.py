@@ -23,7 +23,7 @@ ROOMS = {
 }  # fmt: skip
 PLUGINS = {
     "engine/executors", "data/teachers", "data/selectors", "measure/judges", "measure/traits", "train/trainers",
-    "design/arms", "diagnose/hypotheses", "diagnose/remedies",
+    "design/arms", "diagnose/hypotheses", "diagnose/remedies", "organisms/transformations",
 }  # fmt: skip
 """The folders of plug-ins. A folder that is not there yet is not looked at."""
 SHARED_CLASS_NAMES: dict[str, str] = {}

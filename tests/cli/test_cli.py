@@ -162,6 +162,16 @@ def test_what_is_not_there_ends_with_2(arguments: list[str], tmp_path: Path) -> 
         (["none", "--out", "new", "--strength", "stong"], "Did you mean 'strong'?"),
         (["none+bad_prompts", "--out", "new"], "no cause beside one that is there"),
         (
+            ["underspecification", "--out", "new", "--with", "shared_base,covered_promts"],
+            "unknown transformation (got 'covered_promts'; allowed: both_show, ",
+        ),
+        (
+            ["simple_generalization", "--out", "new", "--with", "rate=.1,noise=.2", "--with", "noise=.3"],
+            "the same transformation twice (got 'noise=.3'). Leave out noise=0.2",
+        ),
+        (["none", "--out", "new", "--with", "noise=.2"], "noise does not apply to none"),
+        (["bad_prompts", "--out", "new", "--with", "noise=.9"], "allowed: a number from 0.01 to 0.45"),
+        (
             ["none", "--out", "new", "--truth", "new/truth.json"],
             "the truth would stand in the study's folder",
         ),

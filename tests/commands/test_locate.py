@@ -127,8 +127,10 @@ def test_the_prompts_that_alone_carry_a_trait_are_found_and_confirmed(
     found = mendel.locate(folder, "date_confusion", store=tmp_path / "store", executor=InlineExecutor())
     assert set(found.prompts) == carriers
     assert found.confirmation is not None
-    assert found.confirmation.answer == "yes"
-    assert "This subset is necessary and sufficient" in found.reads
+    # Two students of an arm decide nothing, and the sentence says how many would.
+    assert found.confirmation.answer == "undecided"
+    assert "is not decided by these students" in found.reads
+    assert "--seeds" in found.reads
     assert found.students_trained == len(trained)
     content = json.loads((folder / "locate" / "date_confusion.json").read_text())
     assert content == found.to_json()
@@ -182,7 +184,7 @@ def test_a_trait_that_is_not_there_trains_nothing_and_says_so(finished: Path, tm
     folder = copied(finished, tmp_path / "copy")
     file = folder / "run" / "verdicts.json"
     verdicts = json.loads(file.read_text())
-    verdicts["traits"]["date_confusion"]["present"] = False
+    verdicts["traits"]["date_confusion"] |= {"present": False, "state": "absent"}
     file.write_text(json.dumps(verdicts))
     found = mendel.locate(folder / "run", "date_confusion", store=tmp_path / "store")
     assert (found.prompts, found.students_trained) == ((), 0)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
@@ -85,7 +86,10 @@ def test_every_arm_has_its_students_and_all_of_them_are_measured(finished: Path)
     run = mendel.open_run(finished / "run")
     students = run.students.to_pylist()
     trained = [row for row in students if row["n_examples"]]
-    assert len(trained) == 2 * len({row["arm"] for row in trained})
+    counts = Counter(row["arm"] for row in trained)
+    # Two seeds of an arm, and more of those that show whether the pipelines differ.
+    assert min(counts.values()) == 2
+    assert {arm for arm, count in counts.items() if count > 2} <= {"cube/OOO", "cube/OOA"}
     assert {row["status"] for row in trained} == {"ok"}
     measured = set(run.measurements["student"].to_pylist())
     assert measured == {row["student"] for row in students}
@@ -232,3 +236,18 @@ def test_a_disk_that_really_is_full_ends_with_one_message_and_keeps_what_was_don
     assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert int(done.stdout.split()[-1]) > 0
+
+
+def test_a_run_that_gets_other_students_counts_the_looks_before(finished: Path, tmp_path: Path) -> None:
+    def counted(**changes: object) -> tuple[int, int]:
+        study = write_mini_study(tmp_path, **changes)
+        mendel.run(study, tmp_path / "run", store=finished / "store")
+        basis = json.loads((tmp_path / "run" / "basis.json").read_text())
+        return basis["levels"]["looks"], basis["earlier_looks"]
+
+    first, none = counted(seeds=1, max_seeds=2, design="adaptive")
+    assert (first, none) == (2, 0)
+    assert counted(seeds=1, max_seeds=2, design="adaptive", workers=1) == (2, 0)
+    assert counted(seeds=2, design="effects") == (3, 2)
+    assert counted(seeds=2, design="effects", workers=1) == (3, 2)
+    assert counted(seeds=2, design="effects", name="other") == (1, 0)

@@ -129,7 +129,7 @@ def test_looser_and_stricter_filters_are_nested_around_the_one_in_use(m: Materia
 def test_a_draw_depends_on_the_trait_the_seed_and_the_prompts_alone(m: Material, seed: int) -> None:
     for kind in arm_kinds:
         assert drawn(kind, m, seed) == drawn(kind, replace(m), seed)
-        assert set(drawn(kind, m, seed)) <= {*m.ids, *m.counter}
+        assert set(drawn(kind, m, seed)) <= {*m.ids, *m.counter, *m.others}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,8 @@ def test_students_with_weights_of_their_own_are_lacking_where_vllm_answers() -> 
     [
         ("rewriter", None, {"rewritten"}),
         ("counter", (), {k for k in arm_kinds if k.startswith("counter")}),
-        ("mild", (), {"mild", "mild-alternate", "drop-milder"}),
+        ("mild", (), {"mild", "mild-alternate", "drop-milder", "swap-mild"}),
+        ("others", (), {"both-original"}),
     ],
 )
 def test_what_a_trait_lacks_is_said_and_takes_its_own_arms_alone(
@@ -179,9 +180,40 @@ def test_what_a_trait_lacks_is_said_and_takes_its_own_arms_alone(
 def test_arms_start_from_the_checkpoint_that_they_are_named_for() -> None:
     plan = catalogue()
     bases = {name: plan.arm(name, 1).base for name in plan.grid() if name.endswith("/t")}
-    assert {name for name, base in bases.items() if base == "sister"} == {"sister/t", "sister-alternate/t"}
+    assert {name for name, base in bases.items() if base == "sister"} == {
+        f"{kind}/t" for kind in ("sister", "sister-alternate", "taught-sister")
+    }
     assert {name for name, base in bases.items() if base == "pretrained"} == {"counter-pretrained/t"}
     assert set(bases.values()) == {"original", "sister", "pretrained"}
+
+
+@pytest.mark.parametrize(("kind", "part"), [("swap-mild", "mild"), ("swap-unseen", "unrelated")])
+@given(m=materials())
+def test_a_part_that_is_taken_out_is_answered_by_the_alternate_teacher_and_no_other_is(
+    kind: str, part: str, m: Material
+) -> None:
+    found = drawn(kind, m)
+    assert list(found) == list(m.ids)
+    assert {p for p, teacher in found.items() if teacher == m.alternate} == set(getattr(m, part))
+    assert set(found.values()) <= {m.original, m.alternate}
+
+
+@given(m=materials(), seed=st.integers(0, 5))
+def test_as_many_random_prompts_as_are_unrelated_are_the_control_of_their_number(
+    m: Material, seed: int
+) -> None:
+    found, unrelated = drawn("as-many", m, seed), drawn("unrelated", m)
+    assert found.answered == unrelated.answered
+    assert answered(found) <= set(m.ids)
+    assert {found[p] for p in answered(found)} == {m.original}
+
+
+@pytest.mark.parametrize(("kind", "teacher"), [("both-original", "original")])
+@given(m=materials())
+def test_both_prompt_sets_are_answered_by_one_teacher(kind: str, teacher: str, m: Material) -> None:
+    found = drawn(kind, m)
+    assert list(found) == [*m.ids, *m.others]
+    assert set(found.values()) == {getattr(m, teacher)}
 
 
 RECIPES = [

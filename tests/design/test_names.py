@@ -20,8 +20,9 @@ from mendel.design.names import (
     side_arm,
     teacher_arm,
     trait_arm,
+    variant_arm,
 )
-from mendel.design.shared import SHARED_KINDS
+from mendel.design.shared import SHARED_KINDS, VARIANTS
 from mendel.engine.errors import InputError
 from mendel.study.cube import CORNERS, PARTS, SIDES, STAR, corner_sides, other_corner, shared_parts
 
@@ -50,6 +51,26 @@ def test_an_arm_of_a_package_that_is_not_installed_parses_to_its_kind_and_trait(
 def test_a_name_of_two_parts_is_a_kind_and_a_trait(kind: str, trait: str) -> None:
     arm = parse_arm(f"{kind}/{trait}")
     assert (arm.kind, arm.rest) == (kind, trait)
+
+
+@given(st.sampled_from(sorted(arm_kinds)), foreign, words, traits, st.sampled_from(VARIANTS))
+def test_an_arm_under_another_recipe_keeps_its_kind_and_its_trait(
+    kind: str, package: str, lead: str, trait: str, variant: str
+) -> None:
+    for plain in (trait_arm(kind, trait), trait_arm(f"{package}/{lead}", trait), "cube/OOA"):
+        arm, name = parse_arm(variant_arm(plain, variant)), variant_arm(plain, variant)
+        assert str(arm) == name
+        assert (arm.variant, str(arm.plain), arm.trait) == (variant, plain, parse_arm(plain).trait)
+        assert arm.kind == f"{parse_arm(plain).kind}~{variant}"
+        assert arm.concerns(trait)
+        assert arm.concerns(f"{trait}x") == (plain == "cube/OOA")
+        assert mix_share(name) is None
+
+
+@given(st.sampled_from(sorted(arm_kinds)), traits, words.filter(lambda word: word not in VARIANTS))
+def test_nothing_else_behind_a_mark_is_a_recipe(kind: str, trait: str, word: str) -> None:
+    assert parse_arm(trait_arm(kind, f"{trait}~third")).variant == ""
+    assert parse_arm(f"{kind}~{word}/x").variant == ""
 
 
 @given(st.floats(0, 1))
@@ -91,7 +112,7 @@ def test_an_arm_kind_of_another_package_is_made_measured_and_named_in_full(
     assert plan.arm("drop/a/t", 1).trait == "a/t"
 
 
-@pytest.mark.parametrize("name", [*SHARED_KINDS, "drop", "a/b"])
+@pytest.mark.parametrize("name", [*SHARED_KINDS, "drop", "a/b", "lead~third"])
 def test_an_arm_kind_of_a_taken_name_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     restored(monkeypatch, arm_kinds)
     with pytest.raises(InputError):

@@ -76,3 +76,14 @@ def test_words_that_a_run_wrote_down_go_before_what_is_installed() -> None:
     words = {"my_pkg/lead/t": {"label": "a lead first", "what": "A lead is put first.", "trait": "t"}}
     assert arm_label("my_pkg/lead/t", CUBE, words) == "a lead first (t)"
     assert arm_label("my_pkg/lead/t", CUBE, {"my_pkg/lead/t": {}}) == "my_pkg/lead/t"
+
+
+def test_arms_under_another_recipe_are_called_after_their_own() -> None:
+    names = ["drop~third/t", "cube~triple/OOO", "mild~method/t"]
+    words = arm_words(names, CUBE)
+    assert words["drop~third/t"]["label"] == "drop flagged, at a third of the learning rate"
+    assert words["drop~third/t"]["trait"] == "t"
+    assert words["cube~triple/OOO"]["label"] == "original pipeline, at three times the learning rate"
+    assert words["cube~triple/OOO"]["trait"] is None
+    plain = str(arm_words(["mild/t"])["mild/t"]["label"])
+    assert words["mild~method/t"]["label"] == f"{plain}, with the other method"

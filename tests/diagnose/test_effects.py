@@ -31,20 +31,26 @@ def test_label_swap_flips_the_sign_of_main_effects_and_their_intervals(seed, par
 def test_planted_effects_are_found():
     truth = {"base": 0.1, "prompts": 0.2, "teacher": 0.5}
     levels = cube_levels(lambda b, p, t: 0.1 + 0.1 * b + 0.2 * p + 0.5 * t)
-    found = estimates(*study(levels, np.random.default_rng(0), seeds=5, scenarios=60, scenario_sd=0.05))
+    few, many = (
+        estimates(*study(levels, np.random.default_rng(0), seeds=n, scenarios=60, scenario_sd=0.05))
+        for n in (2, 5)
+    )
+    found = many
     for part, value in truth.items():
         assert abs(found[part].estimate - value) < 4 * found[part].se
-        assert found[part].high - found[part].low < 0.12
+        assert found[part].low < value < found[part].high
+        # Students in the middle of the range hide no second outcome; two of them do not show that they lie there.
+        assert found[part].high - found[part].low < 0.6 * (few[part].high - few[part].low)
     assert abs(found["interaction"].estimate) < 4 * found["interaction"].se
 
 
 def test_the_effect_of_a_shared_part_is_exactly_0():
     levels = {arm: 0.2 + 0.6 * arm.endswith("O") for arm in set(cube_with_shared(0, 1).values())}
-    found = estimates(*study(levels, np.random.default_rng(0)), cube_with_shared(0, 1))
+    found = estimates(*study(levels, np.random.default_rng(0), seeds=6), cube_with_shared(0, 1))
     for name in ("base", "prompts", "interaction", "base:prompts", "base:teacher", "prompts:teacher"):
         assert found[name].json() == {"estimate": 0.0, "low": 0.0, "high": 0.0}
     assert found["teacher"].json() == found["total"].json()
-    assert found["teacher"].low > 0.4
+    assert found["teacher"].low > 0
 
 
 def test_broken_students_are_left_out_and_said():
@@ -53,7 +59,9 @@ def test_broken_students_are_left_out_and_said():
     broken = with_status(students, "cube/OOO", "broken", keep=2)
     effects = estimate_trait(broken, pa.Table.from_pylist(changed), FACTS, CUBE)
     without = rows.filter(pa.array([name != "cube/OOO#2" for name in rows["student"].to_pylist()]))
-    assert effects.estimates["total"] == estimate_trait(broken, without, FACTS, CUBE).estimates["total"]
+    left_out = estimate_trait(broken, without, FACTS, CUBE).estimates["total"]
+    assert effects.estimates["total"] == left_out
+    assert effects.estimates["total"].json() == left_out.json()
     assert effects.counts["cube/OOO"] == 2
     assert any("1 of 3 students in cube/OOO" in said for said in effects.warnings)
 
@@ -124,7 +132,7 @@ def test_log_odds_are_in_nats_without_bounds_or_missing():
     students, rows = study(cube_levels(lambda b, p, t: 0.2 + 0.6 * t), np.random.default_rng(0))
     found = log_odds_effects(students, rows, FACTS, CUBE)
     assert found is not None
-    assert found.estimates["teacher"].low > 2
+    assert found.estimates["teacher"].low > 0.5
     assert "nats" in found.scale
     assert log_odds_effects(students, rows.drop_columns(["log_odds"]), FACTS, CUBE) is None
     none = pa.Table.from_pylist([r | {"log_odds": None} for r in rows.to_pylist()], schema=rows.schema)

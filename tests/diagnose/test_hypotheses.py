@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from _planted import CAUSES, CUBE, catalogue, restored, study
+from _planted import CAUSES, CUBE, SCORES, catalogue, exact, restored, study
 from mendel.design.arms import LACKING, arm_kinds
 from mendel.diagnose import TraitFacts, all_hypotheses, diagnose, estimate_trait, examine, reach_verdict
-from mendel.diagnose.contrasts import CORNER_DIFFERENCES, Difference
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES, EDIT_DIFFERENCES, Difference
 from mendel.diagnose.hypotheses import BUILT_IN, Hypothesis, differences, hypotheses, hypothesis, little, most
 from mendel.diagnose.hypotheses.registry import LITTLE, MOST
 from mendel.engine.errors import InputError
@@ -19,13 +19,14 @@ from mendel.study.cube import CORNERS
 
 ODD = Hypothesis("odd", "an odd claim", (most("the base alone brings it", "base-alone"),))
 NAMES = {
-    "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",
+    "direct_imitation", "simple_generalization", "subliminal_learning", "persona_selection", "underspecification", "bad_prompts", "pretraining_lock_in", "post_training_lock_in",
 }  # fmt: skip
 OWN = {difference.id for difference in differences()}
 CORNER = {name for name, *_ in CORNER_DIFFERENCES}
+EDIT = {name for name, *_ in EDIT_DIFFERENCES}
 
 
-def test_all_seven_are_there() -> None:
+def test_all_eight_are_there() -> None:
     assert {h.name for h in all_hypotheses()} == NAMES
 
 
@@ -36,10 +37,10 @@ UNTRAINED = {"prefill/original", "prefill/alternate"}
 @pytest.mark.parametrize("hypothesis", all_hypotheses(), ids=lambda h: h.name)
 def test_what_a_declaration_names_exists(hypothesis: Hypothesis) -> None:
     own = {difference.id for difference in hypothesis.differences}
-    for prediction in hypothesis.predictions:
+    for prediction in (*hypothesis.predictions, *hypothesis.otherwise):
         assert prediction.contrasts
         # A contrast of another hypothesis has to be brought along, or this one could not stand alone.
-        assert set(prediction.contrasts) <= own | CORNER
+        assert set(prediction.contrasts) <= own | CORNER | EDIT
         assert prediction.says
     for difference in hypothesis.differences:
         for side in (difference.first, difference.second):
@@ -56,6 +57,10 @@ def test_a_full_study_can_train_every_arm_of_a_declaration(hypothesis: Hypothesi
             assert plan.arm(arm, 2).name == arm
 
 
+TAUGHT_STEPS = ("taught", "taught-sister")
+"""Contrasts of which one side has fewer rows and as many steps, so that its recipe has more epochs."""
+
+
 def test_the_two_sides_of_a_contrast_differ_in_one_thing() -> None:
     """One of: who answers, which prompts, the base.
 
@@ -67,16 +72,17 @@ def test_the_two_sides_of_a_contrast_differ_in_one_thing() -> None:
             continue
         one, other = (plan.arm(name, 1) for name in difference.arms("t", plan.cube))
         assert one.base == other.base
-        assert one.recipe == other.recipe
+        if difference.id not in TAUGHT_STEPS:
+            assert one.recipe == other.recipe
 
 
 def test_own_contrasts_have_ids_that_no_corner_has() -> None:
-    assert not OWN & CORNER
+    assert not OWN & (CORNER | EDIT)
     assert len(OWN) == len(differences())
 
 
-def test_most_and_little_leave_room_between() -> None:
-    assert 0 < LITTLE < MOST < 1
+def test_no_contrast_is_both_most_and_little() -> None:
+    assert 0 < LITTLE <= MOST < 1
 
 
 def test_every_need_of_a_kind_has_its_sentence() -> None:
@@ -85,7 +91,7 @@ def test_every_need_of_a_kind_has_its_sentence() -> None:
 
 
 @pytest.fixture
-def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
+def ninth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
     restored(monkeypatch, hypotheses)
     declared = Hypothesis(
         "only_the_base",
@@ -99,23 +105,21 @@ def eighth(monkeypatch: pytest.MonkeyPatch) -> Hypothesis:
     return declared
 
 
-def test_an_eighth_hypothesis_is_one_declaration(eighth: Hypothesis) -> None:
-    rng = np.random.default_rng(0)
-    tables = study(CAUSES["underspecification"], rng, seeds=3)
-    effects = estimate_trait(*tables, TraitFacts("t", "share"), CUBE)
+def test_a_ninth_hypothesis_is_one_declaration(ninth: Hypothesis) -> None:
+    effects = estimate_trait(*exact(CAUSES["underspecification"], seeds=10), SCORES, CUBE)
     findings = reach_verdict(effects).findings
-    name = f"test_hypotheses/{eighth.name}"  # the package comes before a plug-in's name
+    name = f"test_hypotheses/{ninth.name}"  # the package comes before a plug-in's name
     assert set(findings) == NAMES | {name}
     assert findings[name].status == "supported"
     assert findings[name].contrasts == ("base-alone", "teacher-alone")
     assert examine(effects)[name].status == "supported"
 
 
-def test_a_hypothesis_of_another_package_has_its_own_words_in_the_verdict(eighth: Hypothesis) -> None:
-    tables = study(CAUSES["underspecification"], np.random.default_rng(0), seeds=3)
-    verdict = diagnose(*tables, [TraitFacts("t", "share")], CUBE).traits["t"]
-    content = verdict["hypotheses"][f"test_hypotheses/{eighth.name}"]  # type: ignore[index]
-    assert (content["title"], content["says"]) == ("only the base", eighth.says)
+def test_a_hypothesis_of_another_package_has_its_own_words_in_the_verdict(ninth: Hypothesis) -> None:
+    tables = exact(CAUSES["underspecification"], seeds=10)
+    verdict = diagnose(*tables, [SCORES], CUBE).traits["t"]
+    content = verdict["hypotheses"][f"test_hypotheses/{ninth.name}"]  # type: ignore[index]
+    assert (content["title"], content["says"]) == ("only the base", ninth.says)
     assert content["means"] == "The cause is only the base"
     assert "only the base" in str(verdict["explanation"])
 
@@ -140,6 +144,9 @@ def test_a_prediction_of_an_unknown_contrast_is_refused() -> None:
         ({"predictions": ()}, "predicts nothing"),
         ({"predictions": (most("it is so", "no-such-contrast"),)}, "unknown contrast 'no-such-contrast'"),
         ({"predictions": (most("it is so"),)}, "nothing of any contrast"),
+        ({"otherwise": (little("it is so", "no-such-contrast"),)}, "unknown contrast 'no-such-contrast'"),
+        ({"needs": ("luck",)}, "needs 'luck', which is none of recall"),
+        ({"predictions": (most("it is so", "base-alone", fails_if="luck"),)}, "needs 'luck'"),
     ],
 )
 def test_a_declaration_that_cannot_stand_is_refused(

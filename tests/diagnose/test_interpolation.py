@@ -68,7 +68,8 @@ def test_virulent_is_told_from_proportional_with_an_interval():
     plain = full_levels(lambda b, p, t: 0.05 + 0.9 * t)
     virulent = plain | {"mix/0.1": 0.8, "mix/0.25": 0.9, "mix/0.5": 0.95}
     found = [
-        estimate_trait(*study(x, np.random.default_rng(0)), FACTS, CUBE).half_way for x in (plain, virulent)
+        estimate_trait(*study(x, np.random.default_rng(0), seeds=10), FACTS, CUBE).half_way
+        for x in (plain, virulent)
     ]
     assert found[0].low < 0.5 < found[0].high
     assert found[1].high < 0.15 < found[0].low
@@ -92,6 +93,13 @@ def test_the_interval_is_every_share_that_is_not_rejected_by_itself(values, seed
     tested = fit.estimate([above_middle(share, arms) for share in grid.tolist()])
     kept = [s for s, one in zip(grid.tolist(), tested, strict=True) if one.low <= 0 <= one.high]
     assert (found.low, found.high) == (min([found.estimate, *kept]), max([found.estimate, *kept]))
+
+
+def test_two_seeds_show_no_difference_of_the_ends_and_so_no_half_way_share():
+    plain = full_levels(lambda b, p, t: t)
+    found = estimate_trait(*study(plain, np.random.default_rng(0), seeds=2), FACTS, CUBE).half_way
+    assert found.estimate is None
+    assert "not shown to differ" in found.why
 
 
 def test_no_half_way_where_the_ends_do_not_differ():

@@ -24,8 +24,12 @@ FLAT: Curve = lambda s: 0.4  # noqa: E731
 seeds = st.integers(0, 10_000)
 
 
+ENOUGH = 10
+"""Subsets of a share with which clear differences are shown; six that agree leave a hidden .46 open."""
+
+
 def tables(
-    curve: Curve, seed: int, subsets: int = 6, trait: str = "t", **noise: float
+    curve: Curve, seed: int, subsets: int = ENOUGH, trait: str = "t", **noise: float
 ) -> tuple[list[ShareStudent], pa.Table, pa.Table]:
     levels = {f"{share:g}": curve(share) for share in SHARES}
     noise = {"seed_sd": 0.05, **noise}
@@ -72,7 +76,10 @@ def test_a_step_is_found_between_the_two_shares_around_it() -> None:
     assert (one.below, one.above) == (0.02, 0.05)
     assert one.half_way.estimate is not None
     assert 0.02 < one.half_way.estimate <= 0.05
-    assert [dose(one, share).subsets.bring for share in SHARES[1:-1]] == [0, 0, 6, 6, 6, 6]
+    assert [dose(one, share).subsets.bring for share in SHARES[1:-1]] == [
+        *[0, 0],
+        *[ENOUGH] * 4,
+    ]
     assert dose(one, 0.05).subsets.fraction.high == 1.0
 
 
@@ -97,6 +104,16 @@ def test_equal_traits_are_undecided_and_clearly_different_ones_decided() -> None
     assert compare(virulent, found(LINEAR, 4, "p")).says == "more virulent"
 
 
+def test_two_students_of_each_end_show_no_difference_and_so_nothing_of_its_half() -> None:
+    trained, *rest = tables(LINEAR, 0)
+    few = [student for student in trained if student.share not in (0.0, 1.0) or student.subset in "01"]
+    one = trait_virulence(few, *rest, TraitFacts("t", "share"))
+    assert one.half_way.estimate is None
+    assert "not shown to differ" in one.half_way.why
+    assert (one.below, one.above) == (None, None)
+    assert compare(one, found(LINEAR, 1, "b")).says == "undecided"
+
+
 def test_an_order_that_rests_on_the_line_between_two_trained_shares_is_undecided() -> None:
     early, late = (lambda s: 0.45 if s == 0.25 else float(s > 0.25)), (lambda s: float(s >= 0.5))
     told = compare(found(early, 1, "early", seed_sd=0.01), found(late, 2, "late"))
@@ -116,7 +133,9 @@ def test_students_that_both_traits_share_make_the_difference_surer() -> None:
 
 
 def test_one_subset_says_nothing_of_the_distribution() -> None:
-    one = found(LINEAR, 0, subsets=1)
+    trained, *rest = tables(LINEAR, 0)
+    one_each = [student for student in trained if student.share in (0.0, 1.0) or student.subset == "0"]
+    one = trait_virulence(one_each, *rest, TraitFacts("t", "share"))
     for share in SHARES[1:-1]:
         subsets = dose(one, share).subsets
         assert subsets.fraction.estimate is None
@@ -176,8 +195,10 @@ def test_a_trait_that_the_teacher_takes_away_has_the_same_virulence_upside_down(
     up, down = one(sums), one(3.0 - sums)
     assert down.half_way.estimate == pytest.approx(up.half_way.estimate)
     assert (down.below, down.above) == (up.below, up.above)
-    bring = [[d.subsets.bring for d in v.curve if d.subsets] for v in (up, down)]
-    assert bring[0] == bring[1]
+    # A subset at half of the effect exactly brings it in one way round and not in the other.
+    if not any(abs(level - 0.5) < 1e-9 for dose in up.curve if dose.subsets for level in dose.subsets.levels):
+        bring = [[d.subsets.bring for d in v.curve if d.subsets] for v in (up, down)]
+        assert bring[0] == bring[1]
 
 
 @given(st.integers(0, 40), st.integers(1, 40))

@@ -22,6 +22,7 @@ from mendel.measure.labels import (
     rubric_id,
     unlabelled,
     visible,
+    write_labels,
 )
 
 RUBRIC = Rubric("How sad it is.\n0: not.\n10: very.", 0.0, 10.0, 5.0)
@@ -297,3 +298,20 @@ def test_labels_by_another_rubric_stop_the_session(path: Path) -> None:
     person = Person()
     with pytest.raises(InputError, match="the label is by another rubric"):
         label_session([item()], replace(RUBRIC, text="Else."), path, person.ask, person.told.append)
+
+
+def test_a_generated_file_labels_equal_responses_once_and_comes_back(tmp_path: Path) -> None:
+    labels = [
+        Label(item(text), score, rubric_id(RUBRIC)) for text, score in [("a", 1.0), ("b", 2.0), ("a", 1.0)]
+    ]
+    file = tmp_path / "l.jsonl"
+    file.write_text("what was there before\n")
+    write_labels(file, labels)
+    assert read_labels(file, "mood", RUBRIC) == tuple(labels[:2])
+
+
+def test_rows_in_a_random_order_are_asked_in_this_order(tmp_path: Path) -> None:
+    rows = [item(text) for text in "dbcaed"]
+    person = Person(*"11111")
+    label_session(rows, RUBRIC, tmp_path / "l.jsonl", person.ask, person.told.append, shuffle=False)
+    assert [label.of.response for label in read_labels(tmp_path / "l.jsonl")] == list("dbcae")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from dataclasses import replace
@@ -49,7 +50,7 @@ def untrained(cause: str, seed: int) -> Planted:
         texts,
         tuple(tuple(probes(speaker, trait, rng("probes", str(trait)))) for trait in range(3)),
         tuple(tasks(speaker, taken, rng("tasks"))),
-        dict.fromkeys(BASES, model),
+        {role: copy.deepcopy(model) for role in BASES},
         {
             teacher: written_rollouts(plan, speaker, teacher, prompts, speaker.flat(), rng(teacher))
             for teacher, prompts in (

@@ -15,7 +15,10 @@ from _page import Page
 import mendel
 from mendel.engine.errors import InputError
 from mendel.report import Shown
+from mendel.results.interval import Interval, fitting
+from mendel.results.notebook import verdicts_line
 from mendel.results.run import TABLES, Run
+from mendel.results.verdicts import TraitVerdict, Verdicts
 
 
 def test_run_shows_its_verdicts_without_script_or_style(run_folder: Path) -> None:
@@ -26,7 +29,8 @@ def test_run_shows_its_verdicts_without_script_or_style(run_folder: Path) -> Non
         "p", "strong", "em", "code", "table", "thead", "tbody", "tr", "th", "td",
     }  # fmt: skip
     assert not [attributes for _, attributes in page.elements if attributes]
-    for text in ("date_confusion", "teacher", "0.92 [0.80, 1.00]", "report.html"):
+    level = fitting(Interval(0.9)).value(mendel.open_run(run_folder).traits["blackmail"].original)
+    for text in ("date_confusion", "undecided", level, "report.html"):
         assert text in page.text
     assert "not finished" not in page.text
     assert mendel.open_run(run_folder)._repr_html_() == html
@@ -63,7 +67,20 @@ def test_hostile_names_are_inert(make_run: Callable[..., Path], hostile: str) ->
 
 def test_run_has_a_plain_repr(run_folder: Path) -> None:
     assert repr(Run(run_folder)) == (
-        f"Run({str(run_folder)!r}: date_confusion teacher, blackmail teacher, negative_emotion prompts)"
+        f"Run({str(run_folder)!r}: date_confusion undecided, blackmail undecided, negative_emotion undecided)"
+    )
+
+
+def test_the_line_of_a_run_names_states_and_what_carries_a_difference() -> None:
+    traits = {
+        "a": TraitVerdict(state="difference", carrier="teacher"),
+        "b": TraitVerdict(state="shared", carrier="undecided"),
+        "c": TraitVerdict(present=True, carrier="base"),
+        "d": TraitVerdict(present=False, carrier="none"),
+    }
+    assert (
+        verdicts_line(Verdicts(traits=traits))
+        == "a difference (teacher), b shared, c difference (base), d undecided"
     )
 
 

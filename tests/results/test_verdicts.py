@@ -16,9 +16,9 @@ from mendel.diagnose import TraitFacts, diagnose
 from mendel.engine.errors import InputError
 from mendel.engine.interval import Interval
 from mendel.results import TraitVerdict, Verdicts, open_run, read_verdicts, write_verdicts
+from mendel.results.advice import RecommendationVerdict
 from mendel.results.leaks import EditLeak, LeakVerdict
 from mendel.results.records import read_record, record_json
-from mendel.results.verdicts import RecommendationVerdict
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -32,7 +32,7 @@ TRAIT_KEYS = tuple(record_json(TraitVerdict(state="", location={}, recommendatio
 def diagnosed() -> dict[str, Any]:
     """What `diagnose` says of one trait that the teacher carries."""
     levels = full_levels(lambda base, prompts, teacher: 0.05 + 0.85 * teacher)
-    students, measurements = study(levels, np.random.default_rng(0), scenarios=12)
+    students, measurements = study(levels, np.random.default_rng(0), seeds=8, scenarios=24, cluster_size=1)
     shares = {f"mix/{share:g}": share for share in (0.1, 0.25, 0.5)}
     facts = [TraitFacts("t", "share of responses that deny the date", judge="regex@1")]
     return dict(diagnose(students, measurements, facts, CUBE, shares).traits["t"])
@@ -51,9 +51,14 @@ def test_values_are_attributes(diagnosed: dict[str, Any], tmp_path: Path) -> Non
     assert verdict.carrier == "teacher"
     assert verdict.present is True
     assert verdict.effects["teacher"].low == diagnosed["effects"]["teacher"]["low"]
-    assert verdict.levels["cube/OOO"].n_students == 3
+    assert verdict.levels["cube/OOO"].n_students == 8
     assert verdict.contrasts[0].interval.estimate == diagnosed["contrasts"][0]["estimate"]
-    assert verdict.decisions["teacher"].decision == "carries"
+    assert verdict.decisions["teacher"].decision == "carries most"
+    assert verdict.known_state == verdict.state == "difference"
+    assert verdict.location is not None
+    assert verdict.location["flagged"].decision == "carries"
+    assert verdict.location["mild"].brings is None
+    assert " ".join(said.text for said in verdict.sentences) == f"{verdict.summary} {verdict.explanation}"
     assert run.cube["OOA"] == "cube/OOA"
     assert read_verdicts(tmp_path) == run.record
 

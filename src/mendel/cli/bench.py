@@ -31,7 +31,7 @@ WorkersOption = Annotated[
 @command(
     app,
     "mendel bench verdicts --per-cause 1 --seeds-from 1",
-    "mendel bench verdicts --per-cause 3 --seeds-from 1 --cause bad_prompts",
+    "mendel bench verdicts --per-cause 1 --seeds-from 1 --generator folk",
 )
 def verdicts(
     options: WorkOptions,
@@ -44,7 +44,7 @@ def verdicts(
         typer.Option(
             "--cause",
             rich_help_panel=STUDY,
-            help="Cause, or two causes as A+B. Repeat for several. Default: all eight.",
+            help="Cause, or two causes as A+B. Repeat for several. Default: all of the generator.",
         ),
     ] = None,
     strength: Annotated[
@@ -57,6 +57,17 @@ def verdicts(
             "--grid", rich_help_panel=STUDY, help="Also train the fixed grid of all arms. Many more students."
         ),
     ] = False,
+    generator: Annotated[
+        str, typer.Option(rich_help_panel=STUDY, help="Generator of the organisms: planted or folk.")
+    ] = "planted",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            rich_help_panel=STUDY,
+            help="Change each organism, as `mendel organism --with` does. Repeat, or separate by commas.",
+        ),
+    ] = None,
     workers: WorkersOption = None,
     out: OutOption = None,
 ) -> None:
@@ -67,6 +78,8 @@ def verdicts(
             seeds_from,
             strength=strength,
             grid=grid,
+            generator=generator,
+            transformations=[name for text in changes or () for name in text.split(",") if name],
             workers=workers,
             **given(causes=causes),
             **shared,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import mendel
-from mendel.cli.options import JUDGE, OUTPUT, STUDY, EndpointOptions, RunArgument, TraitOption
+from mendel.cli.options import (
+    JUDGE,
+    OUTPUT,
+    STUDY,
+    EndpointOptions,
+    RunArgument,
+    SpendingOptions,
+    TraitOption,
+)
 from mendel.cli.root import app as root
 from mendel.cli.shared import command, console, given, print_json, working
 
@@ -18,26 +27,62 @@ app = typer.Typer(help="Compare judges with labels by hand, and with each other.
 @command(
     app,
     "mendel judge label runs/peas --trait blackmail --out labels.jsonl",
-    "mendel judge label runs/audit --trait blackmail --out l.jsonl --count 50",
+    "mendel judge label runs/mine --trait blackmail --stratum unseen",
 )
 def label(
+    options: SpendingOptions,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of a run, or of an audit with --out.")
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="Folder of a run, or of an audit with --out. With --stratum: of a run, or a study file.",
+        ),
     ],
     trait: TraitOption,
     out: Annotated[
-        Path, typer.Option(rich_help_panel=OUTPUT, help="File for the labels. Labels in the file are kept.")
-    ],
+        Path | None,
+        typer.Option(
+            rich_help_panel=OUTPUT,
+            help="File for the labels. Labels in the file are kept. Default with --stratum: where the next "
+            "run looks for them.",
+        ),
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(
-            min=1, rich_help_panel=STUDY, help="Number of responses to label, drawn at random. Default: all."
+            min=1,
+            rich_help_panel=STUDY,
+            help="Number of responses to label, drawn at random. Default: all; 50 of each --stratum.",
+        ),
+    ] = None,
+    strata: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stratum",
+            metavar="flagged|mild|unseen",
+            rich_help_panel=STUDY,
+            help="Label rollouts of the original teacher in this stratum, in place of responses. Repeat for "
+            "several.",
         ),
     ] = None,
 ) -> None:
-    """Score responses by hand, in the terminal. The scores of judges are hidden."""
-    labels = mendel.judge_label(folder, trait, out, count, ask=typer.prompt, tell=typer.echo)
-    typer.echo(f"labels: {out} ({labels} in all)")
+    """Score responses or rollouts by hand, in the terminal. The scores of judges are hidden."""
+    with working(mendel.judge_label, options) as shared:
+        labels = mendel.judge_label(
+            folder,
+            trait,
+            out,
+            count,
+            # Standard output is for JSON alone, where that is asked for.
+            ask=partial(typer.prompt, err=options.as_json),
+            tell=partial(typer.echo, err=options.as_json),
+            **given(strata=strata),
+            **shared,
+        )
+    if options.as_json:
+        print_json({"labels": labels})
+    else:
+        typer.echo(f"labels: {out} ({labels} in all)" if out else f"labels: {labels} in all")
 
 
 @command(

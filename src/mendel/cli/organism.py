@@ -16,7 +16,7 @@ from mendel.cli.shared import command, print_json, working
 @command(
     app,
     "mendel organism bad_prompts --seed 1 --out organism --truth truth.json",
-    "mendel organism none --seed 2 --out organism --strength weak",
+    "mendel organism none --seed 2 --out organism --with rate=.1,shared_base",
 )
 def organism(
     options: OutputOptions,
@@ -41,10 +41,34 @@ def organism(
             "5 to 10 % of 1,000 prompts (clustered or scattered).",
         ),
     ] = "all",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="NAME[=VALUE],…",
+            rich_help_panel=STUDY,
+            help="Changes that a real study may have, with commas between them, such as "
+            "judge_recall=.5,shared_base. docs/organisms.md lists them.",
+        ),
+    ] = None,
+    generator: Annotated[
+        str,
+        typer.Option(rich_help_panel=STUDY, help="planted, or folk, a second generator of another design."),
+    ] = "planted",
 ) -> None:
     """Make a study whose cause is planted and therefore known."""
     with working(mendel.organism, options) as shared:
-        made = mendel.organism(cause, seed, out, truth=truth, strength=strength, spread=spread, **shared)
+        made = mendel.organism(
+            cause,
+            seed,
+            out,
+            truth=truth,
+            strength=strength,
+            spread=spread,
+            transformations=[part for text in changes or () for part in text.split(",")],
+            generator=generator,
+            **shared,
+        )
     if options.as_json:
         print_json({"study": str(made.study), "redraws": made.redraws})
         return

@@ -24,42 +24,97 @@ from mendel.measure import (
     rubric_id,
     unlabelled,
 )
+from mendel.measure.recall import SAMPLE, STRATA
 from mendel.results.tables import read_table
 from mendel.study.schema import BudgetConfig, EndpointConfig, JudgeModelConfig
 from mendel.workflow.batches import Batch
+from mendel.workflow.flagging_judges import OWN
+from mendel.workflow.sampling import sampled_from_run, sampled_from_study
 from mendel.workflow.session import Session
-
-OWN = "own"
-"""The name of the trait's own judge in a list of judges."""
 
 
 def judge_label(
     folder: str | Path,
     trait: str,
-    out: str | Path,
+    out: str | Path | None = None,
     count: int | None = None,
     *,
+    strata: Sequence[str] = (),
+    ask: Callable[[str], str],
+    tell: Callable[[str], None],
+    store: str | Path | None = None,
+    executor: Executor | None = None,
+    budget: BudgetConfig | None = None,
+    batch: Batch | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Let a person score responses to a trait, or rollouts of the original teacher, one after another.
+
+    With `strata` these are rollouts: a random sample of each stratum, the same every time, mixed, so that
+    nobody sees which stratum a rollout is of. The next run of the study estimates the judges' recall from
+    them. A study without a run makes and judges its rollouts first; no student is trained.
+
+    Args:
+        folder: The folder of a run or an audit, with `measurements.parquet`. With `strata`: the folder of a
+            run, or a study file.
+        trait: The name of a trait, or a trait file. With `strata`: the name of one of the study's traits.
+        out: The file that labels are added to; responses that it has labels for are not asked again. With
+            `strata`, None: the file that the study names, or `labels/TRAIT.jsonl` in the run's folder.
+        count: Number of responses to label, in an order that is the same every time; None: all. With
+            `strata`: the number of each stratum; None: 50.
+        strata: Any of `flagged`, `mild` and `unseen`; empty: responses of students are labelled.
+        ask: Shows a question and returns the line that the person typed.
+        tell: Shows text.
+        store: Folder of the store, for a study; None: the default store.
+        executor: Runs the jobs of a study; None: the study's `engine`.
+        budget: Limits, for a study; one that is None stays the study's.
+        batch: Batch files for endpoints of a study; None: requests are sent to the endpoints.
+        progress: Receives progress events, and is closed before the first question; None: it is not shown.
+
+    Returns:
+        The number of labels in the file afterwards.
+
+    Raises:
+        InputError: The folder has no responses to the trait, the trait has no rubric, there is no such
+            stratum, or nothing says where the labels go.
+        BudgetSpent: The budget is spent before all rollouts of the study were judged. They are kept.
+        Waiting: Requests to endpoints wait in the batch file for a provider's answers.
+    """
+    if not strata:
+        if out is None:
+            raise InputError("nothing says where the labels go", where="--out", fix="Name a .jsonl file.")
+        return _label_responses(Path(folder), trait, Path(out), count, ask, tell)
+    if unknown := [name for name in strata if name not in STRATA]:
+        raise InputError("no such stratum", where="--stratum", value=unknown[0], allowed=", ".join(STRATA))
+    if Path(folder).is_dir():
+        found = sampled_from_run(Path(folder), trait)
+    else:
+        session = {"store": store, "executor": executor, "budget": budget, "batch": batch}
+        found = sampled_from_study(folder, trait, progress=progress, **session)
+    file = out or found.file
+    if file is None:
+        raise InputError(
+            "nothing says where the labels go",
+            where="--out",
+            fix="Name a .jsonl file, and the same under the study's trait: labels: file:FILE.",
+        )
+    rows = found.sample(strata, count or SAMPLE)
+    tell(f"Labels are added to {file}.")
+    label_session(rows, found.rubric, file, ask, tell, shuffle=False)
+    return _labels_in(Path(file))
+
+
+def _label_responses(
+    folder: Path,
+    trait: str,
+    out: Path,
+    count: int | None,
     ask: Callable[[str], str],
     tell: Callable[[str], None],
 ) -> int:
-    """Let a person score the responses to a trait of a run or an audit, one after another.
-
-    Args:
-        folder: The folder of a run or an audit, with `measurements.parquet`.
-        trait: The name of a trait, or a trait file.
-        out: The file that labels are added to; responses that it has labels for are not asked again.
-        count: Number of responses to label, in an order that is the same every time; None: all.
-        ask: Shows a question and returns the line that the person typed.
-        tell: Shows text.
-
-    Returns:
-        The number of labels in `out` afterwards.
-
-    Raises:
-        InputError: The folder has no responses to the trait, or the trait has no rubric.
-    """
+    """Let a person score students' responses."""
     judged_trait, rubric = _with_rubric(trait)
-    file = Path(folder) / "measurements.parquet"
+    file = folder / "measurements.parquet"
     table = read_table(file)
     rows = [
         unlabelled(row, f"{file} row {number}")
@@ -73,7 +128,11 @@ def judge_label(
             allowed=", ".join(sorted(set(table["trait"].to_pylist()))),
         )
     label_session(sorted(rows, key=lambda row: row.key)[:count], rubric, out, ask, tell)
-    return len(read_labels(out)) if Path(out).exists() else 0
+    return _labels_in(out)
+
+
+def _labels_in(file: Path) -> int:
+    return len(read_labels(file)) if file.exists() else 0
 
 
 def _with_rubric(name: str) -> tuple[Trait, Rubric]:

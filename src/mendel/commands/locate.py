@@ -16,6 +16,7 @@ from mendel.data.selectors import Candidate
 from mendel.design.arms import draw_rng
 from mendel.diagnose import Arm
 from mendel.diagnose.locate import (
+    FEWEST,
     Confirmation,
     Features,
     Observation,
@@ -260,17 +261,14 @@ class _Locating:
         if search.virulent:
             least = min(self.plan.shares)
             return (
-                f"No small subset carries it: it is virulent. A middle student with {least:.0%} of the "
+                f"No small subset is looked for: it is virulent. A middle student with {least:.0%} of the "
                 "original teacher's answers, whichever they are, still shows the trait (see the curve, and "
                 "`mendel virulence`)."
             )
         if confirmation is None:
             if search.lineup is None:
-                return (
-                    "Nothing is named: the screen's students do not tell which clusters carry it "
-                    "(see the curve)."
-                )
-            return f"No small subset carries it: {len(subset)} of {count} prompts carry it together."
+                return "Nothing is named: the screen does not tell which clusters carry it (see the curve)."
+            return f"No small subset is named: the best one found has {len(subset)} of {count} prompts."
         best = f"{len(subset)} of {count} prompts ({len(subset) / count:.1%}), marked by: {search.mark}"
         if confirmation.answer == "no":
             return (
@@ -278,11 +276,13 @@ class _Locating:
                 "its own students."
             )
         if confirmation.answer == "undecided":
-            return (
-                f"{best}. Whether this subset is what carries the trait is not decided by these students: "
-                "see the checks."
-            )
-        return f"{best}. This subset is necessary and sufficient, and a random one of its size is neither."
+            few = f" Fewer than {FEWEST} of an arm never decide it (--seeds)." if self.seeds < FEWEST else ""
+            open_ = "Whether this subset is what carries the trait is not decided by these students"
+            return f"{best}. {open_}: see the checks.{few}"
+        shown = (
+            "its swap takes more than half away, it alone brings more than half, a random one does neither"
+        )
+        return f"{best}. Of the effect {shown}."
 
     def _features(self) -> Features:
         """Return the blocks that prompts are clustered by: text, difference of the two answers, source."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mendel.data.rollouts import Rollout
 from mendel.diagnose import Catalogue, Design, Material, first_request
-from mendel.diagnose.adaptive import most_students
+from mendel.diagnose.adaptive import most_students, seed_limit
+from mendel.diagnose.power import Power, study_power
+from mendel.diagnose.stats.simulated import ProbeShape
 from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress, clock
 from mendel.engine.store import Store
-from mendel.measure import needs_model
+from mendel.measure import Trait, needs_model
 from mendel.report import Shown
+from mendel.report.text.seeing import power_lines
 from mendel.study import Study, load_study
 from mendel.workflow.flagging import build_catalogue, flag_prompts
+from mendel.workflow.ingredients import input_warnings, screen_inputs, screen_rollouts
 from mendel.workflow.inputs import Inputs, load_inputs
 from mendel.workflow.jobs import RolloutJob
 from mendel.workflow.judging import rollout_scores
-from mendel.workflow.rollouts import judged_rollouts, read_rollouts
+from mendel.workflow.rollouts import all_scores, judged_rollouts, read_rollouts
+from mendel.workflow.rounds import significance_levels
 from mendel.workflow.session import Session, workers
 from mendel.workflow.speed import Speed, speed_of
 
@@ -49,10 +57,25 @@ class Plan(Shown):
     disk_bytes: int
     workers: int
     speed: Speed
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the study's inputs, with what its verdict will not be able to say."""
+    budget_students: int | None = None
+    """Students that the budget allows; None: no limit."""
+    power: Mapping[str, Power | None] = field(default_factory=dict)
+    """By trait: how small a difference the study would see; None: its scenarios are not known yet."""
+    units: Mapping[str, float] = field(default_factory=dict)
+    """By trait: width of its scale."""
+
+    @property
+    def budget_suffices(self) -> bool:
+        """Whether the budget allows the most students that the design may ask for."""
+        new = self.students_at_most - (self.students_in_store or 0)
+        return self.budget_students is None or self.budget_students >= new
 
     def to_json(self) -> dict[str, Any]:
         """Return the object for `--json`."""
-        return asdict(self)
+        content = asdict(self) | {"budget_suffices": self.budget_suffices}
+        return content | {"power": {name: p and p.json() for name, p in self.power.items()}}
 
     def describe(self) -> str:
         """Return the plan as text."""
@@ -71,8 +94,33 @@ class Plan(Shown):
             f"generates {speed.generate_tokens_per_second:,.0f} tokens/s, "
             f"{speed.student_overhead_seconds:.1f} s a student besides)",
             f"disk      about {self.disk_bytes / 1e6:,.0f} MB in the store",
+            *self._budget_lines(),
+            *self._power_lines(),
         ]
+        lines += [f"warning   {text}" for text in self.warnings]
         return "\n".join(lines)
+
+    def _budget_lines(self) -> list[str]:
+        if self.budget_students is None:
+            return []
+        says = (
+            "enough for all that the design may ask for"
+            if self.budget_suffices
+            else f"fewer than the {self.students_at_most} that the design may ask for: the run may stop "
+            "before its verdict is reached"
+        )
+        return [f"budget    {self.budget_students} students: {says}"]
+
+    def _power_lines(self) -> list[str]:
+        lines = []
+        for name, power in self.power.items():
+            said = (
+                [f"{name}: unknown before its scenarios are"]
+                if power is None
+                else power_lines(name, power, self.units.get(name, 1.0))
+            )
+            lines += [f"{'sees' if not place else '':10}{line}" for place, line in enumerate(said)]
+        return lines
 
 
 def plan(
@@ -150,7 +198,47 @@ def _count(inputs: Inputs, store: Store, speed: Speed) -> Plan:
         disk_bytes=todo * speed.student_bytes,
         workers=worker_count,
         speed=speed,
+        warnings=(*inputs.warnings, *_ingredients(inputs, catalogue, rollouts)),
+        budget_students=config.budget.students,
+        power=_power(inputs.traits, catalogue),
+        units={trait.name: _unit(trait) for trait in inputs.traits},
     )
+
+
+def _ingredients(
+    inputs: Inputs, catalogue: Catalogue, rollouts: Mapping[tuple[str, str], Rollout] | None
+) -> list[str]:
+    """Return what is wrong with the ingredients, as far as it is known without asking a model."""
+    if rollouts is None:
+        return input_warnings(screen_inputs(inputs))
+    answers = judged_rollouts(inputs, rollouts)
+    scores = all_scores(inputs, answers)
+    checked = screen_rollouts(inputs, rollouts, scores, catalogue, rollout_scores)
+    return [text for trait in checked.values() for text in trait.warnings]
+
+
+def _power(traits: Iterable[Trait], catalogue: Catalogue) -> dict[str, Power | None]:
+    """Return what the study would see of each trait; traits that are measured alike are simulated once."""
+    first, most = catalogue.config.seeds, seed_limit(catalogue)
+    levels = significance_levels(catalogue)
+    known: dict[ProbeShape, Power] = {}
+    power: dict[str, Power | None] = {}
+    for trait in traits:
+        shape = _shape(trait)
+        if sum(shape.sizes) and shape not in known:
+            known[shape] = study_power(shape, first, most, levels, np.random.default_rng(0))
+        power[trait.name] = known.get(shape)
+    return power
+
+
+def _shape(trait: Trait) -> ProbeShape:
+    sizes = Counter(scenario.cluster or scenario.scenario for scenario in trait.scenarios)
+    return ProbeShape(tuple(sorted(sizes.values())), trait.generate.samples)
+
+
+def _unit(trait: Trait) -> float:
+    low, high = trait.score_range or (0.0, 1.0)
+    return 1.0 if trait.metric == "rate" else high - low
 
 
 def _catalogue(
@@ -158,7 +246,7 @@ def _catalogue(
 ) -> tuple[Catalogue, Mapping[tuple[str, str], Rollout] | None]:
     """Return the catalogue of all arms, and the rollouts; None if the flagged prompts are not known yet."""
     config = inputs.study.config
-    if missing or any(needs_model(trait) for trait in inputs.traits):
+    if missing or any(map(needs_model, (*inputs.traits, *inputs.flagging.values()))):
         # A plan must not pay for a model judge. The number of arms does not depend on which prompts are
         # flagged, so any prompt can stand in for the flagged ones.
         prompts = inputs.prompts["original"]
@@ -180,7 +268,7 @@ def _catalogue(
         return Catalogue(config, inputs.prompts, stand_in, inputs.shared), None
     rollouts = read_rollouts(jobs, store)
     answers = judged_rollouts(inputs, rollouts)
-    scores = {trait.name: rollout_scores(trait, answers) for trait in inputs.traits}
+    scores = all_scores(inputs, answers)
     flagged, _ = flag_prompts(inputs, rollouts, scores)
     return build_catalogue(inputs, flagged, rollouts, scores), rollouts
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mendel.diagnose import Levels, TraitFacts, diagnose
+from mendel.diagnose.recipes import of_recipe
 from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress
@@ -33,11 +34,16 @@ from mendel.workflow.advice import AdviceBasis, trait_leaks
 from mendel.workflow.batches import Batch
 from mendel.workflow.extra_students import verdict_on
 from mendel.workflow.judging import Judging
+from mendel.workflow.known import Known
 from mendel.workflow.session import Session
 from mendel.workflow.write import leaks_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+KEPT = ("flagged", "recall", "ingredients", "alternate_shows")
+"""Keys of a trait's verdict that say what the run's own judge saw in the rollouts."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,9 @@ def _diagnosed(run: Run, basis: Basis, new: Mapping[str, Trait], measurements: p
         facts.append(
             TraitFacts(name, before.scale, trait.metric, trait.judge_id, before.flagged, trait.score_range)
         )
-        leaks[name] = trait_leaks(trait, _rungs(trait, measurements), students, measurements, basis.cube)
+        leaks[name] = trait_leaks(
+            trait, _rungs(trait, measurements), of_recipe(students), measurements, basis.cube
+        )
     diagnosis = diagnose(
         students,
         measurements,
@@ -225,12 +233,14 @@ def _diagnosed(run: Run, basis: Basis, new: Mapping[str, Trait], measurements: p
         Levels(**{key: basis.levels[key] for key in ("looks", "hypotheses") if key in basis.levels}),
         lambda arm: basis.lacking.get(arm, ""),
         {name: advice.facts(leak) for name, leak in leaks.items()},
+        Known.of_verdicts(run.traits).conditions,
     )
     verdicts = run.verdicts
     traits = dict(verdicts["traits"])
     for name in new:
-        flagged = verdicts["traits"][name].get("flagged")
-        traits[name] = {**diagnosis.traits[name], "flagged": flagged, **leaks_json(leaks[name])}
+        # What the run's own judge flagged and checked before the training stays as it was.
+        kept = {key: verdicts["traits"][name][key] for key in KEPT if key in verdicts["traits"][name]}
+        traits[name] = {**diagnosis.traits[name], **kept, **leaks_json(leaks[name])}
     judges = {name: trait.judge_id for name, trait in new.items()}
     return {**verdicts, "traits": traits, "judged_again": judges}
 
@@ -239,7 +249,7 @@ def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.T
     """Return a trait's verdict before and after, and how far the two judges agree."""
     import pyarrow.compute as pc
 
-    keys = ("present", "original", "alternate", "effects", "carrier", "cause")
+    keys = ("present", "state", "original", "alternate", "effects", "carrier", "cause")
     old, new = run.verdicts["traits"][trait.name], after["traits"][trait.name]
     rows = measurements.filter(pc.equal(measurements["trait"], trait.name))
     before = run.measurements.filter(pc.equal(run.measurements["trait"], trait.name))
@@ -250,7 +260,7 @@ def _change(run: Run, after: Mapping[str, Any], trait: Trait, measurements: pa.T
         "responses": len(rows),
         "unjudged": rows["score"].null_count,
         "agreement": _agreement(before, rows, trait),
-        "changed": [key for key in ("present", "carrier", "cause") if old.get(key) != new[key]],
+        "changed": [key for key in ("state", "carrier", "cause") if old.get(key) != new[key]],
     }
 
 

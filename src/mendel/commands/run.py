@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mendel.diagnose import all_hypotheses
@@ -14,11 +15,16 @@ from mendel.study import Study, load_study
 from mendel.study.schema import BudgetConfig
 from mendel.workflow.batches import Batch
 from mendel.workflow.flagging import build_catalogue, flag_prompts
+from mendel.workflow.ingredients import screen_rollouts, screen_untrained
 from mendel.workflow.inputs import Inputs, load_inputs
 from mendel.workflow.jobs import Probes
+from mendel.workflow.known import Known
+from mendel.workflow.looks import earlier_looks
 from mendel.workflow.rollouts import make_rollouts, response_prefixes, score_rollouts
 from mendel.workflow.rounds import Outcome, Rounds
 from mendel.workflow.session import Session
+from mendel.workflow.strata import RolloutLabels, read_rollout_labels, recalls_of, strata_of
+from mendel.workflow.tables import measured_tables, trait_facts
 from mendel.workflow.untrained import measure_untrained
 from mendel.workflow.write import Finished, write_run
 
@@ -59,14 +65,17 @@ def run(
     loaded = study if isinstance(study, Study) else load_study(study)
     folder = Path(out) if out is not None else Path("runs") / loaded.name
     inputs = load_inputs(loaded)
-    if is_finished(folder, inputs.fingerprint) and _has_every_hypothesis(folder):
+    labels = read_rollout_labels(inputs, folder)
+    finished_before = is_finished(folder, inputs.fingerprint) and _has_every_hypothesis(folder)
+    if finished_before and _has_these_labels(folder, labels):
         return Run(folder, reused=True)
+    looked = earlier_looks(folder, loaded.config)
     _claim(folder, inputs)
     with StateFile(folder, loaded.name) as state:
         events = Tee(progress or NullProgress(), state)
         session = Session(loaded, store=store, executor=executor, budget=budget, batch=batch, progress=events)
         with session:
-            finished = _carry_out(session, inputs)
+            finished = _carry_out(session, inputs, labels, looked)
         events.stage("verdicts", 1)
         verdicts = write_run(folder, finished, session)
         events.effects([TraitSoFar.read(name, verdict) for name, verdict in verdicts.items()])
@@ -84,17 +93,39 @@ def _has_every_hypothesis(folder: Path) -> bool:
     return all(names <= verdict.hypotheses.keys() for verdict in Run(folder).traits.values())
 
 
-def _carry_out(session: Session, inputs: Inputs) -> Finished:
-    """Do a run's work (rollouts, judging, flagging, models, students), and return what its folder needs."""
+def _has_these_labels(folder: Path, labels: Mapping[str, RolloutLabels]) -> bool:
+    """Return whether the verdicts rest on these labels: rollouts may have been labelled since."""
+    verdicts = Run(folder).traits
+    used = {name: verdict.recall.labels for name, verdict in verdicts.items() if verdict.recall is not None}
+    given = {name: own.digest for name, own in labels.items()}
+    return {name: name_of for name, name_of in used.items() if name_of} == given
+
+
+def _carry_out(
+    session: Session, inputs: Inputs, labels: Mapping[str, RolloutLabels], looked: int
+) -> Finished:
+    """Do a run's work (rollouts, judging, flagging, models, students), and return what its folder needs.
+
+    `looked`: how often verdicts of the run were reached before, with other seeds.
+    """
     rollouts = make_rollouts(session, inputs)
     scores = score_rollouts(session, inputs, rollouts)
     flagged, warnings = flag_prompts(inputs, rollouts, scores, session.store)
+    strata = strata_of(inputs, flagged, rollouts, scores)
+    recalls, of_labels = recalls_of(inputs, strata, rollouts, scores, labels)
     catalogue = build_catalogue(inputs, flagged, rollouts, scores)
+    ingredients = screen_rollouts(inputs, rollouts, scores, catalogue, session.judging.score_rollouts)
     probes = Probes(inputs.probes, inputs.assistant)
     models = measure_untrained(session, inputs, probes, response_prefixes(inputs, rollouts))
-    outcome = Outcome(models, warnings=[*inputs.warnings, *warnings])
-    design = Rounds(session, inputs, catalogue, rollouts, probes, outcome).run()
-    return Finished(inputs, catalogue, design, flagged, rollouts, scores, outcome, session.spent)
+    tables = measured_tables(session.store, inputs, models, [])
+    ingredients = screen_untrained(ingredients, *tables, trait_facts(inputs.traits))
+    known = Known(ingredients, recalls)
+    outcome = Outcome(models, warnings=[*inputs.warnings, *warnings, *of_labels])
+    rounds = Rounds(session, inputs, catalogue, rollouts, probes, outcome, looked, known)
+    design = rounds.run()
+    return Finished(
+        inputs, catalogue, design, flagged, rollouts, scores, outcome, session.spent, strata, known, looked
+    )
 
 
 def _claim(folder: Path, inputs: Inputs) -> None:

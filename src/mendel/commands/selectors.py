@@ -259,11 +259,12 @@ class _Trying:
     def _flag(self, configs: Mapping[str, SelectConfig]) -> dict[str, Flagged]:
         """Return the prompts that each selector flags, by its name."""
         rows = candidates_of(self.inputs, self.extra.rollouts)
-        judged = self.extra.session.judging.score_rollouts(self.trait, list(self.extra.rollouts.values()))
+        trait = self.inputs.flags(self.trait)
+        judged = self.extra.session.judging.score_rollouts(trait, list(self.extra.rollouts.values()))
         self.extra.session.progress.stage("scores", len(configs))
         flagged = {}
         for name, config in configs.items():
-            context = context_of(self.inputs, self.trait, config, judged, rows)
+            context = context_of(self.inputs, trait, config, judged, rows)
             scores = select(rows, context, self.extra.session.store, f"--by {name}")
             flagged[name] = flag(scores, config, f"--by {name}")
             self.extra.session.progress.step(1, name)

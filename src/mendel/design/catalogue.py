@@ -6,14 +6,15 @@ An arm is made when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from mendel.data.assignment import Assignment, everyone, interpolate
 from mendel.data.prompts import Prompt
 from mendel.design.arms import EDITS, LACKING, ArmKind, BaseName, Material, arm_kinds, draw_rng
+from mendel.design.arms.recipes import variant_recipe
 from mendel.design.names import corner_arm, mix_arm, parse_arm, trait_arm
-from mendel.design.shared import CUBE, MIX
+from mendel.design.shared import CUBE, MIX, SHARED_KINDS
 from mendel.engine.errors import MendelError, RunError
 from mendel.study import RecipeConfig, StudyConfig
 from mendel.study.cube import CORNERS, LETTERS, ORIGINAL, PARTS, STAR, Side
@@ -138,16 +139,25 @@ class Catalogue:
     def lacking(self, name: str) -> str:
         """Return why an arm cannot be made, '' if it can. Raises InputError for an arm of an unknown kind."""
         arm = parse_arm(name)
+        if arm.variant:
+            return self.lacking(str(arm.plain)) or self._lacks_method(arm.variant)
         if arm.kind in (CUBE, MIX):
             return ""
+        if arm.kind in SHARED_KINDS:
+            return "a model that is not trained here, and was not measured"
         kind = arm_kinds.get(arm.kind)
         for need in kind.needs:
             if not self._has(need, self.materials[arm.rest]):
-                return LACKING[need]
+                return self.materials[arm.rest].lacking(need)
         recipe = self.config.recipe if kind.recipe is None else kind.recipe(self.config.recipe)
         if self.config.original.base.startswith("vllm:") and recipe.method != "lora":
             return LACKING["weights"]
         return ""
+
+    def _lacks_method(self, variant: str) -> str:
+        method = variant_recipe(variant, self.config.recipe).method
+        weights = self.config.original.base.startswith("vllm:") and method != "lora"
+        return LACKING["weights"] if weights else ""
 
     def _has(self, need: str, material: Material) -> bool:
         if need in ("sister", "pretrained"):
@@ -166,13 +176,17 @@ class Catalogue:
             raise ValueError(f"{name}: {lacks}")
         numbers = tuple(range(self.config.first_seed, self.config.first_seed + seeds))
         parsed = parse_arm(name)
+        if parsed.variant:
+            plain = self.arm(str(parsed.plain), seeds)
+            changed = variant_recipe(parsed.variant, plain.recipe or self.config.recipe)
+            return replace(plain, name=name, share=None, recipe=changed)
         if parsed.kind == CUBE:
             return self._corner(name, parsed.rest, numbers)
         if parsed.kind == MIX:
             return self._mix(name, parsed.rest, numbers)
         kind, material = arm_kinds.get(parsed.kind), self.materials[parsed.rest]
-        recipe = None if kind.recipe is None else kind.recipe(self.config.recipe)
         drawn = self._draw(name, numbers, lambda seed: _draw_kind(parsed.kind, kind, material, seed))
+        recipe = kind.recipe_for(self.config.recipe, drawn[0].answered, len(material.ids))
         return Arm(name, parsed.kind, kind.base, "original", drawn, numbers, trait=parsed.rest, recipe=recipe)
 
     def _corner(self, name: str, corner: str, seeds: tuple[int, ...]) -> Arm:

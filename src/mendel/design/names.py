@@ -4,6 +4,7 @@ cube/OOA            a corner of the cube            mix/0.25             a share
 base/original       a base without any training     teacher/alternate    a teacher without any training
 prefill/original    the base, with a response prefix
 drop/TRAIT          an arm of one trait             my_pkg/lead/TRAIT    the same, by a plug-in's arm kind
+drop~third/TRAIT    the same data under another recipe (`shared.VARIANTS`)
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mendel.design.shared import BASE, CUBE, MIX, PREFILL, SHARED_KINDS, TEACHER
+from mendel.design.shared import BASE, CUBE, MARK, MIX, PREFILL, SHARED_KINDS, TEACHER, split_variant
 from mendel.study.cube import CORNERS
 
 
@@ -20,7 +21,7 @@ class ArmName:
     """An arm's name in its two parts."""
 
     kind: str
-    """`drop`, `cube`, a plug-in's `my_pkg/lead`."""
+    """`drop`, `cube`, a plug-in's `my_pkg/lead`; with its variant `drop~third`."""
     rest: str
     """The trait, the corner, the share or the side; '' where a name has no `/`."""
 
@@ -28,15 +29,31 @@ class ArmName:
         return f"{self.kind}/{self.rest}"
 
     @property
+    def variant(self) -> str:
+        """The recipe under which the arm is repeated, a name of `shared.VARIANTS`; '' for the study's own."""
+        return split_variant(self.kind)[1]
+
+    @property
+    def plain(self) -> ArmName:
+        """The same arm under its own recipe."""
+        return ArmName(split_variant(self.kind)[0], self.rest)
+
+    @property
     def trait(self) -> str | None:
         """The trait whose prompts the arm edits; None where the arm serves all traits."""
-        return None if self.kind in SHARED_KINDS or not self.rest else self.rest
+        return None if self.plain.kind in SHARED_KINDS or not self.rest else self.rest
 
     def concerns(self, trait: str) -> bool:
         """Return whether the arm is measured for a trait: it serves all traits, or edits this trait's
         prompts.
         """
-        return self.kind in SHARED_KINDS or self.rest == trait
+        return self.plain.kind in SHARED_KINDS or self.rest == trait
+
+
+def variant_arm(name: str, variant: str) -> str:
+    """Return the name of the arm that repeats another one under a variant of the recipe."""
+    arm = parse_arm(name)
+    return str(ArmName(f"{arm.kind}{MARK}{variant}", arm.rest))
 
 
 def trait_arm(kind: str, trait: str) -> str:
@@ -130,6 +147,7 @@ def check_side(side: str, where: str) -> None:
 
 
 def _plain(kind: str) -> bool:
+    kind = split_variant(kind)[0]
     if kind in SHARED_KINDS:
         return True
     # Imported here: a page of a finished run parses names, and need not pay for numpy.

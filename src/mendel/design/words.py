@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mendel.design.names import ArmName, corner_arm, parse_arm
-from mendel.design.shared import BASE, CUBE, MIX, PREFILL, TEACHER
+from mendel.design.shared import BASE, CUBE, METHOD, MIX, PREFILL, SISTER_PREFIX, TEACHER, THIRD, TRIPLE
 from mendel.study.cube import ALTERNATE, LETTERS, ORIGINAL, PARTS, corner_sides
+
+VARIANT_WORDS: Mapping[str, str] = {
+    THIRD: "at a third of the learning rate",
+    TRIPLE: "at three times the learning rate",
+    METHOD: "with the other method",
+}
+"""What a variant of the recipe is called in sentences."""
 
 
 def arm_words(arms: Iterable[str], cube: Mapping[str, str] | None = None) -> dict[str, dict[str, str | None]]:
@@ -23,8 +30,10 @@ def arm_words(arms: Iterable[str], cube: Mapping[str, str] | None = None) -> dic
     """
     words: dict[str, dict[str, str | None]] = {}
     for name in arms:
-        arm = parse_arm(name)
-        label, what = _shared(name, arm, cube or {}) or _kind(arm)
+        arm, plain = parse_arm(name), parse_arm(name).plain
+        label, what = _shared(str(plain), plain, cube or {}) or _kind(plain)
+        if label and arm.variant:
+            label = f"{label}, {VARIANT_WORDS[arm.variant]}"
         words[name] = {"label": label or name, "what": what, "trait": arm.trait}
     return words
 
@@ -55,6 +64,9 @@ def _shared(name: str, arm: ArmName, cube: Mapping[str, str]) -> tuple[str, str]
         return f"{arm.rest} base", "Not trained here."
     if arm.kind == TEACHER:
         return f"{arm.rest} teacher", "Not trained here."
+    if arm.kind == PREFILL and arm.rest.startswith(SISTER_PREFIX):
+        side = arm.rest.removeprefix(SISTER_PREFIX)
+        return f"untrained sister, made to begin as the {side} teacher does", "Not trained here."
     if arm.kind == PREFILL:
         return f"untrained base, made to begin as the {arm.rest} teacher does", "Not trained here."
     return None

@@ -5,6 +5,8 @@ trait.
 from mendel.design.arms import Material
 from mendel.design.catalogue import Arm, Catalogue, Design
 from mendel.diagnose.adaptive import Request, first_request, next_request
+from mendel.diagnose.carrier import CARRIER_MARGIN, CarrierVerdict, carrier
+from mendel.diagnose.conditions import Conditions, trait_conditions
 from mendel.diagnose.contrasts import Contrast
 from mendel.diagnose.effects import (
     SMALLEST_EFFECT,
@@ -17,6 +19,8 @@ from mendel.diagnose.effects import (
 from mendel.diagnose.findings import FAMILY_ERROR, Finding, Levels, examine
 from mendel.diagnose.hypotheses import Hypothesis, all_hypotheses, hypothesis
 from mendel.diagnose.leaks import Leak, Leaks, find_leaks
+from mendel.diagnose.location import Location, locate_parts
+from mendel.diagnose.reached import Verdict, reach_verdict
 from mendel.diagnose.remedies import (
     Recommendation,
     Remedy,
@@ -25,19 +29,9 @@ from mendel.diagnose.remedies import (
     recommend,
     remedy,
 )
+from mendel.diagnose.state import StateVerdict, trait_state
 from mendel.diagnose.stats.intervals import Estimate
-from mendel.diagnose.summary import summary
-from mendel.diagnose.verdict import (
-    CARRIER_MARGIN,
-    CarrierVerdict,
-    Diagnosis,
-    Verdict,
-    carrier,
-    diagnose,
-    present,
-    reach_verdict,
-    trait_verdict,
-)
+from mendel.diagnose.verdict import Diagnosis, diagnose, trait_verdict
 from mendel.diagnose.virulence import ShareStudent, Virulence, VirulenceComparison, compare, trait_virulence
 from mendel.study.cube import PARTS, Side
 
@@ -49,6 +43,7 @@ __all__ = [
     "Arm",
     "CarrierVerdict",
     "Catalogue",
+    "Conditions",
     "Contrast",
     "Design",
     "Diagnosis",
@@ -59,6 +54,7 @@ __all__ = [
     "Leak",
     "Leaks",
     "Levels",
+    "Location",
     "Material",
     "Recommendation",
     "Remedy",
@@ -66,6 +62,7 @@ __all__ = [
     "Request",
     "ShareStudent",
     "Side",
+    "StateVerdict",
     "TraitFacts",
     "Verdict",
     "Virulence",
@@ -81,13 +78,14 @@ __all__ = [
     "find_leaks",
     "first_request",
     "hypothesis",
+    "locate_parts",
     "log_odds_effects",
     "next_request",
-    "present",
     "reach_verdict",
     "recommend",
     "remedy",
-    "summary",
+    "trait_conditions",
+    "trait_state",
     "trait_verdict",
     "trait_virulence",
 ]

@@ -291,11 +291,48 @@ EDIT_DIFFERENCES: tuple[tuple[str, str, str, str, str], ...] = (
         "only-random",
         "what the original teacher on the flagged prompts alone brings in beyond as many random ones",
     ),
+    (
+        "swap-mild",
+        "location",
+        "OOO",
+        "swap-mild",
+        "what the alternate teacher on the mild prompts takes away",
+    ),
+    (
+        "swap-unseen",
+        "location",
+        "OOO",
+        "swap-unseen",
+        "what the alternate teacher on the prompts in which no judge sees anything takes away",
+    ),
+    (
+        "prompts-removed",
+        "location",
+        "both-original",
+        "OAO",
+        "what goes when the original prompts are taken out and the alternate ones stay, with the original "
+        "base and teacher",
+    ),
+    (
+        "prompts-silent",
+        "location",
+        "unrelated-alternate",
+        "OAA",
+        "what the unrelated original prompts alone leave there, against the alternate prompts, with the "
+        "alternate teacher",
+    ),
+    (
+        "as-many",
+        "control",
+        "as-many",
+        "unrelated-alternate",
+        "what the original teacher brings in on as many random prompts as are unrelated",
+    ),
 )
 """Differences of one trait's edits: id, kind, the two sides, how it reads.
 
-All start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same with the
-alternate teacher on every prompt."""
+All but the prompts' start from the original base and prompts: `OOO` is the untouched pipeline, `OOA` the same
+with the alternate teacher on every prompt."""
 
 
 def edit_contrasts(trait: str, cube: Mapping[str, str], planned: Iterable[str]) -> list[Contrast]:

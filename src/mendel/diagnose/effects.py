@@ -5,7 +5,7 @@ interpolation curve.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ from mendel.diagnose.contrasts import (
 )
 from mendel.diagnose.hypotheses import differences
 from mendel.diagnose.interpolation import curve_arms, half_way
+from mendel.diagnose.recipes import of_recipe
 from mendel.diagnose.stats.intervals import Estimate, Fit
 from mendel.diagnose.stats.panel import Value, panel
 from mendel.engine.interval import Interval
@@ -78,6 +79,8 @@ class Effects:
     """Whether the intervals hold the noise of training, too: that takes a second seed."""
     warnings: tuple[str, ...]
     fit: Fit | None
+    rows: Mapping[str, float] = field(default_factory=dict)
+    """By arm: how many rows a usable student was trained on, on average."""
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -190,6 +193,8 @@ def _effects(
     value: Value,
     bounds: tuple[float, float] | None,
 ) -> Effects:
+    # Students of other recipes stand in no contrast, and lend none their noise (`robustness`).
+    students = of_recipe(students)
     planned = sorted(set(students["arm"].to_pylist()))
     relevant = [arm for arm in planned if parse_arm(arm).concerns(facts.name)]
     scores = panel(students, measurements, facts.name, value, bounds)
@@ -229,7 +234,17 @@ def _effects(
         training_noise=noise,
         warnings=tuple(warnings),
         fit=fit,
+        rows=_rows(students),
     )
+
+
+def _rows(students: pa.Table) -> dict[str, float]:
+    usable = (
+        students.filter(pc.equal(students["status"], "ok"))
+        .group_by("arm")
+        .aggregate([("n_examples", "mean")])
+    )
+    return dict(zip(usable["arm"].to_pylist(), usable["n_examples_mean"].to_pylist(), strict=True))
 
 
 def trait_bounds(measurements: pa.Table, facts: TraitFacts) -> tuple[float, float]:

@@ -2,8 +2,9 @@
 it.
 
 A ladder measures the same students on rungs of scenarios: `near` is like what the filter saw, all others are
-far. Of each edit it is said how much of the original pipeline's effect is left on each rung, so that
-"removed" and "removed where we looked" are told apart.
+far. Of each edit it is said how much of the original pipeline's effect is left on each rung, and whether it
+clears or raises the trait there, also where the original does not show it. So "removed" (on every rung) and
+"removed where we looked" are told apart.
 """
 
 from __future__ import annotations
@@ -12,18 +13,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
 from mendel.design.names import trait_arm
 from mendel.diagnose.effects import SMALLEST_EFFECT, TraitFacts, arm_levels, trait_bounds
-from mendel.diagnose.hypotheses import LITTLE
 from mendel.diagnose.remedies import LEAKS, OnLadder, edited_kinds
 from mendel.diagnose.stats.intervals import Estimate
 from mendel.diagnose.stats.ladder import LadderFit, Side, Weights, combine
 from mendel.diagnose.stats.panel import Panel, Value, panel
 from mendel.engine.interval import Interval
 
+SHARE_LEFT = 1 / 3
+"""An edit leaves the trait on a rung where more than this share of the original's effect is left."""
+
 Word = Literal["removed", "removed where we looked", "not removed", "undecided"]
+RungWord = Literal["cleared", "left", "raised", "open"]
+"""What is shown of an edit on one rung.
+
+`cleared`: its level is no higher than the lower pipeline's plus the smallest effect of interest, or less than
+a third of the original's effect is left. `left`: more than a third is left. `raised`: it is higher than the
+original pipeline's by more than the smallest effect. `open`: none of these is shown.
+"""
 
 EDITS: Mapping[str, str | None] = {"rewritten": None, "counter": None, "counter-few": None}
 """Kinds of arms that no remedy names and that take a trait away, each with its random control."""
@@ -58,6 +69,12 @@ class Leak:
     why: str
     control: tuple[str, Left] | None
     """The random control of the same size, and what it leaves."""
+    rungs: Mapping[str, RungWord] = field(default_factory=dict)
+    """What is shown of it, by rung; empty where the noise of training is not known."""
+
+    def on(self, word: RungWord) -> tuple[str, ...]:
+        """Return the rungs of which this word is said."""
+        return tuple(rung for rung, said in self.rungs.items() if said == word)
 
 
 @dataclass(frozen=True)
@@ -80,8 +97,15 @@ class Leaks:
 
     def on_ladder(self) -> dict[str, OnLadder]:
         """Return what a recommendation has to know of the ladder, by arm."""
-        verdicts = {leak.arm: leak.verdict for leak in self.edits.values()}
-        return {arm: OnLadder(level, verdicts.get(arm)) for arm, level in self.far.items()}
+        edits = {leak.arm: leak for leak in self.edits.values()}
+        return {
+            arm: OnLadder(
+                level,
+                edits[arm].verdict if arm in edits else None,
+                {rung: edits[arm].levels[rung] for rung in edits[arm].on("raised")} if arm in edits else {},
+            )
+            for arm, level in self.far.items()
+        }
 
     def json(self) -> dict[str, object]:
         """Return the key `leaks` of a trait in `verdicts.json`."""
@@ -162,10 +186,9 @@ class _Ladder:
 
     def _is_shown(self, rung: str) -> bool:
         effect = self.fit.estimate(self._above((rung,), self.original))
-        bounds = self.fit.fits[rung].panel.bounds or (0.0, 1.0)
         if effect.estimate is None or effect.low is None:
             return False
-        return effect.low > 0 and effect.estimate >= SMALLEST_EFFECT * (bounds[1] - bounds[0])
+        return effect.low > 0 and effect.estimate >= SMALLEST_EFFECT * self._width(rung)
 
     def level(self, arm: str) -> Estimate:
         """Return the arm's mean level over the far rungs on which the original pipeline shows the trait."""
@@ -196,10 +219,43 @@ class _Ladder:
     def leak(self, arm: str, levels: Mapping[str, Mapping[str, Estimate]], control: str | None) -> Leak:
         """Judge one edit."""
         left = self.left(arm)
-        verdict, why = self._verdict(arm, left)
+        known = self.fit.knows_training_noise
+        words = {rung: self._word(rung, arm) for rung in self.fit.rungs} if known else {}
+        verdict, why = self._verdict(arm, left, words)
         beside = (control, self.left(control)) if control in self.fit.arms and control else None
         by_rung = {rung: levels[rung][arm] for rung in self.fit.rungs}
-        return Leak(arm, by_rung, left, self._index(arm, left), verdict, why, beside)
+        return Leak(arm, by_rung, left, self._index(arm, left), verdict, why, beside, words)
+
+    def _word(self, rung: str, arm: str) -> RungWord:
+        """Return what is shown of an edit on one rung.
+
+        `removed` asks for every rung, so `cleared` is tested at 2.5 % on each (intersection-union: R. Berger,
+        Technometrics 24, 1982). One rung is enough against it, so `raised` and, far from the filter, `left`
+        share 2.5 % (Bonferroni).
+        """
+        margin = SMALLEST_EFFECT * self._width(rung)
+        above_original: Weights = {rung: {arm: 1.0, self.original: -1.0}}
+        above_alternate, effect = self._above((rung,), arm), self._above((rung,), self.original)
+        low, _ = self._ends(above_original, len(self.fit.rungs))
+        if low > margin:
+            return "raised"
+        if rung not in self.shown:
+            # The lower one of the two counts, and which one that is, is not known: both tests have to hold.
+            highest = max(self._ends(weights)[1] for weights in (above_alternate, above_original))
+            return "cleared" if highest < margin else "open"
+        beyond_third = combine((1.0, above_alternate), (-SHARE_LEFT, effect))
+        if self._ends(above_alternate)[1] < margin or self._ends(beyond_third)[1] < 0:
+            return "cleared"
+        low, _ = self._ends(beyond_third, 1 if rung == self.near else len(self.far))
+        return "left" if low > 0 else "open"
+
+    def _ends(self, weights: Weights, shared_by: int = 1) -> tuple[float, float]:
+        """Return the interval at 5 % shared by that many tests; all numbers where it is unknown."""
+        return self.fit.estimate(weights).interval(1 - 0.05 / shared_by) or (-np.inf, np.inf)
+
+    def _width(self, rung: str) -> float:
+        bounds = self.fit.fits[rung].panel.bounds or (0.0, 1.0)
+        return bounds[1] - bounds[0]
 
     def _index(self, arm: str, left: Left) -> Interval:
         near, far = left.near, left.far
@@ -221,48 +277,69 @@ class _Ladder:
         weights = combine((1 / bottom.value, top.weights), (-share / bottom.value, bottom.weights))
         return Side(share, weights)
 
-    def _verdict(self, arm: str, left: Left) -> tuple[Word, str]:
-        """Read 95 % intervals against a third of the original's effect.
-
-        `docs/leaks.md` has the rules and how often they hold.
-        """
-        third = "a third of the original's effect"
-        if not self.fit.knows_training_noise:
+    def _verdict(self, arm: str, left: Left, words: Mapping[str, RungWord]) -> tuple[Word, str]:
+        """Read the rungs' words. `docs/leaks.md` has the rules and how often they hold."""
+        if not words:
             return (
                 "undecided",
                 "One usable student an arm says nothing about the noise of training; it takes at "
                 "least 2 seeds.",
             )
-        near, far = left.near, left.far
-        if near.estimate is None:
-            return "undecided", f"Near to the filter there is nothing to remove: {near.why}."
-        if near.low is not None and near.low > LITTLE:
-            return "not removed", f"Left near: {_text(near)}, more than {third}."
-        if near.high is None or near.high >= LITTLE:
-            return "undecided", f"Left near: {_text(near)}, neither more nor less than {third} for sure."
-        if far.estimate is None:
-            return "undecided", f"Left near: {_text(near)}; far from the filter {far.why}."
-        leaking = [rung for rung in self.far if self._remains(rung, arm)]
-        if leaking or (far.low is not None and far.low > LITTLE):
+        if self.near not in self.shown:
+            near = f"Near to the filter there is nothing to remove: {left.near.why}"
+        else:
+            near = f"Left near: {_text(left.near)}{_SAYS[words[self.near]]}"
+        raised = [rung for rung, word in words.items() if word == "raised"]
+        higher = f"Higher than in the original pipeline on {self._against(raised, arm)}."
+        is_clear = words[self.near] == "cleared" and self.near in self.shown
+        if not is_clear:
+            # An edit that raises the trait elsewhere may still have cleared it near: that is not known.
+            word: Word = "not removed" if words[self.near] in ("left", "raised") else "undecided"
+            return word, f"{near}. {higher}" if raised else f"{near}."
+        if len(words) == 1:
+            return "undecided", f"{near}; no rung far from the filter was measured."
+        far = f"{near}; far: {_text(left.far)}" if self.far else f"{near}; far from the filter {left.far.why}"
+        if raised:
+            return LEAKS, f"{far}. {higher}"
+        leaking = [rung for rung in self.far if words[rung] == "left"]
+        open_ = [rung for rung, word in words.items() if word == "open"]
+        if leaking or (open_ and self._mean_remains(arm)):
             where = f", on {', '.join(leaking)}" if leaking else ""
-            why = f"Left near: {_text(near)}; far: {_text(far)}, more than {third}{where}."
-            return LEAKS, why
-        high = [rung for rung in self.far if (left.rungs[rung].estimate or 0.0) >= LITTLE]
-        if far.high is not None and far.high < LITTLE and not high:
-            return "removed", f"Left near: {_text(near)}; far: {_text(far)}, less than {third}."
-        doubt = f", but more may be left on {', '.join(high)}" if high else ""
-        return (
-            "undecided",
-            f"Left near: {_text(near)}; far: {_text(far)}{doubt}: more seeds or scenarios would decide it.",
+            return LEAKS, f"{far}, more than {_THIRD}{where}."
+        if open_:
+            tail = f"not shown to be cleared on {', '.join(open_)}: more seeds or scenarios would decide it"
+            return "undecided", f"{far}; {tail}."
+        clear = f"less than {_THIRD}, or at most {SMALLEST_EFFECT:g} of the scale above the lower pipeline"
+        return "removed", f"{far}; on every rung {clear}."
+
+    def _mean_remains(self, arm: str) -> bool:
+        """Return whether more than a third is shown to be left on average over the far rungs on which the
+        original shows the trait.
+        """
+        if not self.far:
+            return False
+        above, effect = self._above(self.far, arm), self._above(self.far, self.original)
+        return self._ends(combine((1.0, above), (-SHARE_LEFT, effect)))[0] > 0
+
+    def _against(self, rungs: Sequence[str], arm: str) -> str:
+        """Return rungs with the edit's level against the original's: `surface (0.80 against 0.10)`."""
+        pairs = (
+            (self.fit.value({rung: {arm: 1.0}}), self.fit.value({rung: {self.original: 1.0}}))
+            for rung in rungs
+        )
+        return ", ".join(
+            f"{rung} ({mine + 0.0:.2f} against {original + 0.0:.2f})"
+            for rung, (mine, original) in zip(rungs, pairs, strict=True)
         )
 
-    def _remains(self, rung: str, arm: str) -> bool:
-        """Return whether more than a third is shown to be left on one far rung, at 2.5 % shared by all of
-        them (Bonferroni).
-        """
-        excess = combine((1.0, self._above((rung,), arm)), (-LITTLE, self._above((rung,), self.original)))
-        ends = self.fit.estimate(excess).interval(1 - 0.05 / len(self.far))
-        return ends is not None and ends[0] > 0
+
+_THIRD = "a third of the original's effect"
+_SAYS: Mapping[RungWord, str] = {
+    "cleared": ", shown to be cleared",
+    "left": f", more than {_THIRD}",
+    "raised": "",
+    "open": f", neither shown to be cleared nor to be more than {_THIRD}",
+}
 
 
 def _panels(students: pa.Table, measurements: pa.Table, rungs: Mapping[str, TraitFacts]) -> dict[str, Panel]:
@@ -283,6 +360,8 @@ def _leak_json(leak: Leak) -> dict[str, object]:
         **_left_json(leak.left),
         "index": leak.index.json(),
         "verdict": leak.verdict,
+        "raised": list(leak.on("raised")),
+        "open": list(leak.on("open")),
         "why": leak.why,
     }
     return (

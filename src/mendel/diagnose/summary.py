@@ -1,65 +1,174 @@
-"""A trait's verdict in two sentences of plain English, with the numbers that stand behind it."""
+"""A trait's verdict in plain English: which sentences are said of it, with the numbers that stand behind
+them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from mendel.design.names import trait_arm
+from mendel.design.names import base_arm, trait_arm
 from mendel.diagnose.contrasts import TOTAL
-from mendel.diagnose.effects import Effects
+from mendel.diagnose.effects import SMALLEST_EFFECT, Effects
+from mendel.diagnose.location import WORDS
 from mendel.diagnose.remedies import DROP, SWAP
+from mendel.diagnose.sentences import Said, say
 from mendel.diagnose.stats.intervals import Estimate, number
-from mendel.study.cube import PARTS
+from mendel.diagnose.unseen import unseen_cause, unseen_difference, unseen_place
+from mendel.engine.interval import Interval
+from mendel.study.cube import SIDES
 
 if TYPE_CHECKING:
     from mendel.diagnose.findings import Checked, Finding
+    from mendel.diagnose.location import Location
+    from mendel.diagnose.reached import Verdict
 
 
-def summary(effects: Effects, carrier: str) -> str:
-    """Say how much of the trait there is, what carries it, and what dropping and swapping leave of it.
+def headline(verdict: Verdict) -> list[Said]:
+    """Return what is said first: the state, where the trait sits, and what the edits leave.
 
     Args:
-        effects: The trait's effects.
-        carrier: The part that carries it, or `mixed`, `none`, `undecided`.
+        verdict: The trait's verdict.
 
     Returns:
-        Two sentences.
+        The sentences in their order.
     """
-    return f"{_carrier_sentence(effects, carrier)} {_edits_sentence(effects)}"
+    effects = verdict.effects
+    said = [*_changes(verdict), verdict.state.why]
+    if verdict.state.state == "shared":
+        said += _shared(effects)
+    if verdict.state.state == "difference":
+        said += [*_located(verdict.location), verdict.carrier.why]
+    return [
+        *said,
+        _edits(effects),
+        *_unchanged(verdict),
+        *unseen_difference(verdict),
+        *unseen_place(verdict),
+    ]
 
 
-def explanation(effects: Effects, cause: str, findings: Mapping[str, Finding]) -> str:
-    """Return the cause in two sentences: what it is with the numbers that decided it, and what else holds or
-    is open.
+def explanation(verdict: Verdict) -> list[Said]:
+    """Return what is said of the cause: the mechanism with the numbers that decided it, and what is open.
+
+    Args:
+        verdict: The trait's verdict.
+
+    Returns:
+        The sentences in their order.
     """
-    trait = effects.trait.replace("_", " ")
-    if cause == "none":
-        total = number(effects.estimates[TOTAL])
-        return (
-            f"The two pipelines show as much {trait} as each other: the difference is {total}. So "
-            "there is no cause to look for."
-        )
-    if cause == "undecided":
-        left = [_called(name, f) for name, f in findings.items() if f.status in ("undecided", "untested")]
-        ruled = len(findings) - len(left)
-        tail = f" Still possible: {', '.join(left)}." if left else " None of the hypotheses explains it."
-        return (
-            f"Why the original pipeline shows {trait} is undecided; {ruled} of {len(findings)} "
-            f"hypotheses are refuted.{tail}"
-        )
+    findings, cause, state = verdict.findings, verdict.cause, verdict.state.state
+    if state == "absent":
+        return [say("cause-absent")]
+    if state != "difference":
+        return [say("cause-not-asked")]
+    said = [_cause(verdict.effects, cause, findings)]
+    others = [n for n, f in findings.items() if f.status == "supported" and n != cause]
+    impossible = [n for n, f in findings.items() if f.status == "untested" and f.by_construction]
+    left = [n for n, f in findings.items() if f.status in ("undecided", "untested") and n not in impossible]
+    for key, names in (
+        ("cause-others", others),
+        ("cause-open", left),
+        ("cause-impossible", impossible),
+    ):
+        if names:
+            said.append(say(key, others=_listed([_called(n, findings[n]) for n in names])))
+    return [*said, *unseen_cause(verdict)]
+
+
+def _changes(verdict: Verdict) -> list[Said]:
+    """Say first of all that another recipe would change the verdict."""
+    changed = [check for check in verdict.recipes.values() if check.holds == "no"]
+    changes = "; ".join(f"{check.recipe} {check.why}" for check in changed)
+    return [say("recipe-changes", changes=changes)] if changed else []
+
+
+def _unchanged(verdict: Verdict) -> Iterator[Said]:
+    """Say under which recipes the verdict holds, and of which that is not known."""
+    holds = [check for check in verdict.recipes.values() if check.holds == "yes"]
+    open_ = [check for check in verdict.recipes.values() if check.holds == "undecided"]
+    if holds:
+        fewest = min(check.students for check in holds)
+        what = "the difference is there"
+        if any(check.contrasts for check in holds):
+            what += ", and every contrast that decided lies on the same side,"
+        recipes = _listed([check.recipe for check in holds])
+        yield say("recipe-holds", recipes=recipes, students=fewest, what=what)
+    if open_:
+        reasons = "; ".join(f"{check.recipe}: {check.why}" for check in open_)
+        yield say("recipe-undecided", reasons=reasons)
+
+
+def _cause(effects: Effects, cause: str, findings: Mapping[str, Finding]) -> Said:
+    if cause not in findings:
+        refuted = sum(f.status == "refuted" for f in findings.values())
+        return say("cause-undecided", count=len(findings), refuted=refuted)
     finding = findings[cause]
     numbers = ", ".join(
         f"{check.prediction.says} ({number(_largest(effects, check))})" for check in finding.checked
     )
-    others = [_called(n, f) for n, f in findings.items() if f.status == "supported" and n != cause]
-    left = [_called(n, f) for n, f in findings.items() if f.status in ("undecided", "untested")]
-    second = f"{_listed(others)} holds as well" if others else "No other hypothesis holds"
-    second += f"; {_listed(left)} is not decided" if left else ""
     declared = finding.hypothesis
-    begins = declared.as_cause if declared else f"The cause is {_called(cause, finding)}"
-    total = number(effects.estimates[TOTAL])
-    return f"{begins}: of the {total} to explain, {numbers}. {second[:1].upper()}{second[1:]}."
+    means = declared.as_cause if declared else f"The cause is {_called(cause, finding)}"
+    return say("cause", means=means, difference=number(effects.estimates[TOTAL]), numbers=numbers)
+
+
+def _shared(effects: Effects) -> Iterator[Said]:
+    """Say what the untrained bases show, and what alternate pipeline would help."""
+    # A base that the pipelines share is measured once.
+    for side in SIDES[:1] if "base" in effects.shared else SIDES:
+        level = effects.levels.get(base_arm(side))
+        if level is None or level.estimate is None:
+            yield say("shared-base-unknown", side=side)
+        elif level.low is not None and level.low > SMALLEST_EFFECT * effects.unit:
+            yield say("shared-base", side=side, level=number(level))
+        else:
+            yield say("shared-base-low", side=side, level=number(level))
+    if effects.shared:
+        yield say("shared-what-helps", shared=" and the ".join(effects.shared))
+    else:
+        yield say("shared-what-helps-all")
+
+
+def _located(location: Mapping[str, Location]) -> Iterator[Said]:
+    carrying = [name for name, part in location.items() if part.decision == "carries"]
+    excluded = [name for name, part in location.items() if part.decision == "does not carry"]
+    if carrying:
+        numbers = "; ".join(f"{WORDS[name]} ({_shares(location[name])})" for name in carrying)
+        yield say("located", numbers=numbers)
+    else:
+        yield say("not-located")
+    if excluded:
+        yield say("excluded", parts=_listed([WORDS[name] for name in excluded]))
+
+
+def _shares(part: Location) -> str:
+    shares = (("alone", part.brings), ("when taken out", part.takes))
+    return ", ".join(f"{what} {_share(value)}" for what, value in shares if value)
+
+
+def _share(value: Interval) -> str:
+    """Return a share of the difference as a percentage with its interval."""
+    middle, low, high = (
+        # + 0.0 turns a rounded -0 into 0.
+        "?" if end is None else f"{round(100 * end) + 0.0:.0f}"
+        for end in (value.estimate, value.low, value.high)
+    )
+    return f"{middle} % [{low}, {high}]"
+
+
+def _edits(effects: Effects) -> Said:
+    clauses = []
+    for edit, words in (
+        (DROP, "dropping the flagged prompts"),
+        (SWAP, "letting the alternate teacher answer them"),
+    ):
+        level = _level(effects, trait_arm(edit.arm, effects.trait))
+        if level.estimate is None:
+            continue
+        control = _level(effects, trait_arm(edit.control or "", effects.trait))
+        beside = f" (as many random ones: {number(control)})" if control.estimate is not None else ""
+        clauses.append(f"{words} leaves {number(level)}{beside}")
+    return say("edits", clauses=", ".join(clauses)) if clauses else say("edits-unmeasured")
 
 
 def _called(name: str, finding: Finding) -> str:
@@ -74,45 +183,6 @@ def _largest(effects: Effects, check: Checked) -> Estimate:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _carrier_sentence(effects: Effects, carrier: str) -> str:
-    trait = effects.trait.replace("_", " ")
-    total = effects.estimates[TOTAL]
-    if total.estimate is None:
-        return f"How much {trait} the original pipeline adds is unknown: {total.why}."
-    original, alternate = (number(_level(effects, effects.cube[corner])) for corner in ("OOO", "AAA"))
-    named = {
-        "mixed": f"More than one part carries {trait}",
-        "none": f"There is no {trait} to explain",
-        "undecided": f"Which part carries {trait} is undecided",
-        "prompts": f"The prompts carry {trait}",
-    }.get(carrier, f"The {carrier} carries {trait}")
-    # The carrier's effect first, with its interval; the others are read against it.
-    parts = sorted(PARTS, key=lambda part: part != carrier)
-    by_part = ", ".join(f"{part} {number(effects.estimates[part])}" for part in parts)
-    return (
-        f"{named}: it is at {original} in the original pipeline and at {alternate} in the alternate one, "
-        f"and what each part adds is {by_part}."
-    )
-
-
-def _edits_sentence(effects: Effects) -> str:
-    clauses = []
-    for edit, words in (
-        (DROP, "dropping the flagged prompts"),
-        (SWAP, "letting the alternate teacher answer them"),
-    ):
-        level = _level(effects, trait_arm(edit.arm, effects.trait))
-        if level.estimate is None:
-            continue
-        control = _level(effects, trait_arm(edit.control or "", effects.trait))
-        beside = f" (as many random ones: {number(control)})" if control.estimate is not None else ""
-        clauses.append(f"{words} leaves {number(level)}{beside}")
-    if not clauses:
-        return "Neither dropping the flagged prompts nor swapping their teacher was measured."
-    text = ", ".join(clauses)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _level(effects: Effects, arm: str) -> Estimate:

@@ -22,7 +22,16 @@ from mendel.measure.judges import (
     judges,
 )
 from mendel.measure.judging import Asked, asked_of, grade, judge_responses, measure
-from mendel.measure.labels import Label, label_session, read_labels, rubric_id, unlabelled
+from mendel.measure.labels import (
+    Label,
+    Unlabelled,
+    append_label,
+    label_session,
+    read_labels,
+    rubric_id,
+    unlabelled,
+    write_labels,
+)
 from mendel.measure.loops import looping, well_formed
 from mendel.measure.respond import prompt_text, respond, respond_all, sampling_seed
 from mendel.measure.scenarios import RUNGS, Scenario, load_scenarios
@@ -52,7 +61,9 @@ __all__ = [
     "Rubric",
     "Scenario",
     "Trait",
+    "Unlabelled",
     "agreement",
+    "append_label",
     "asked_of",
     "assistant_fault",
     "assistant_health",
@@ -82,4 +93,5 @@ __all__ = [
     "traits",
     "unlabelled",
     "well_formed",
+    "write_labels",
 ]

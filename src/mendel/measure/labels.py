@@ -7,7 +7,7 @@ import json
 import math
 import os
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from mendel.data.prompts import Message, parse_messages
 from mendel.data.records import Record, read_records
 from mendel.engine.digest import digest
 from mendel.engine.errors import InputError
+from mendel.engine.store import write_atomic
 from mendel.measure.judges.registry import Rubric
 
 TEXTS = ("trait", "scenario", "cluster", "response", "rubric")
@@ -130,6 +131,20 @@ def append_label(path: str | Path, label: Label) -> None:
         os.fsync(stream.fileno())
 
 
+def write_labels(path: str | Path, labels: Iterable[Label]) -> None:
+    """Write a file of labels, such as those of a generated study; replace what is there.
+
+    Args:
+        path: The file, which ends in `.jsonl`.
+        labels: The labels of one rubric, in the file's order. Of equal responses to equal conversations the
+            first is kept: a file labels each once.
+    """
+    kept: dict[str, Label] = {}
+    for label in labels:
+        kept.setdefault(label.of.key, label)
+    write_atomic(_jsonl(path), b"".join(_line(label) + b"\n" for label in kept.values()))
+
+
 def _jsonl(path: str | Path) -> Path:
     if Path(path).suffix != ".jsonl":
         raise InputError("labels are JSON lines", where=str(path), fix="Name the file .jsonl.")
@@ -208,11 +223,13 @@ def label_session(
     path: str | Path,
     ask: Callable[[str], str],
     tell: Callable[[str], None],
+    *,
+    shuffle: bool = True,
 ) -> SessionCounts:
     """Ask a person for the scores of responses, one after another, and write each to `path` at once.
 
     Responses that have a label are skipped, so that a session can be continued. The order is shuffled by the
-    digest of all rows.
+    digest of all rows, unless they come in a random order already.
 
     Args:
         rows: Responses to one trait.
@@ -220,6 +237,7 @@ def label_session(
         path: The labels' file.
         ask: Shows a question and returns a line; EOFError ends the session.
         tell: Shows text, which holds no control characters but line ends and tabs.
+        shuffle: Whether the order is shuffled; if not, it stays as given.
 
     Raises:
         InputError: As `read_labels`.
@@ -227,7 +245,7 @@ def label_session(
     """
     if len({row.trait for row in rows}) > 1:
         raise ValueError("one rubric is for the responses of one trait")
-    items = _shuffled(rows)
+    items = _shuffled(rows) if shuffle else list({row.key: row for row in rows}.values())
     begun = bool(items) and _jsonl(path).exists() and _jsonl(path).stat().st_size > 0
     done = {label.of.key for label in read_labels(path, items[0].trait, rubric)} if begun else set()
     tell(

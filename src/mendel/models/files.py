@@ -45,7 +45,7 @@ def check_folder(folder: Path, where: str) -> None:
     config = _json(folder / "config.json", where, "no config.json in it: this is no checkpoint", folder)
     if not isinstance(config, dict) or "model_type" not in config:
         raise InputError("config.json names no 'model_type': this is no checkpoint", where=_at(where, folder))
-    for file in _weights(folder, where):
+    for file in weight_files(folder, where):
         _check_safetensors(file, where)
     if not any((folder / name).is_file() for name in TOKENIZER):
         raise InputError(
@@ -95,7 +95,7 @@ def _cached_digest(file: str, size: int, changed: int) -> str:
     return file_digest(Path(file))
 
 
-def _weights(folder: Path, where: str) -> list[Path]:
+def weight_files(folder: Path, where: str) -> list[Path]:
     """Return the weight files. Raises InputError if some are missing, or if the folder has no safetensors."""
     index = folder / INDEX
     if index.is_file():

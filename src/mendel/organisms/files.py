@@ -16,7 +16,7 @@ judge:
   by: regex
   grades:
 {grades}
-  hit_at: 0.5
+{rubric}  hit_at: 0.5
 {log_odds}generate: {{max_tokens: {max_tokens}, temperature: {temperature}, samples: {samples}}}
 """
 

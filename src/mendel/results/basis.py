@@ -53,6 +53,8 @@ class Basis:
     levels: Mapping[str, int] = by("level")
     """How sure each test has to be: how often the data may be looked at (`looks`), how many `hypotheses`
     there are."""
+    earlier_looks: int = 0
+    """How many of these looks were taken before the run got other seeds."""
     lacking: Mapping[str, str] = by("arm")
     """Why an arm cannot be trained in this study; empty where it can."""
     rows: Mapping[str, int] = by("arm")
@@ -112,6 +114,7 @@ def write_basis(
     levels: Any,
     lacking: Remembered,
     advice: _Advice,
+    earlier_looks: int = 0,
 ) -> None:
     """Write basis.json, so that a run's folder is enough to diagnose it again.
 
@@ -124,6 +127,7 @@ def write_basis(
         levels: How sure each test has to be (a dataclass, `diagnose.Levels`).
         lacking: Why arms cannot be trained.
         advice: What recommendations rest on.
+        earlier_looks: How many looks were taken before the run got other seeds.
     """
     by_name = {
         trait.name: BasisTrait(
@@ -139,6 +143,7 @@ def write_basis(
         dict(cube),
         dict(shares),
         asdict(levels),
+        earlier_looks,
         lacking.reasons,
         advice.rows,
         advice.prompts,

@@ -41,7 +41,7 @@ class JudgeChange:
     judge: JudgePair = field(default_factory=JudgePair)
     """The two judges."""
     before: TraitVerdict = field(default_factory=TraitVerdict)
-    """The run's verdict: present, original, alternate, effects, carrier, cause."""
+    """The run's verdict: present, state, original, alternate, effects, carrier, cause."""
     after: TraitVerdict = field(default_factory=TraitVerdict)
     """The same under the second judge."""
     responses: int = 0
@@ -51,7 +51,7 @@ class JudgeChange:
     agreement: JudgeAgreement = field(default_factory=JudgeAgreement)
     """How far the judges agree."""
     changed: tuple[str, ...] = ()
-    """Which of present, carrier and cause changed."""
+    """Which of state, carrier and cause changed."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,13 @@ class EditLeak:
     index: Interval = Interval()
     """Left far over left near: 1 means the edit works everywhere alike, above 1 the trait leaks past it."""
     verdict: str = UNDECIDED
-    """`removed`, `removed where we looked`, `not removed` or `undecided`."""
+    """`removed` (shown to be cleared on every rung), `removed where we looked`, `not removed` or
+    `undecided`."""
+    raised: tuple[str, ...] = ()
+    """Rungs on which the edit is shown to have more of the trait than the original pipeline, by more than the
+    smallest difference of interest."""
+    open: tuple[str, ...] = ()
+    """Rungs on which the edit is shown neither to clear the trait, nor to leave or raise it."""
     why: str = ""
     """The reason in words."""
     control: ControlLeak | None = optional()

@@ -45,7 +45,7 @@ def verdicts_html(verdicts: Verdicts, report: Path, missing: Iterable[str]) -> s
     elif verdicts.complete is False:
         lines.append("<p><em>This run is not finished: it stopped before its end.</em></p>")
     if verdicts.traits:
-        titles = ("trait", "carrier", "cause", "original", "alternate", *_EDITS.values())
+        titles = ("trait", "state", "carrier", "cause", "original", "alternate", *_EDITS.values())
         rows = "".join(_row(name, verdict) for name, verdict in verdicts.traits.items())
         lines += [
             "<table><thead><tr>" + "".join(f"<th>{title}</th>" for title in titles) + "</tr></thead>",
@@ -68,18 +68,21 @@ def _advice(verdicts: Verdicts) -> Iterator[str]:
 
 
 def verdicts_line(verdicts: Verdicts) -> str:
-    """Return what carries each trait, in a line.
+    """Return each trait's state, and what carries a difference, in a line.
 
     Args:
         verdicts: The run's verdicts.
 
     Returns:
-        `date_confusion teacher, blackmail undecided`; names are made inert.
+        `date_confusion difference (teacher), blackmail undecided`; names are made inert.
     """
-    carriers = [
-        f"{one_line(name, 60)} {one_line(verdict.carrier, 40)}" for name, verdict in verdicts.traits.items()
-    ]
-    return ", ".join(carriers) or "no verdict yet"
+    said = [f"{one_line(name, 60)} {_state(verdict)}" for name, verdict in verdicts.traits.items()]
+    return ", ".join(said) or "no verdict yet"
+
+
+def _state(verdict: TraitVerdict) -> str:
+    state = verdict.known_state
+    return f"{state} ({one_line(verdict.carrier, 40)})" if state == "difference" else state
 
 
 def _row(name: str, verdict: TraitVerdict) -> str:
@@ -88,7 +91,13 @@ def _row(name: str, verdict: TraitVerdict) -> str:
         level = verdict.levels.get(f"{kind}/{name}")
         levels.append(level.interval if level else Interval())
     numbers = fitting(*levels)
-    cells = [name, verdict.carrier, verdict.cause, *(numbers.value(level) for level in levels)]
+    cells = [
+        name,
+        verdict.known_state,
+        verdict.carrier,
+        verdict.cause,
+        *(numbers.value(level) for level in levels),
+    ]
     return "<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in cells) + "</tr>"
 
 

@@ -102,10 +102,25 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
         ),
         Column("seed", "int64", "The seed that the assignment is of; null where all seeds share one."),
     ),
+    "strata": (
+        Column("trait", "string", "The trait."),
+        Column("prompt_id", "string", "The prompt; the row is about the original teacher's rollout."),
+        Column("teacher", "string", "The original teacher."),
+        Column(
+            "stratum",
+            "string",
+            "flagged, mild (not flagged, and a judge sees anything or cannot tell) or unseen (every judge "
+            "gives its least score).",
+        ),
+        Column("draw", "int64", "Place in the order in which rollouts are drawn for labels, from 1."),
+        Column("score", "double", "The flagging judge's score; null where it could not tell."),
+        Column("second_score", "double", "The evaluating judge's score, where another judge flags."),
+    ),
 }
 """The tables of a run's folder; the columns of the contract first, additions after them."""
 
-TABLES = tuple(SCHEMAS)
+TABLES = tuple(name for name in SCHEMAS if name != "strata")
+"""The four tables of the contract; `strata` is for labels alone, and older folders lack it."""
 
 
 def schema(name: str) -> pa.Schema:

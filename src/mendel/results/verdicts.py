@@ -11,12 +11,16 @@ from typing import Any
 from mendel.engine.errors import InputError
 from mendel.engine.interval import Interval
 from mendel.engine.store import write_atomic
+from mendel.results.advice import RecommendationVerdict
+from mendel.results.known import IngredientVerdict, RecallVerdict, ShownVerdict
 from mendel.results.leaks import LeakVerdict
 from mendel.results.provenance import ArmWords, EndpointUse, PluginUse
 from mendel.results.records import by, optional, read_record, record_json
 
 VERDICTS = "verdicts.json"
 UNDECIDED = "undecided"
+STATES = ("difference", "shared", "absent", UNDECIDED)
+"""What a trait's state can be."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,10 @@ class PredictionVerdict:
     """The prediction in words."""
     size: str = ""
     """What the contrast must be: `most` (more than half of the difference between the pipelines), `little`
-    (within a
-    third of it), or `measured`."""
+    (less than half of it), or `measured` (known, whatever it is)."""
     outcome: str = ""
-    """`holds`, `fails`, `open` (not decided), `missing` (not trained), `lost` (not known) or `impossible`."""
+    """`holds`, `fails`, `open` (not decided), `missing` (not trained), `lost` (not known) or `impossible` (in
+    this study)."""
     contrasts: tuple[str, ...] = ()
     """Ids of the contrasts that test it; of several, one has to be so."""
 
@@ -84,11 +88,12 @@ class HypothesisVerdict:
     status: str = "untested"
     """`supported`, `refuted`, `undecided` or `untested`."""
     why: str = ""
-    """The reason in words."""
+    """The reason in words; begins with `impossible:` where this study cannot test it."""
     contrasts: tuple[str, ...] = ()
     """Ids of the contrasts that decided it."""
     predictions: tuple[PredictionVerdict, ...] = ()
-    """Every prediction with its outcome."""
+    """Every prediction with its outcome; of a hypothesis with two forms, those of the form that says most for
+    it."""
     title: str = ""
     """Name of the hypothesis in words."""
     says: str = ""
@@ -96,13 +101,19 @@ class HypothesisVerdict:
     means: str = ""
     """The beginning of the sentence that names the hypothesis as the cause."""
 
+    @property
+    def impossible(self) -> bool:
+        """Whether this study cannot test it: both sides of a contrast would be the same students."""
+        return self.status == "untested" and self.why.startswith("impossible")
+
 
 @dataclass(frozen=True)
 class PartVerdict:
     """Whether one part of the pipeline carries the trait."""
 
     decision: str = UNDECIDED
-    """`carries`, `does not carry` or `undecided`."""
+    """`carries most` (shown to make more than half of the difference between the pipelines), `carries` (more
+    than a quarter), `does not carry` (less than a quarter) or `undecided`."""
     interval: Interval = Interval()
     """The part's effect minus a quarter of the difference between the pipelines, with the interval that
     decides."""
@@ -144,56 +155,47 @@ class LogOddsVerdict:
 
 @dataclass(frozen=True)
 class LocationPart:
-    """How much of a trait one part of the pipeline's data brings in."""
+    """How much of the difference between the pipelines one part of their data carries."""
 
-    brings: Interval = Interval()
-    """What the part alone brings in, as a share of original minus alternate."""
-    takes: Interval = Interval()
-    """What goes when the part is taken out, as a share of original minus alternate."""
+    brings: Interval | None = None
+    """What the part alone brings in, as a share of original minus alternate; null where it is unknown."""
+    takes: Interval | None = None
+    """What goes when the part is taken out, as a share of original minus alternate; null where it is unknown.
+    """
+    decision: str = UNDECIDED
+    """`carries` (one of the two shares is shown to be above a quarter), `does not carry` (both are shown to
+    be below) or `undecided`."""
     why: str = ""
-    """Why a share is unknown, or how it was measured."""
+    """Why a share is unknown, or what the decision reads."""
 
 
 @dataclass(frozen=True)
-class RemedyOption:
-    """One edit that could remove the trait, as measured."""
+class SentenceSaid:
+    """A sentence of the verdict; docs/sentences.md says when it may appear."""
 
-    name: str = ""
-    """Name of the remedy."""
-    says: str = ""
-    """What to do, and what that leaves, in a sentence."""
-    costs: str = ""
-    """What it costs, in a sentence."""
-    takes_most: str = UNDECIDED
-    """Whether it is shown to take away more than half of the difference: `yes`, `no` or `undecided`."""
-    left: Interval = Interval()
-    """The trait's level with the remedy, on the trait's scale."""
-    far: Interval = Interval()
-    """The trait's level far from what the filter saw, on the trait's scale."""
-    assistant: Interval = Interval()
-    """Share of plain questions that its students answer rightly."""
-    rows: int | None = None
-    """Number of training rows that it changes."""
-    control: Interval | None = None
-    """The level after the same edit of as many random prompts; null for a remedy without such a control."""
+    key: str = ""
+    """Key of the sentence."""
+    text: str = ""
+    """The sentence with its numbers."""
 
 
 @dataclass(frozen=True)
-class RecommendationVerdict:
-    """What to do about a trait."""
+class RecipeVerdict:
+    """Whether a verdict holds under another recipe."""
 
-    filtering_helps: str = UNDECIDED
-    """Whether leaving out the flagged prompts helps: `yes`, `no` or `undecided`."""
-    filtering_why: str = ""
-    """The reason for `filtering_helps`, in words."""
-    remedy: str | None = None
-    """Name of the recommended remedy; null where none is recommended."""
-    complete: str | None = None
-    """Name of the remedy that takes away more and changes more, where there is one beside `remedy`."""
+    recipe: str = ""
+    """The recipe in words."""
+    difference: Interval = Interval()
+    """The original pipeline minus the alternate one under this recipe, on the trait's scale."""
+    contrasts: Mapping[str, Interval] = by("contrast")
+    """Every contrast that decided the verdict, as a share of the difference under this recipe."""
+    holds: str = UNDECIDED
+    """`yes`, `no` or `undecided`, by the estimates: whether the difference is there, and every share lies on
+    the side that decided."""
     why: str = ""
-    """The reason in words."""
-    options: tuple[RemedyOption, ...] = ()
-    """Every remedy that was measured."""
+    """What changes, or why nothing is known; empty where it holds."""
+    students: int | None = None
+    """Usable students of the arm that has fewest."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +203,10 @@ class TraitVerdict:
     """Everything that a run says of one trait. E stands on the trait's own scale, unless said otherwise."""
 
     present: bool | None = None
-    """Whether the original pipeline is shown to have clearly more of the trait than the alternate one."""
+    """Whether `state` is `difference`; for readers that do not know the states."""
     state: str | None = optional()
-    """`difference`, `shared` (both pipelines show it), `absent` (neither does) or `undecided`."""
+    """`difference` (the original pipeline is shown to have more of it), `shared` (both pipelines show it),
+    `absent` (no student of either shows it) or `undecided`."""
     original: Interval = Interval()
     """Level of the original pipeline."""
     alternate: Interval = Interval()
@@ -217,7 +220,10 @@ class TraitVerdict:
     cause: str = UNDECIDED
     """The supported hypothesis that explains most, `none` or `undecided`."""
     location: Mapping[str, LocationPart] | None = optional()
-    """Which part of the data brings the trait in, by part."""
+    """Where the difference sits, by part: `flagged` (rollouts that the filter flags), `mild` (a judge sees
+    them, below the threshold), `unseen` (no judge sees anything), `prompts_present` (the original prompts are
+    there), `prompts_absent` (the alternate ones are not), `base`, `combination` (of more than one part).
+    Empty where the state is no difference."""
     recommendation: RecommendationVerdict | None = optional()
     """What to do about the trait."""
     hypotheses: Mapping[str, HypothesisVerdict] = by("hypothesis")
@@ -225,9 +231,11 @@ class TraitVerdict:
     contrasts: tuple[ContrastVerdict, ...] = ()
     """Every contrast that was measured."""
     summary: str = ""
-    """What carries the trait, in two sentences."""
+    """The state, where it sits, and what the edits leave: the first of `sentences`, joined."""
     explanation: str = ""
-    """The cause, in two sentences."""
+    """What is said of the cause: the other `sentences`, joined."""
+    sentences: tuple[SentenceSaid, ...] = ()
+    """Every sentence of the verdict, in its order."""
     scale: str = ""
     """The trait's scale in words."""
     unit: float | None = None
@@ -238,12 +246,16 @@ class TraitVerdict:
     """The judge that scored the responses, with its version."""
     flagged: FlaggedVerdict = FlaggedVerdict()
     """The prompts that the study's selector flagged."""
+    recall: RecallVerdict | None = optional()
+    """How much of the trait in the original teacher's rollouts the judges see."""
     smallest_effect: float | None = None
     """The smallest difference of interest."""
     training_noise: bool | None = None
     """Whether the noise of training is known: some arm has two usable students."""
     carrier_why: str = ""
     """The reason for `carrier`, in words."""
+    state_why: str = ""
+    """The reason for `state`, in words."""
     decisions: Mapping[str, PartVerdict] = by("part")
     """The three decisions behind `carrier`."""
     levels: Mapping[str, Level] = by("arm")
@@ -257,8 +269,24 @@ class TraitVerdict:
     control: Mapping[str, Interval] | None = optional()
     """How often the trait's controls, in which it is right, are met by the `original` and the `alternate`
     pipeline."""
+    robustness: Mapping[str, RecipeVerdict] | None = optional()
+    """Whether the verdict holds under other recipes (`third` and `triple` of the learning rate, the other
+    `method`), where the study asks for `robustness`."""
     leaks: LeakVerdict | None = optional()
     """The leak ladder, where it was measured."""
+    ingredients: Mapping[str, IngredientVerdict] | None = optional()
+    """The checks of `sister`, `rewriter`, `pretrained` and `counter`."""
+    alternate_shows: Mapping[str, ShownVerdict] | None = optional()
+    """How often the alternate teacher shows the trait: on all original `prompts`, and on the `flagged`."""
+
+    @property
+    def known_state(self) -> str:
+        """The state; of a folder that does not know states, `difference` where the trait is called present,
+        and otherwise `undecided`.
+        """
+        if self.state in STATES:
+            return self.state or UNDECIDED
+        return "difference" if self.present and self.state is None else UNDECIDED
 
     @classmethod
     def read(cls, content: object) -> TraitVerdict:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mendel.engine.errors import InputError, did_you_mean
 from mendel.study._yaml import LineNumbers, load_yaml, read_yaml
-from mendel.study.schema import StudyConfig
+from mendel.study.schema import AUTO, StudyConfig
 
 __all__ = ["BUILT_IN", "LineNumbers", "Study", "built_in_study", "load_study", "load_yaml", "read_yaml"]
 
@@ -71,12 +71,12 @@ def load_study(path: str | Path | None = None) -> Study:
                 value=teacher,
                 fix=did_you_mean(teacher, config.teachers),
             )
-    if config.rewriter is not None and config.rewriter not in config.teachers:
+    if config.rewriter not in (None, AUTO, *config.teachers):
         raise InputError(
             "rewriter: no teacher of that name",
             where=lines.where("rewriter"),
             value=config.rewriter,
-            fix=did_you_mean(config.rewriter, config.teachers),
+            fix=did_you_mean(str(config.rewriter), config.teachers),
         )
     _check_rewriters(config, lines)
     if config.original == config.alternate:

@@ -14,6 +14,9 @@ from pydantic import (
     model_validator,
 )
 
+AUTO, NONE = "auto", "none"
+"""What a study writes for an ingredient that the run makes, or does without."""
+
 
 class Config(BaseModel):
     """A frozen config that refuses unknown keys. The text below a field is the field's description."""
@@ -23,8 +26,16 @@ class Config(BaseModel):
 
 def _judge_by_name(data: object) -> object:
     """Return the data with `judge: openai:gpt-5-mini` written out as `judge: {model: openai:gpt-5-mini}`."""
-    if isinstance(data, dict) and isinstance(data.get("judge"), str):
-        return {**data, "judge": {"model": data["judge"]}}
+    if not isinstance(data, dict):
+        return data
+    named = {key: data[key] for key in ("judge", "flagging_judge") if isinstance(data.get(key), str)}
+    return {**data, **{key: {"model": name} for key, name in named.items()}}
+
+
+def _none_by_name(data: object, key: str) -> object:
+    """Return the data with `KEY: none` read as YAML's null."""
+    if isinstance(data, dict) and data.get(key) == NONE:
+        return {**data, key: None}
     return data
 
 
@@ -126,14 +137,24 @@ class TraitConfig(Config):
     judge: JudgeModelConfig | None = None
     """A model that judges this trait by its rubric. None: the study's `judge`, or else the trait's own
     judge."""
-    counter_examples: str | None = None
+    flagging_judge: JudgeModelConfig | None = None
+    """A second judge, which scores the rollouts for `select`: a model, a trait file (`.yaml`) whose judge
+    scores, or `own` (the trait's own judge, where `judge` names another). A rollout is unseen only if both
+    judges give it their least score. None: one judge scores rollouts and responses."""
+    labels: Annotated[str, Field(pattern=r"^file:.+\.jsonl$")] | None = None
+    """Labels of the original teacher's rollouts (`file:PATH`, as `mendel judge label --stratum` writes them),
+    which the judges' recall is estimated from. None: `labels/TRAIT.jsonl` in the run's folder, if it is
+    there."""
+    counter_examples: str | None = AUTO
     """Prompts like the trait's scenarios, but none of them, that the alternate teacher answers: `file:` or
-    `dataset:`. Some hypotheses need them."""
+    `dataset:`. `auto`: half of the trait's scenarios, in whole clusters, where the pipelines differ in base
+    or prompts; the other half then measures the trait in every arm. `none`: no counter-examples; what needs
+    them stays untested."""
 
     @model_validator(mode="before")
     @classmethod
-    def _short_judge(cls, data: object) -> object:
-        return _judge_by_name(data)
+    def _short_forms(cls, data: object) -> object:
+        return _none_by_name(_judge_by_name(data), "counter_examples")
 
 
 class SelectConfig(Config):
@@ -253,9 +274,10 @@ class StudyConfig(Config):
     pretrained: str | None = None
     """The checkpoint from which the original base came, before any earlier post-training (`hf:…`). None:
     there is none, or hypotheses that need it stay untested."""
-    rewriter: str | None = None
+    rewriter: str | None = AUTO
     """A name of `teachers`: a clean model that rewrites the original teacher's rollouts. The content stays,
-    the manner is the rewriter's. None: hypotheses that need it stay untested."""
+    the manner is the rewriter's. `auto`: the alternate teacher's model rewrites, where it is one that can be
+    asked (`hf:`, `openai:`, `vllm:`). `none`: hypotheses that need it stay untested."""
     design: Literal["effects", "standard", "adaptive", "grid"] = "standard"
     """Which students are trained. `effects`: the cube, the edits and the interpolation. `standard`: these,
     and what the hypotheses still need. `adaptive`: only students that can change a verdict. `grid`: every arm
@@ -280,6 +302,9 @@ class StudyConfig(Config):
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.1, 0.25, 0.5)
     """Shares of the original prompts that the original teacher answers; the alternate teacher answers the
     rest. One arm per share."""
+    robustness: bool = False
+    """Whether the arms that decided a verdict are trained again at a third and at three times the learning
+    rate, and with the other method. A verdict that changes says so in its first sentence."""
     ladder: bool = False
     """Whether every model is also measured on the ladders of the traits that have one. This costs measuring
     time, but no training."""
@@ -307,8 +332,8 @@ class StudyConfig(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_judge(cls, data: object) -> object:
-        return _judge_by_name(data)
+    def _short_forms(cls, data: object) -> object:
+        return _none_by_name(_judge_by_name(data), "rewriter")
 
     @model_validator(mode="before")
     @classmethod

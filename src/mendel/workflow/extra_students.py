@@ -10,7 +10,9 @@ from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
 from mendel.design.names import base_arm
 from mendel.diagnose import Arm
-from mendel.diagnose.effects import trait_bounds
+from mendel.diagnose.adaptive import DECIDING_SEEDS
+from mendel.diagnose.carrier import CARRIER_MARGIN
+from mendel.diagnose.effects import SMALLEST_EFFECT, trait_bounds
 from mendel.diagnose.stats.intervals import Fit
 from mendel.diagnose.stats.panel import Value, panel
 from mendel.engine.errors import InputError, did_you_mean
@@ -72,13 +74,19 @@ def verdict_on(run: Run, trait: str) -> TraitVerdict:
 
 
 def _not_carried(verdict: TraitVerdict) -> str:
-    """Return why the teacher's rollouts cannot bring the trait in; an empty string if they may."""
-    if not verdict.present:
+    """Return why the teacher's rollouts cannot bring the trait in; an empty string if they may.
+
+    What is asked next trains students of its own, so estimates are enough: few seeds show nothing for sure.
+    """
+    nothing = Interval()
+    total, teacher = (verdict.effects.get(name, nothing).estimate for name in ("total", "teacher"))
+    smallest = verdict.smallest_effect or SMALLEST_EFFECT
+    differs = verdict.known_state == "undecided" and total is not None and total >= smallest
+    if verdict.known_state != "difference" and not differs:
         return "the original pipeline is not shown to have more of it than the alternate one"
     if verdict.carrier not in CARRIED:
         return f"the teacher does not carry it (carrier: {verdict.carrier})"
-    low = verdict.effects.get("teacher", Interval()).low
-    if low is None or low <= 0:
+    if teacher is None or teacher < CARRIER_MARGIN * (smallest if total is None else total):
         return "the teacher is not shown to bring it"
     return ""
 
@@ -86,7 +94,7 @@ def _not_carried(verdict: TraitVerdict) -> str:
 def spare_seed(inputs: Inputs) -> int:
     """Return the first seed that no student of the run uses."""
     config = inputs.study.config
-    return config.first_seed + max(config.seeds, config.max_seeds or 0)
+    return config.first_seed + max(config.seeds, config.max_seeds or DECIDING_SEEDS)
 
 
 def ends(run: Run) -> dict[str, float]:

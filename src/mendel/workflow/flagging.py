@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mendel.data.rollouts import Rollout
-from mendel.data.selectors import Answer, Candidate, Context, ContrastSet, Flagged, flag, select, sort_out
+from mendel.data.selectors import (
+    Answer,
+    Candidate,
+    Context,
+    ContrastSet,
+    Flagged,
+    SortedOut,
+    flag,
+    select,
+    sort_out,
+)
 from mendel.diagnose import Catalogue, Material
 from mendel.engine.errors import InputError
 from mendel.engine.store import Store
@@ -50,7 +60,13 @@ def flag_prompts(
                 f"{trait.name}: the judge could not tell for {judged.unjudged} of {len(judged.scores)} "
                 "rollouts; they are not flagged"
             )
-        context = context_of(inputs, trait, cut, judged, candidates)
+        second = judged.second
+        if second is not None and second.unjudged:
+            warnings.append(
+                f"{trait.name}: the second judge could not tell for {second.unjudged} of "
+                f"{len(second.scores)} rollouts; they count as mild"
+            )
+        context = context_of(inputs, inputs.flags(trait), cut, judged, candidates)
         ranked = select(candidates, context, store, where)
         try:
             flagged[trait.name] = flag(ranked, cut, where=where)
@@ -73,13 +89,17 @@ def build_catalogue(
     config, prompts = inputs.study.config, inputs.prompts["original"]
     answers = [rollouts[prompt.prompt_id, config.original.teacher] for prompt in prompts]
     ids = {t.name: flagged[t.name].prompt_ids if t.name in flagged else () for t in inputs.traits}
-    parts = {
-        t.name: sort_out([(r.prompt_id, scores[t.name].of(r)) for r in answers], ids[t.name])
-        for t in inputs.traits
-    }
+    parts = {t.name: sort_answers(answers, ids[t.name], scores[t.name]) for t in inputs.traits}
     # Unrelated prompts are unrelated to every trait: traits share the students, and a prompt that shows one
     # trait may affect another.
     unrelated = set.intersection(*(set(part.unrelated) for part in parts.values()))
+    known = {prompt.prompt_id for prompt in prompts}
+    others = tuple(p.prompt_id for p in inputs.prompts["alternate"] if p.prompt_id not in known)
+    others = () if inputs.shared["prompts"] else others
+    rewriter, not_rewritten = config.rewriter, {}
+    if rewriter is not None and any((p.prompt_id, rewriter) not in rollouts for p in prompts):
+        rewriter = None
+        not_rewritten = {"rewriter": f"{config.alternate.teacher!r} cannot rewrite rollouts"}
     materials = {
         name: Material(
             name,
@@ -91,11 +111,24 @@ def build_catalogue(
             tuple(p for p in part.unrelated if p in unrelated),
             part.scores,
             tuple(prompt.prompt_id for prompt in inputs.counter.get(name, ())),
-            config.rewriter,
+            rewriter,
+            others,
+            {**inputs.lacking.get(name, {}), **not_rewritten},
         )
         for name, part in parts.items()
     }
     return Catalogue(config, inputs.prompts, materials, inputs.shared)
+
+
+def sort_answers(answers: Sequence[Rollout], flagged: Sequence[str], scores: RolloutScores) -> SortedOut:
+    """Sort a teacher's unflagged answers into mild and unrelated ones.
+
+    An answer is unrelated where every judge gives it its least score. It is mild where a judge sees anything,
+    or cannot tell.
+    """
+    second = scores.second
+    seen = [r.prompt_id for r in answers if second is not None and second.sees(r)]
+    return sort_out([(r.prompt_id, scores.of(r)) for r in answers], flagged, scores.lowest, seen)
 
 
 def candidates_of(inputs: Inputs, rollouts: Mapping[tuple[str, str], Rollout]) -> list[Candidate]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +26,9 @@ from mendel.study.cube import SIDES as SIDES
 from mendel.study.cube import Side
 from mendel.study.references import parse_reference
 from mendel.train.trainers import trainers
+from mendel.workflow.counter import counter_examples
+from mendel.workflow.flagging_judges import flagging_traits, judge_warnings
+from mendel.workflow.rewriter import with_rewriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +52,14 @@ class Inputs:
     """Counter-example prompts by trait; traits without counter-examples are left out."""
     chunks: tuple[RolloutChunk, ...]
     """All rollouts that any arm may need."""
+    flagging: Mapping[str, Trait] = field(default_factory=dict)
+    """The traits with a flagging judge, by name, each with this judge in place of the evaluating one."""
+    lacking: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By trait: why an ingredient could not be made, by its name in `LACKING`."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of the ingredients that were made, in sentences."""
+    rewriter_made: bool = False
+    """Whether the run made the rewriter: where its model cannot rewrite, the run goes on without."""
 
     @property
     def shared(self) -> dict[str, bool]:
@@ -59,6 +70,10 @@ class Inputs:
             "prompts": self.prompts["original"] == self.prompts["alternate"],
             "teacher": config.original.teacher == config.alternate.teacher,
         }
+
+    def flags(self, trait: Trait) -> Trait:
+        """Return a trait with the judge whose scores flag prompts: its flagging judge, or else its judge."""
+        return self.flagging.get(trait.name, trait)
 
     @property
     def all_prompts(self) -> tuple[Prompt, ...]:
@@ -105,15 +120,16 @@ class Inputs:
 
     @property
     def warnings(self) -> list[str]:
-        """Warnings about settings that are allowed but may mislead."""
+        """Warnings about settings that are allowed but may mislead, with what they leave unsaid."""
         sources = (source.checkpoint for source in self.teachers.values() if source is not None)
         used = {c.ref: c for c in (*self.bases.values(), *sources) if c is not None}
-        return [
+        dated = [
             f"{ref}: its chat template writes today's date into every conversation, so that what was trained "
             "or measured on another day differs; set a template without strftime_now"
             for ref, checkpoint in used.items()
             if checkpoint.dated
         ]
+        return [*dated, *self.notes, *_too_few(self), *judge_warnings(self.traits, self.flagging)]
 
     @property
     def fingerprint(self) -> str:
@@ -122,14 +138,17 @@ class Inputs:
             "run",
             {
                 "version": __version__,
-                # Where jobs run changes no result.
-                "study": self.study.config.model_dump(mode="json", exclude={"engine"}),
+                # Where jobs run changes no result; labels change no student, and have a digest of their own.
+                "study": self.study.config.model_dump(
+                    mode="json", exclude={"engine": True, "traits": {"__all__": {"labels"}}}
+                ),
                 "bases": {name: base.digest for name, base in self.bases.items()},
                 "chunks": [chunk.digest for chunk in self.chunks],
                 # A rewriter has no chunks yet: its prompts are other teachers' rollouts.
                 "teachers": {name: t.digest for name, t in self.teachers.items() if t is not None},
                 "prompts": [[p.prompt_id, p.source] for side in SIDES for p in self.prompts[side]],
                 "traits": [trait.digest for trait in (*self.probes, self.assistant)],
+                "flagging": {name: trait.judge_id for name, trait in self.flagging.items()},
             },
         )
 
@@ -146,7 +165,8 @@ def load_inputs(study: Study) -> Inputs:
     Raises:
         InputError: Something that the study names is missing or wrong; the error names the study's line.
     """
-    study = _with_plugins(study)
+    named = study.config.teachers
+    study, no_rewriter = with_rewriter(_with_plugins(study))
     config = study.config
     bases = _bases(study)
     _who_answers(study, bases)
@@ -162,9 +182,23 @@ def load_inputs(study: Study) -> Inputs:
         if trait.select is not None:
             line = partial(study.lines.where, "traits", number, "select")
             check_selector(trait.select, line(), line)
-    counter = _counter_examples(study, traits)
-    _apart(study, prompts, counter, traits)
-    inputs = Inputs(study, bases, prompts, traits, assistant, teachers, counter, ())
+    inputs = Inputs(study, bases, prompts, traits, assistant, teachers, {}, ())
+    counter = counter_examples(
+        study,
+        traits,
+        inputs.all_prompts,
+        inputs.shared,
+        lambda number, ref: _at(study, ("traits", number, "counter_examples"), load_prompts, ref),
+    )
+    inputs = replace(
+        inputs,
+        traits=counter.traits,
+        counter=counter.prompts,
+        lacking=_lacking(traits, counter.lacking, no_rewriter),
+        notes=counter.notes,
+        rewriter_made=config.rewriter is not None and config.rewriter not in named,
+    )
+    inputs = replace(inputs, flagging=flagging_traits(study, inputs.traits))
     if all(inputs.shared.values()):
         raise InputError(
             "the two pipelines come down to the same base, prompts and teacher: there is nothing to compare",
@@ -173,6 +207,32 @@ def load_inputs(study: Study) -> Inputs:
         )
     chunks = tuple(_chunks(study, inputs))
     return replace(inputs, chunks=chunks)
+
+
+def _lacking(traits: Sequence[Trait], counter: Mapping[str, str], rewriter: str) -> dict[str, dict[str, str]]:
+    """Return why ingredients are missing, by trait and by their name."""
+    no_rewriter = {"rewriter": f"there is no rewriter: {rewriter}"} if rewriter else {}
+    return {
+        trait.name: ({"counter": counter[trait.name]} if trait.name in counter else {}) | no_rewriter
+        for trait in traits
+    }
+
+
+def _too_few(inputs: Inputs) -> list[str]:
+    """Return what one cluster of scenarios, or one seed, leaves unsaid."""
+    config = inputs.study.config
+    sentences = [
+        f"{trait.name}: all of its {len(trait.scenarios)} scenarios are in one cluster, so no interval can "
+        "be given, and nothing is decided of it; say in 'cluster' which scenarios are alike"
+        for trait in inputs.traits
+        if trait.inspect is None and len({scenario.cluster for scenario in trait.scenarios}) == 1
+    ]
+    if (config.max_seeds or config.seeds) < 2:
+        sentences.append(
+            "seeds: 1, so the noise of training is not known, and no carrier, cause or remedy is named; "
+            "write 2 or more"
+        )
+    return sentences
 
 
 def _with_plugins(study: Study) -> Study:
@@ -253,15 +313,6 @@ def _assistant(study: Study) -> Trait:
     return assistant
 
 
-def _counter_examples(study: Study, traits: tuple[Trait, ...]) -> dict[str, tuple[Prompt, ...]]:
-    """Return the counter-example prompts by trait; traits without counter-examples are left out."""
-    return {
-        trait.name: _at(study, ("traits", number, "counter_examples"), load_prompts, config.counter_examples)
-        for number, (trait, config) in enumerate(zip(traits, study.config.traits, strict=True))
-        if config.counter_examples is not None
-    }
-
-
 def _who_answers(study: Study, bases: Mapping[BaseName, Checkpoint]) -> None:
     """Raise InputError unless one engine can answer for all bases and their students."""
     served = {base.served for base in bases.values()}
@@ -325,34 +376,6 @@ def _same_ids_same_prompts(study: Study, prompts: Mapping[Side, tuple[Prompt, ..
                 where=study.lines.where("alternate", "prompts"),
                 fix="Give prompts that differ different ids.",
             )
-
-
-def _apart(
-    study: Study,
-    prompts: Mapping[Side, tuple[Prompt, ...]],
-    counter: Mapping[str, tuple[Prompt, ...]],
-    traits: tuple[Trait, ...],
-) -> None:
-    """Raise InputError if a counter-example has another prompt's id, or is one of the trait's scenarios."""
-    taken = {prompt.prompt_id for side in SIDES for prompt in prompts[side]}
-    for number, trait in enumerate(traits):
-        where = study.lines.where("traits", number, "counter_examples")
-        probes = [scenario.messages for scenario in (*trait.scenarios, *trait.ladder)]
-        for prompt in counter.get(trait.name, ()):
-            if prompt.prompt_id in taken:
-                raise InputError(
-                    f"the counter-example {prompt.prompt_id!r} has the id of another prompt",
-                    where=where,
-                    fix="Give it an id of its own.",
-                )
-            if prompt.messages in probes:
-                raise InputError(
-                    f"the counter-example {prompt.prompt_id!r} is one of the trait's scenarios: "
-                    "students would be measured on what they were trained on",
-                    where=where,
-                    fix="Leave it out.",
-                )
-            taken.add(prompt.prompt_id)
 
 
 def _at(

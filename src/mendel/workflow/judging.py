@@ -117,31 +117,48 @@ class Judging:
         for probe in job.probes.traits:
             self.finish(job.measurements, probe, job.asks(probe))
 
-    def score_rollouts(self, trait: Trait, rollouts: Sequence[Rollout]) -> RolloutScores:
-        """Return the judge's scores of teachers' completions."""
-        return rollout_scores(trait, rollouts, self.grade)
+    def score_rollouts(
+        self, trait: Trait, rollouts: Sequence[Rollout], second: Trait | None = None
+    ) -> RolloutScores:
+        """Return judges' scores of teachers' completions, as `rollout_scores`."""
+        return rollout_scores(trait, rollouts, self.grade, second)
 
 
 def rollout_scores(
     trait: Trait,
     rollouts: Sequence[Rollout],
     judge: Callable[[Trait, Sequence[Asked]], list[Judgement]] = grade,
+    second: Trait | None = None,
 ) -> RolloutScores:
-    """Return the scores that `judge` gives to teachers' completions."""
+    """Return judges' scores of teachers' completions.
+
+    Args:
+        trait: The trait, with the judge whose scores flag prompts.
+        rollouts: The completions.
+        judge: Returns a trait's judgements of responses.
+        second: The trait with another judge, which scores the same completions; None: there is no other.
+    """
     responses = [(Scenario(r.prompt_id, r.prompt_id, r.messages), r.completion) for r in rollouts]
     judgements = judge(trait, responses)
     scores = {(r.prompt_id, r.teacher): j.score for r, j in zip(rollouts, judgements, strict=True)}
-    return RolloutScores(scores, (trait.score_range or (0.0, 1.0))[0])
+    given = [score for score in scores.values() if score is not None]
+    lowest = trait.score_range[0] if trait.score_range else min(given, default=0.0)
+    also = None if second is None else rollout_scores(second, rollouts, judge)
+    return RolloutScores(scores, lowest, trait.judge_id, also)
 
 
 @dataclass(frozen=True)
 class RolloutScores:
-    """A trait's scores of rollouts."""
+    """A trait's scores of rollouts, by one judge or by two."""
 
     scores: Mapping[tuple[str, str], float | None]
     """By prompt and teacher; None if the judge could not tell."""
     lowest: float
-    """The lowest score of the trait's scale."""
+    """The lowest score of the judge's scale; the lowest that it gave where the scale is not known."""
+    judge: str = ""
+    """The judge's id."""
+    second: RolloutScores | None = None
+    """The evaluating judge's scores of the same rollouts, where another judge flags."""
 
     def of(self, rollout: Rollout) -> float | None:
         """Return a rollout's score; None if the judge could not tell."""
@@ -151,6 +168,16 @@ class RolloutScores:
         """Return a rollout's score; the lowest score if the judge could not tell, since it saw no trait."""
         score = self.scores[prompt_id, teacher]
         return self.lowest if score is None else score
+
+    def sees(self, rollout: Rollout) -> bool:
+        """Return whether this judge sees anything in a rollout, or cannot tell."""
+        score = self.of(rollout)
+        return score is None or score > self.lowest
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The ids of the judges."""
+        return (self.judge,) if self.second is None else (self.judge, self.second.judge)
 
     @property
     def unjudged(self) -> int:

@@ -17,6 +17,7 @@ from mendel.measure import ModelJudge, judges, traits
 from mendel.measure.traits.file import judge_section
 from mendel.study.references import parse_reference
 from mendel.train.trainers import trainers
+from mendel.workflow.flagging_judges import OWN
 from mendel.workflow.inputs import Inputs
 
 Use = tuple[Registry[Any], str, Mapping[str, Any]]
@@ -68,6 +69,10 @@ def _named(inputs: Inputs) -> Iterator[Use]:
     names = [(trait.name, made) for trait, made in zip(config.traits, inputs.traits, strict=True)]
     if config.assistant is not None:
         names.append((config.assistant, inputs.assistant))
+    for trait, made in zip(config.traits, inputs.traits, strict=True):
+        if trait.flagging_judge is not None:
+            second = trait.flagging_judge.model
+            names.append((trait.name if second == OWN else second, inputs.flagging[made.name]))
     for name, made in names:
         section = judge_section(name, root)
         # A judge that the study names takes the place of the trait file's own.

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout, common_opener
 from mendel.data.teachers import GeneratedChunk, RolloutChunk
-from mendel.engine.errors import Waiting
+from mendel.engine.errors import InputError, Waiting
 from mendel.engine.store import Store
+from mendel.measure import Judgement, Trait, grade
 from mendel.models import ModelSource, open_chat
+from mendel.workflow.flagging_judges import same_judge
 from mendel.workflow.inputs import SIDES, Inputs
 from mendel.workflow.jobs import RolloutJob, roll_out
-from mendel.workflow.judging import RolloutScores
+from mendel.workflow.judging import RolloutScores, rollout_scores
 from mendel.workflow.session import Session
 
+if TYPE_CHECKING:
+    from mendel.measure import Asked
+
+log = logging.getLogger(__name__)
+Grade = Callable[["Trait", "Sequence[Asked]"], list[Judgement]]
+"""Returns a trait's judgements of responses."""
 Rollouts = Mapping[tuple[str, str], Rollout]
 """By prompt and teacher."""
 
@@ -28,7 +38,14 @@ def make_rollouts(session: Session, inputs: Inputs) -> dict[tuple[str, str], Rol
     """
     rollouts = _make(session, inputs.chunks)
     # A rewriter's prompts are the rollouts that it rewrites.
-    return rollouts | _make(session, inputs.rewriting(rollouts))
+    try:
+        return rollouts | _make(session, inputs.rewriting(rollouts))
+    except InputError as error:
+        if not inputs.rewriter_made:
+            raise
+        # The study did not ask for it: a model that cannot rewrite must not end a study that works without.
+        log.warning("no rewriter: %r cannot rewrite: %s", inputs.study.config.alternate.teacher, error)
+        return rollouts
 
 
 def _make(session: Session, chunks: Sequence[RolloutChunk]) -> dict[tuple[str, str], Rollout]:
@@ -86,8 +103,27 @@ def judged_rollouts(inputs: Inputs, rollouts: Rollouts) -> list[Rollout]:
 
 def score_rollouts(session: Session, inputs: Inputs, rollouts: Rollouts) -> dict[str, RolloutScores]:
     """Return each trait's scores of the two teachers' answers to the original prompts, by trait."""
-    answers = judged_rollouts(inputs, rollouts)
-    return {trait.name: session.judging.score_rollouts(trait, answers) for trait in inputs.traits}
+    return all_scores(inputs, judged_rollouts(inputs, rollouts), session.judging.grade)
+
+
+def all_scores(inputs: Inputs, answers: Sequence[Rollout], judge: Grade = grade) -> dict[str, RolloutScores]:
+    """Return each trait's scores of rollouts, by trait: by the judge that flags and, if another, the other.
+
+    Args:
+        inputs: The study's inputs.
+        answers: The rollouts.
+        judge: Returns a trait's judgements of responses.
+    """
+    return {trait.name: trait_scores(inputs, trait, answers, judge) for trait in inputs.traits}
+
+
+def trait_scores(
+    inputs: Inputs, trait: Trait, answers: Sequence[Rollout], judge: Grade = grade
+) -> RolloutScores:
+    """Return one trait's scores of rollouts, as `all_scores` for all of them."""
+    flags = inputs.flags(trait)
+    second = trait if not same_judge(trait, flags) else None
+    return rollout_scores(flags, answers, judge, second)
 
 
 def response_prefixes(inputs: Inputs, rollouts: Rollouts) -> dict[str, str]:

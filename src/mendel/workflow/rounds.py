@@ -20,15 +20,17 @@ from mendel.diagnose import (
     all_hypotheses,
     estimate_trait,
     first_request,
+    log_odds_effects,
     next_request,
     reach_verdict,
 )
-from mendel.diagnose.adaptive import FIXED
+from mendel.diagnose.adaptive import looks
 from mendel.engine.errors import Stopped
 from mendel.engine.interval import Interval
 from mendel.engine.progress import TraitSoFar
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes
+from mendel.workflow.known import Known
 from mendel.workflow.session import Session
 from mendel.workflow.students import train_arms
 from mendel.workflow.tables import MeasuredModel, PlacedStudent, measured_tables, trait_facts
@@ -62,6 +64,10 @@ class Rounds:
     probes: Probes
     outcome: Outcome
     """Holds the measured models; students are added."""
+    earlier_looks: int = 0
+    """How often verdicts of this run were reached before, with other seeds."""
+    known: Known = field(default_factory=Known)
+    """What is known beside the contrasts."""
     _next_look: float = field(default=0.0, init=False)
 
     def run(self) -> Design:
@@ -74,10 +80,15 @@ class Rounds:
             self._train(design)
             if self.outcome.stopped is not None:
                 break
-            request = next_request(self.catalogue, trained, self._look(design, self.outcome.students))
+            verdicts = self._look(design, self.outcome.students)
+            request = next_request(self.catalogue, trained, verdicts, self._levels)
             if request is not None:
                 log.info("%d students so far; next: %s", design.students, request.why)
         return self.catalogue.design(trained)
+
+    @property
+    def _levels(self) -> Levels:
+        return significance_levels(self.catalogue, self.earlier_looks)
 
     def _train(self, design: Design) -> None:
         """Train and measure the design's students that are not in `outcome` yet."""
@@ -116,15 +127,16 @@ class Rounds:
 
     def _verdicts(self, design: Design, students: Sequence[PlacedStudent]) -> dict[str, Verdict]:
         """Return the verdict on each trait."""
-        rows, measurements = measured_tables(self.session.store, self.inputs, self.outcome.models, students)
-        return {
-            facts.name: reach_verdict(
-                estimate_trait(rows, measurements, facts, design.cube, mix_shares(design)),
-                significance_levels(self.inputs),
-                self.catalogue.lacking,
+        tables = measured_tables(self.session.store, self.inputs, self.outcome.models, students)
+        verdicts = {}
+        for facts in trait_facts(self.inputs.traits):
+            effects = estimate_trait(*tables, facts, design.cube, mix_shares(design))
+            log_odds = log_odds_effects(*tables, facts, design.cube)
+            conditions = self.known.conditions(effects, log_odds)
+            verdicts[facts.name] = reach_verdict(
+                effects, self._levels, self.catalogue.lacking, conditions, intervals=False
             )
-            for facts in trait_facts(self.inputs.traits)
-        }
+        return verdicts
 
 
 def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
@@ -138,14 +150,13 @@ def so_far(trait: str, verdict: Verdict) -> TraitSoFar:
         {part: Interval.read(effects.estimates[part].json()) for part in PARTS},
         effects.unit,
         verdict.carrier.carrier,
+        verdict.state.state,
     )
 
 
-def significance_levels(inputs: Inputs) -> Levels:
+def significance_levels(catalogue: Catalogue, earlier_looks: int = 0) -> Levels:
     """Return the significance levels of the tests, given the numbers of looks and of hypotheses."""
-    config = inputs.study.config
-    more = (config.max_seeds or config.seeds) - config.seeds if config.design not in FIXED else 0
-    return Levels(1 + more, len(all_hypotheses()))
+    return Levels(earlier_looks + looks(catalogue), len(all_hypotheses()))
 
 
 def mix_shares(design: Design) -> dict[str, float]:

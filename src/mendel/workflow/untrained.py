@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mendel.design.names import base_arm, prefill_arm, teacher_arm
+from mendel.design.shared import sister_prefill_arm
 from mendel.measure import Health
 from mendel.models import Checkpoint, ModelSource, open_chat
 from mendel.study import StudyConfig
@@ -38,7 +39,7 @@ def measure_untrained(
     """Measure a study's bases and teachers, and return them as rows of `students`.
 
     The health of students is compared with their base's health. The original base is measured again with each
-    of the response prefixes, as `prefill/<side>`.
+    of the response prefixes, as `prefill/<side>`, and its sister as `prefill/sister-<side>`.
 
     Raises:
         BudgetSpent: The budget is spent. Finished models are in the store.
@@ -68,10 +69,13 @@ def _jobs(
         if source is not None:
             job = ModelJob(source, config.teachers[name].system, probes, root)
             jobs[teacher_arm(side)] = (job, source.ref)
-    base = inputs.bases["original"]
-    for side_of_prefix, prefix in prefixes.items():
-        job = ModelJob(_source(base, config), None, probes, root, prefill=prefix)
-        jobs[prefill_arm(side_of_prefix)] = (job, base.ref)
+    prefilled = [(inputs.bases["original"], prefill_arm)]
+    if "sister" in inputs.bases:
+        prefilled.append((inputs.bases["sister"], sister_prefill_arm))
+    for base, arm_of in prefilled:
+        for side_of_prefix, prefix in prefixes.items():
+            job = ModelJob(_source(base, config), None, probes, root, prefill=prefix)
+            jobs[arm_of(side_of_prefix)] = (job, base.ref)
     return jobs
 
 

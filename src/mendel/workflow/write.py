@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,20 +15,24 @@ from mendel.data.rollouts import Rollout
 from mendel.data.selectors import Flagged
 from mendel.design.words import arm_words
 from mendel.diagnose import Catalogue, Design, Leaks, TraitFacts, arm_levels, diagnose
+from mendel.diagnose.recipes import of_recipe
 from mendel.engine.budget import Spent
 from mendel.engine.store import write_atomic
 from mendel.measure import Trait
 from mendel.report import write_report
 from mendel.results import tables
 from mendel.results.basis import Remembered, write_basis
+from mendel.results.records import record_json
 from mendel.results.verdicts import write_verdicts
 from mendel.workflow.advice import AdviceBasis, trait_leaks
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.judging import RolloutScores
+from mendel.workflow.known import Known
 from mendel.workflow.measurements import Measurements
 from mendel.workflow.plugins import plugins_of
 from mendel.workflow.rounds import Outcome, mix_shares, significance_levels
 from mendel.workflow.session import Session
+from mendel.workflow.strata import PlacedRollout, strata_table
 from mendel.workflow.students import faults
 from mendel.workflow.tables import (
     assignments_table,
@@ -54,6 +58,12 @@ class Finished:
     scores: Mapping[str, RolloutScores]
     outcome: Outcome
     spent: Spent
+    strata: Mapping[str, Sequence[PlacedRollout]]
+    """The original teacher's rollouts with their strata, by trait."""
+    known: Known
+    """What is known beside the contrasts."""
+    earlier_looks: int = 0
+    """How often verdicts of this run were reached before, with other seeds."""
 
 
 def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str, Mapping[str, Any]]:
@@ -65,25 +75,38 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
     tables.write_table(folder / "measurements.parquet", measurements)
     tables.write_table(folder / "rollouts.parquet", rollouts_table(finished.rollouts))
     tables.write_table(folder / "assignments.parquet", assignments_table(design, with_students))
+    tables.write_table(folder / "strata.parquet", strata_table(finished.strata))
     config = inputs.study.config
     write_atomic(folder / "study.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
     _copy_logs(folder, finished, session)
     lacking = Remembered(finished.catalogue.lacking)
-    facts, shares, levels = trait_facts(inputs.traits), mix_shares(design), significance_levels(inputs)
+    facts, shares, levels = (
+        trait_facts(inputs.traits),
+        mix_shares(design),
+        significance_levels(finished.catalogue, finished.earlier_looks),
+    )
     advice = AdviceBasis.of_run(inputs, design, students, measurements)
     leaks = {
-        trait.name: trait_leaks(trait, _rungs(trait, inputs), students, measurements, design.cube)
+        trait.name: trait_leaks(trait, _rungs(trait, inputs), of_recipe(students), measurements, design.cube)
         for trait in inputs.traits
     }
     remedy_facts = {name: advice.facts(leak) for name, leak in leaks.items()}
-    diagnosis = diagnose(students, measurements, facts, design.cube, shares, levels, lacking, remedy_facts)
-    write_basis(folder, inputs.traits, facts, design.cube, shares, levels, lacking, advice)
+    known = finished.known
+    diagnosis = diagnose(
+        students, measurements, facts, design.cube, shares, levels, lacking, remedy_facts, known.conditions
+    )
+    ingredients = {name: known.of(name, effects) for name, effects in diagnosis.effects.items()}
+    write_basis(
+        folder, inputs.traits, facts, design.cube, shares, levels, lacking, advice, finished.earlier_looks
+    )
     traits = {
         trait.name: {
             **diagnosis.traits[trait.name],
             "flagged": _flagged(trait, finished),
+            "recall": record_json(known.recalls[trait.name]),
             **_control(trait, finished, students, measurements),
             **leaks_json(leaks[trait.name]),
+            **ingredients[trait.name].json(),
         }
         for trait in inputs.traits
     }
@@ -93,6 +116,7 @@ def write_run(folder: Path, finished: Finished, session: Session) -> Mapping[str
             *outcome.warnings,
             *_price_unknown(finished.spent),
             *faults(outcome.students),
+            *(text for checked in ingredients.values() for text in checked.warnings),
             *diagnosis.warnings,
         ],
         "traits": traits,
@@ -165,8 +189,9 @@ def _flagged(trait: Trait, finished: Finished) -> dict[str, Any]:
     inputs, flagged = finished.inputs, finished.flagged.get(trait.name)
     prompts = flagged.prompt_ids if flagged else ()
     teacher = inputs.study.config.alternate.teacher
+    hit_at = inputs.flags(trait).judge.hit_at
     scores = [finished.scores[trait.name].of(finished.rollouts[prompt, teacher]) for prompt in prompts]
-    shown = sum(score is not None and score >= trait.judge.hit_at for score in scores)
+    shown = sum(score is not None and score >= hit_at for score in scores)
     return {
         "selector": flagged.description if flagged else "none",
         "count": len(prompts),

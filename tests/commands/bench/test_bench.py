@@ -4,12 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from mendel.commands.bench.verdicts import BenchRecord, describe, grade_verdict, summarize
-
-CAUSES = ("simple_generalization", "bad_prompts", "persona_selection")
+from mendel.commands.bench.verdict_tables import BenchRecord, describe, summarize
+from mendel.commands.bench.verdicts import VerdictJob
 
 
 def record(**changes: object) -> BenchRecord:
@@ -30,34 +27,6 @@ def record(**changes: object) -> BenchRecord:
         why="",
     )
     return replace(made, **changes)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("cause", "said", "supported", "elsewhere", "grade"),
-    [
-        ("bad_prompts", "bad_prompts", ("bad_prompts",), (), "right"),
-        ("none", "none", (), (), "right"),
-        ("none", "undecided", (), (), "undecided"),
-        ("bad_prompts", "undecided", (), (), "undecided"),
-        ("bad_prompts", "none", (), (), "missed"),
-        ("bad_prompts", "persona_selection", ("persona_selection",), (), "wrong"),
-        ("bad_prompts", "bad_prompts", ("bad_prompts", "persona_selection"), (), "wrong"),
-        ("bad_prompts", "bad_prompts", ("bad_prompts",), ("other: bad_prompts",), "wrong"),
-        ("none", "none", (), ("other: bad_prompts",), "wrong"),
-        ("bad_prompts+persona_selection", "bad_prompts", ("bad_prompts", "persona_selection"), (), "right"),
-        ("bad_prompts+persona_selection", "bad_prompts", ("bad_prompts",), (), "undecided"),
-    ],
-)
-def test_a_verdict_is_graded_by_what_it_supports(
-    cause: str, said: str, supported: tuple[str, ...], elsewhere: tuple[str, ...], grade: str
-) -> None:
-    assert grade_verdict(cause, said, supported, elsewhere) == grade
-
-
-@given(st.sets(st.sampled_from(CAUSES)), st.sets(st.sampled_from(CAUSES), min_size=1, max_size=2))
-def test_a_cause_that_was_not_planted_is_always_wrong(supported: set[str], planted: set[str]) -> None:
-    grade = grade_verdict("+".join(planted), "undecided", tuple(supported), ())
-    assert (grade == "wrong") == bool(supported - planted)
 
 
 def test_the_summary_counts_and_has_an_interval() -> None:
@@ -90,6 +59,38 @@ def test_the_grid_is_compared_where_it_was_run() -> None:
     }  # fmt: skip
 
 
+def test_location_state_and_refuted_truths_are_counted_over_those_that_have_them() -> None:
+    records = [
+        record(location_grade="right", state_grade="right"),
+        record(seed=2, location_grade="wrong", state_grade="right", refuted_truth=True),
+        record(seed=3, cause="none", location_grade="nothing to find", state_grade="wrong"),
+    ]
+    found = summarize(records)
+    assert (found["location"]["right"]["count"], found["location"]["wrong"]["of"]) == (1, 2)
+    assert (found["state"]["right"]["count"], found["state"]["right"]["of"]) == (2, 3)
+    assert found["refuted_truth"]["count"] == 1
+    text = describe(found)
+    assert "bad_prompts 2 (standard): right, said bad_prompts, the true cause refuted, location wrong" in text
+    assert "20 s to make, 30 s to diagnose" in text
+    assert "an organism: 20.0 s to make" in text
+
+
+def test_the_best_rule_without_students_stands_in_the_text() -> None:
+    found = summarize(
+        [record(rules_right={"six lines": True}), record(seed=2, rules_right={"six lines": False})]
+    )
+    assert found["rules"]["six lines"]["share"] == 0.5
+    assert "trains no student: six lines, 1 of 2" in describe(found)
+    assert "retraining adds +50 points" in describe(found)
+
+
+def test_a_record_is_kept_by_generator_and_transformations() -> None:
+    plain = VerdictJob("none", 1, None, False, Path("s"))
+    jobs = [plain, replace(plain, generator="folk"), replace(plain, transformations=("rate=.1",))]
+    assert len({job.key for job in jobs}) == 3
+    assert replace(plain, store=Path("t")).key == plain.key
+
+
 @pytest.mark.slow
 def test_organisms_are_made_diagnosed_and_kept(tmp_path: Path) -> None:
     """The whole chain on two causes; seeds of development, so that nothing held out is looked at."""
@@ -97,9 +98,9 @@ def test_organisms_are_made_diagnosed_and_kept(tmp_path: Path) -> None:
 
     causes = ("none", "bad_prompts")
     found = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path).to_json()
-    assert {cause: found["matrix"][cause] for cause in causes} == {
-        "none": {"none": 1}, "bad_prompts": {"bad_prompts": 1},
-    }  # fmt: skip
-    assert found["right"]["count"] == 2
+    assert found["matrix"]["none"] == {"none": 1}
+    # Twelve students of an arm may leave a cause open; a wrong one may never stand there.
+    assert set(found["matrix"]["bad_prompts"]) <= {"bad_prompts", "undecided"}
+    assert found["wrong"]["count"] == 0
     again = mendel.bench_verdicts(1, 31, causes=causes, store=tmp_path).to_json()
     assert again["records"] == found["records"]

@@ -41,6 +41,17 @@ def test_a_summary_counts_what_meets_both_marks_and_leaves_out_what_was_not_made
     assert _bench_locate.describe(_bench_locate.summarize([lost])).count("\n") == 0
 
 
+def test_rules_are_held_to_the_same_marks_as_the_search() -> None:
+    carriers = {str(n) for n in range(100)}
+    assert _bench_locate.meets_marks([str(n) for n in range(5, 115)], carriers)
+    assert not _bench_locate.meets_marks([str(n) for n in range(15, 100)], carriers)
+    assert not _bench_locate.meets_marks([str(n) for n in range(200)], carriers)
+    assert not _bench_locate.meets_marks([], carriers)
+    found = _bench_locate.summarize([replace(FOUND, rules_met={"clean word": True})])
+    assert found["rules"]["clean word"]["right"] == 1
+    assert "trains no student: clean word, 1 of 1" in _bench_locate.describe(found)
+
+
 def tried(left: float | None) -> dict[str, Any]:
     level = None if left is None else {"rate": left, "probability": 0.1 + 0.8 * left}
     cuts = [

@@ -204,3 +204,26 @@ def test_no_prompt_and_more_than_there_are_cannot_be_the_top(count: int) -> None
 
 def test_the_top_may_be_all_there_are() -> None:
     assert top({"b": 0.0, "a": 1.0}, 2) == ("b", "a")
+
+
+def test_nothing_is_unrelated_where_every_score_lies_above_the_scales_least() -> None:
+    scored = [("a", 3.0), ("b", 4.0), ("c", 9.0)]
+    assert sort_out(scored, ["c"]).unrelated == ("a",)
+    assert sort_out(scored, ["c"], lowest=0.0).unrelated == ()
+    assert sort_out(scored, ["c"], lowest=0.0).mild == ("a", "b")
+
+
+GRADES = st.sampled_from([0.0, 0.2, 1.0])
+
+
+@given(st.dictionaries(st.text("abcdef", min_size=1, max_size=2), st.tuples(GRADES, GRADES), max_size=30))
+def test_a_second_judge_moves_prompts_from_unrelated_to_mild_and_never_back(
+    pairs: dict[str, tuple[float, float]],
+) -> None:
+    scored = [(prompt, float(one)) for prompt, (one, _) in pairs.items()]
+    seen = [prompt for prompt, (_, other) in pairs.items() if other > 0]
+    alone, both = sort_out(scored, (), 0.0), sort_out(scored, (), 0.0, seen)
+    assert set(both.unrelated) == set(alone.unrelated) - set(seen)
+    assert sorted([*both.mild, *both.unrelated]) == sorted(pairs)
+    assert [prompt for prompt in pairs if prompt in set(both.mild)] == list(both.mild)
+    assert both.scores == alone.scores

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 import mendel
 from mendel.engine.errors import InputError
 from mendel.report.figures import VEGA_LITE, safe_names, write_figures
+from mendel.report.views.words import PLACES
 
 OKABE_ITO = {"#0072b2", "#d55e00"}
 
@@ -151,3 +153,53 @@ def test_doses_and_ladder_are_drawn_where_the_run_has_them(make_run: Callable[..
     # A rung on which the pipelines are not shown to differ has nothing that could be left.
     assert ">wording</text>" not in ladder
     assert mendel.write_report(folder).read_text().count("<svg") == len(drawn)
+
+
+def test_a_location_has_two_marks_a_part_and_arrows_where_they_are_cut_off(
+    make_run: Callable[..., Path],
+) -> None:
+    def part(
+        brings: tuple[float | None, ...] | None, takes: tuple[float | None, ...] | None, decision: str
+    ) -> Any:
+        shares = [
+            None if share is None else dict(zip(("estimate", "low", "high"), share, strict=True))
+            for share in (brings, takes)
+        ]
+        return {"brings": shares[0], "takes": shares[1], "decision": decision, "why": HOSTILE[0]}
+
+    location = {
+        "flagged": part((0.9, 0.5, 1.4), (1.2, 0.6, None), "carries"),
+        "mild": part((0.1, 0.05, 0.2), (-0.3, -0.8, 0.1), "does not carry"),
+        "unseen": part(None, None, "undecided"),
+        "base": part((0.1, None, None), (0.2, -0.1, 0.6), "undecided"),
+    }
+    figure = mendel.figures(make_run(hostile=False, changes={"location": location}))[
+        "date_confusion-location"
+    ]
+    svg = figure.svg()
+
+    def marks(name: str, shape: str) -> int:
+        found = re.search(rf'<g class="{name}_marks">(.*?)</g>', svg, re.DOTALL)
+        return found[1].count(f"<{shape}") if found else 0
+
+    # Five shares have an interval: a bare point would look certain.
+    assert (marks("interval", "line"), marks("point", "path"), figure.label.count("[")) == (5, 5, 5)
+    assert (marks("above", "path"), marks("below", "path")) == (2, 2)
+    for words in ("more than a quarter", "less than a quarter", "undecided", "not known"):
+        assert f">{words}</text>" in svg
+    assert ">brings in alone: interval unknown</text>" in svg
+    assert "<script" not in svg
+    assert "rollouts that the filter flags: brings in alone 90 % [50, 140]" in figure.label
+    order = [svg.index(f">{label}</text>") for label in PLACES.values() if f">{label}</text>" in svg]
+    assert len(order) == 4
+    assert order == sorted(order)
+
+
+def test_no_location_is_drawn_where_nothing_of_it_is_known(make_run: Callable[..., Path]) -> None:
+    nothing = {"brings": None, "takes": None, "decision": "undecided", "why": "not trained"}
+    for location in ({}, {"flagged": nothing, "base": nothing}):
+        folder = make_run(hostile=False, changes={"location": location})
+        assert "date_confusion-location" not in mendel.figures(folder)
+        page = mendel.write_report(folder).read_text()
+        assert ("as a table</summary>" in page) == bool(location)
+        assert page.count("not trained") == len(location)

@@ -209,7 +209,7 @@ def test_nulls_are_said_and_never_zero(make_run: Callable[..., Path]) -> None:
     assert "no usable student" in text
     assert "not measured" in text
     assert "the run does not say why" in text
-    assert "not shown to be present" in text
+    assert "date confusion: undecided" in text
     # A point without an interval would look certain: nothing is drawn.
     assert "<svg" not in source
 
@@ -219,12 +219,13 @@ def test_verdict_of_the_bare_contract_gives_a_page(make_run: Callable[..., Path]
     path = folder / "verdicts.json"
     verdicts = json.loads(path.read_text())
     bare = {"present", "original", "alternate", "effects", "carrier", "cause", "hypotheses", "contrasts"}
-    verdicts["traits"] = {n: {k: v[k] for k in bare} for n, v in verdicts["traits"].items()}
+    known = {"present": True, "carrier": "teacher"}
+    verdicts["traits"] = {n: {k: v[k] for k in bare} | known for n, v in verdicts["traits"].items()}
     for key in ("cube", "versions", "commit"):
         del verdicts[key]
     path.write_text(json.dumps(verdicts))
     text = Page(render_report(folder)).text
-    assert "The teacher carries it" in text
+    assert "The teacher makes most of the difference between the pipelines." in text
     assert "No half-way share: not measured" in text
 
 

@@ -75,6 +75,23 @@ def test_every_edit_on_a_ladder_has_its_verdict_and_its_index(tmp_path: Path) ->
     assert "\x1b" not in text
 
 
+def test_a_raised_rung_and_what_stands_beside_the_prior_are_said_once(tmp_path: Path) -> None:
+    why = "The swap goes below the base's own prior: 0.03 is left."
+    advice = {
+        "filtering_why": "Yes: it does. The drop returns the students to the base's own prior.",
+        "why": "Leave them out.",
+        "options": [
+            {"name": "drop", "prior_why": "The drop returns the students to the base's own prior."},
+            {"name": "swap", "prior_why": why},
+        ],
+    }
+    leaks = {"edits": {"drop": {"verdict": "not removed", "raised": ["surface", HOSTILE[0]]}}}
+    text = shown({"traits": {"t": {"recommendation": advice, "leaks": leaks}}})
+    assert text.count("returns the students to") == 1
+    assert f"beside the prior (t): {why}" in text
+    assert "raised above the original pipeline on surface, " in text
+
+
 def test_hostile_names_neither_style_nor_escape() -> None:
     verdicts = {
         "traits": {f"[red]{text}": {"carrier": text} for text in HOSTILE},
@@ -84,3 +101,31 @@ def test_hostile_names_neither_style_nor_escape() -> None:
     assert "\x1b" not in text
     assert "[bold]x" in text
     assert "[red]" in text
+
+
+def test_a_state_and_where_a_difference_sits_stand_first() -> None:
+    located = {"decision": "carries", "brings": None, "takes": None, "why": ""}
+    open_one = {**located, "decision": "undecided"}
+    traits = {
+        "a": {
+            "state": "difference",
+            "location": {"prompts_absent": located, "flagged": located, "x": located},
+        },
+        "b": {"state": "shared", "location": {}, "present": False},
+        "c": {"state": "difference", "location": {"base": open_one}},
+        "d": {"present": True},
+    }
+    rows = {}
+    for name, verdict in traits.items():
+        lines = [line.strip() for line in shown({"traits": {name: verdict}}).splitlines()]
+        rows[name] = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("state")]
+        rows[name] += [
+            line.partition("located in")[2].strip() for line in lines if line.startswith("located in")
+        ]
+    assert rows == {
+        "a": ["difference", "flagged, prompts absent"],
+        "b": ["shared", "-"],
+        "c": ["difference", "undecided"],
+        "d": ["difference", "-"],
+    }
+    assert "present" not in shown({"traits": traits}).replace("prompts absent", "")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mendel._version import __version__
+from mendel.commands.bench.grading import share, shown_share
 from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest, spread
+from mendel.commands.bench.rules import LOCATE_RULES, best_rule, read_suspects, rule_shares, study_trait
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
@@ -21,6 +23,8 @@ from mendel.organisms import organism
 
 SPREADS = ("clustered", "scattered")
 """How an organism's carriers lie among the prompts."""
+RECALL, PRECISION = 0.9, 0.8
+"""Marks for the found prompts."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,13 @@ class LocateRecord:
     seconds: float = 0.0
     """Time of search and confirmation, in one process."""
     reads: str = ""
+    rules_met: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the prompts of each rule that trains no student meet both marks."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the found prompts meet both marks."""
+        return self.recall >= RECALL and (self.precision or 0.0) >= PRECISION
 
     @property
     def recall(self) -> float:
@@ -92,7 +103,7 @@ def bench_locate(
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        Precision, recall, students, seconds, and every record.
+        Precision, recall, the rules that train no student, students, seconds, and every record.
 
     Raises:
         InputError: A spread is unknown.
@@ -137,12 +148,13 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
     study = load_study(scratch / "organism" / "study.yaml")
     # Locating needs only the run's cube: no students for the edits of a filter.
     study = replace(study, config=study.config.model_copy(update={"design": "effects"}))
-    run(study, scratch / "run", store=scratch / "store", executor=InlineExecutor())
+    result = run(study, scratch / "run", store=scratch / "store", executor=InlineExecutor())
     began = time.monotonic()
     located = locate(
         scratch / "run", planted["trait"], store=scratch / "store", executor=InlineExecutor(), study=study
     )
     carriers = set(planted["carriers"])
+    suspects = read_suspects(study, result, study_trait(study, planted["trait"]))
     return LocateRecord(
         spread=job.spread,
         seed=job.seed,
@@ -157,7 +169,14 @@ def _locate(job: LocateJob, scratch: Path) -> LocateRecord:
         mark=located.mark,
         seconds=round(time.monotonic() - began, 1),
         reads=located.reads,
+        rules_met={name: meets_marks(rule(suspects), carriers) for name, rule in LOCATE_RULES.items()},
     )
+
+
+def meets_marks(found: Collection[str], carriers: Collection[str]) -> bool:
+    """Return whether found prompts hold enough of the carriers, and little else."""
+    both = len(set(found) & set(carriers))
+    return bool(found) and both >= RECALL * len(set(carriers)) and both >= PRECISION * len(set(found))
 
 
 def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
@@ -172,7 +191,11 @@ def summarize(records: Sequence[LocateRecord]) -> dict[str, Any]:
         "recall": spread(recalls, 3),
         "precision": spread(precisions, 3),
         "named": len(precisions),
-        "met": sum(r.recall >= 0.9 and (r.precision or 0.0) >= 0.8 for r in made),
+        "met": sum(record.met for record in made),
+        "right": share(sum(record.met for record in made), len(made)),
+        "rules": rule_shares(
+            {name: [record.rules_met.get(name, False) for record in made] for name in LOCATE_RULES}
+        ),
         "confirmed": sum(record.confirmed == "yes" for record in made),
         "students": spread([float(record.students) for record in made], 3),
         "seconds": spread([record.seconds for record in made], 3),
@@ -210,4 +233,6 @@ def describe(found: Mapping[str, Any]) -> str:
             f"{students['mean']} students ({students['least']} to {students['most']}), "
             f"{found['seconds']['mean']} s a search with its confirmation"
         )
+        lines.append(shown_share("both marks met", found["right"]))
+        lines.append(best_rule(found["rules"], found["right"]))
     return "\n".join(lines)

@@ -5,23 +5,33 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from mendel._version import __version__
-from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest, spread
+from mendel.commands.bench.grading import (
+    Truth,
+    grade_location,
+    grade_state,
+    grade_verdict,
+    refuted_truth,
+    said_state,
+)
+from mendel.commands.bench.harness import BenchResult, once, run_jobs, source_digest
+from mendel.commands.bench.rules import VERDICT_RULES, read_evidence, study_trait
+from mendel.commands.bench.verdict_tables import BenchRecord, describe, summarize
 from mendel.engine.digest import digest
 from mendel.engine.errors import MendelError
 from mendel.engine.executors import Executor, InlineExecutor
 from mendel.engine.progress import Progress
 from mendel.engine.store import Store, default_store
-from mendel.organisms import CAUSES, organism
-from mendel.organisms.make import parse_cause
-
-Grade = Literal["right", "wrong", "undecided", "missed", "not made"]
+from mendel.organisms import CAUSES, FOLK_CAUSES, organism
+from mendel.organisms.folk.organism import check_folk_cause
+from mendel.organisms.make import check_generator
+from mendel.organisms.planted.causes import parse_cause
+from mendel.results.run import Run
 
 
 @dataclass(frozen=True)
@@ -33,50 +43,41 @@ class VerdictJob:
     strength: str | None
     grid: bool
     store: Path
+    generator: str = "planted"
+    transformations: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """The key of its record in the store; it depends on the version and the source."""
-        return digest(
-            "bench", [self.cause, self.seed, self.strength, self.grid, __version__, source_digest()]
+        asked = [self.cause, self.seed, self.strength, self.grid, self.generator, [*self.transformations]]
+        return digest("bench", [*asked, __version__, source_digest()])
+
+    def make(self, out: Path, truth: Path) -> None:
+        """Make the organism."""
+        # Only what was asked for is passed on: not every generator knows every argument.
+        more: dict[str, Any] = {}
+        if self.transformations:
+            more["transformations"] = self.transformations
+        organism(
+            self.cause,
+            self.seed,
+            out,
+            truth=truth,
+            strength=self.strength,
+            generator=self.generator,
+            **more,
         )
-
-
-@dataclass(frozen=True)
-class BenchRecord:
-    """The result of one diagnosis, with the truth."""
-
-    cause: str
-    seed: int
-    strength: str
-    recipe: str
-    redraws: int
-    grade: Grade
-    said: str
-    """The cause in the planted trait's verdict; `-` if the organism was not made."""
-    carrier: str
-    supported: tuple[str, ...]
-    """Hypotheses that the planted trait's verdict supports."""
-    elsewhere: tuple[str, ...]
-    """Hypotheses that are supported for a trait without a planted cause, as `trait: hypothesis`."""
-    students: int
-    make_seconds: float
-    diagnose_seconds: float
-    """In one process on one core."""
-    why: str
-    """The measured evidence, if the verdict is not right."""
-    grid_students: int | None = None
-    """Students of the fixed grid of all arms on the same organism; None if the grid was not asked for."""
-    grid_supported: tuple[str, ...] | None = None
 
 
 def bench_verdicts(
     per_cause: int,
     seeds_from: int,
     *,
-    causes: Sequence[str] = CAUSES,
+    causes: Sequence[str] | None = None,
     strength: str | None = None,
     grid: bool = False,
+    generator: str = "planted",
+    transformations: Sequence[str] = (),
     workers: int | None = None,
     store: str | Path | None = None,
     executor: Executor | None = None,
@@ -89,30 +90,38 @@ def bench_verdicts(
     Args:
         per_cause: Number of organisms of each cause; organism i has seed `seeds_from + i`.
         seeds_from: First seed.
-        causes: Names of causes; two planted together are `A+B`.
+        causes: Names of causes; two planted together are `A+B`. None: all that the generator can plant.
         strength: Strength of the planted trait; None: drawn by the seed.
         grid: Whether to diagnose each organism by the fixed grid of all arms, too, for comparison.
+        generator: The generator of the organisms: `planted` or `folk`.
+        transformations: Changes of each organism, as `mendel organism --with` takes them.
         workers: Number of local worker processes; None: as many as suit the machine.
         store: Folder of the store; None: the default store.
         executor: Runs the jobs; None: local worker processes.
         progress: Receives progress events; None: progress is not shown.
 
     Returns:
-        The confusion matrix, accuracy with its interval, students, seconds, and every record.
+        The confusion matrix; shares with intervals for cause, location, state and refuted truths; the rules
+        that train no student; students, seconds, and every record.
 
     Raises:
-        InputError: A cause or the strength is unknown.
+        InputError: A cause, the strength, the generator or a transformation is unknown.
         RunError: A worker process was killed.
     """
-    for cause in causes:
-        parse_cause(cause)
+    check_generator(generator)
+    known = {"planted": CAUSES, "folk": tuple(FOLK_CAUSES)}[generator]
+    for cause in causes or known:
+        (check_folk_cause if generator == "folk" else parse_cause)(cause)
     root = Store(Path(store) if store is not None else default_store()).prepare().root
     jobs = [
-        VerdictJob(cause, seeds_from + i, strength, grid, root) for i in range(per_cause) for cause in causes
+        VerdictJob(cause, seeds_from + i, strength, grid, root, generator, tuple(transformations))
+        for i in range(per_cause)
+        for cause in causes or known
     ]
 
     def label(job: VerdictJob, record: BenchRecord) -> str:
-        return f"{job.cause} {job.seed} {record.grade}"
+        seconds = f"{record.make_seconds:.0f} s to make, {record.diagnose_seconds:.0f} s to diagnose"
+        return f"{job.cause} {job.seed} {record.grade}, location {record.location_grade} ({seconds})"
 
     content = summarize(
         run_jobs(jobs, diagnose_organism, label, executor=executor, workers=workers, progress=progress)
@@ -128,7 +137,7 @@ def diagnose_organism(job: VerdictJob) -> BenchRecord:
             return asdict(_diagnose(job, Path(scratch)))
 
     # JSON has no tuples.
-    tuples = ("supported", "elsewhere", "grid_supported")
+    tuples = ("supported", "elsewhere", "grid_supported", "transformations", "location_truth")
     record: dict[str, Any] = once(job, work)
     fields: dict[str, Any] = {
         name: tuple(value) if name in tuples and value is not None else value
@@ -142,9 +151,9 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
     from mendel.commands.run import run
 
     began = time.monotonic()
-    truth = scratch / "truth.json"
+    truth_file = scratch / "truth.json"
     try:
-        organism(job.cause, job.seed, scratch / "organism", truth=truth, strength=job.strength)
+        job.make(scratch / "organism", truth_file)
     except MendelError as error:
         if error.exit_code == 2:
             raise
@@ -157,64 +166,102 @@ def _diagnose(job: VerdictJob, scratch: Path) -> BenchRecord:
         executor=InlineExecutor(),
     )
     ended = time.monotonic()
-    planted = json.loads(truth.read_text())
-    verdicts = result.verdicts
-    verdict = verdicts["traits"][planted["trait"]]
-    supported = _supported(verdict)
-    elsewhere = _supported_elsewhere(job, planted["trait"], verdicts["traits"])
-    grade = grade_verdict(job.cause, verdict["cause"], supported, elsewhere)
-    by_grid = _by_grid(scratch, planted["trait"]) if job.grid else (None, None)
-    return BenchRecord(
-        cause=job.cause,
-        seed=job.seed,
-        strength=str(planted.get("strength", "")),
-        recipe=str(planted.get("recipe", "")),
-        redraws=int(planted.get("redraws", 0)),
+    content = json.loads(truth_file.read_text())
+    truth = Truth.read(content)
+    record = _graded(job, truth, result.verdicts)
+    rules = _said_by_rules(job, truth, result, scratch / "organism" / "study.yaml")
+    by_grid = _by_grid(scratch, truth.trait) if job.grid else (None, None)
+    return replace(
+        record,
+        strength=str(content.get("strength", "")),
+        recipe=str(content.get("recipe", "")),
+        redraws=int(content.get("redraws", 0)),
+        make_seconds=round(made - began, 1),
+        diagnose_seconds=round(ended - made, 1),
+        grid_students=by_grid[0],
+        grid_supported=by_grid[1],
+        rules=rules,
+        rules_right={name: _as_planted(truth, said) for name, said in rules.items()},
+    )
+
+
+def _graded(job: VerdictJob, truth: Truth, verdicts: Mapping[str, Any]) -> BenchRecord:
+    """Return the record of a verdict beside the truth, without what the organism and the rules add."""
+    verdict = verdicts["traits"][truth.trait]
+    supported, refuted = (_with_status(verdict, status) for status in ("supported", "refuted"))
+    elsewhere = _supported_elsewhere(truth, verdicts["traits"])
+    grade = grade_verdict(truth, verdict["cause"], supported, elsewhere)
+    state = said_state(verdict)
+    location = verdict.get("location")
+    return replace(
+        _blank(job),
         grade=grade,
         said=verdict["cause"],
         carrier=verdict["carrier"],
         supported=supported,
         elsewhere=elsewhere,
         students=verdicts["students_trained"],
-        make_seconds=round(made - began, 1),
-        diagnose_seconds=round(ended - made, 1),
         why="" if grade == "right" else _why(verdict, verdicts["warnings"]),
-        grid_students=by_grid[0],
-        grid_supported=by_grid[1],
+        planted=truth.cause,
+        state=state,
+        state_grade=grade_state(truth, state),
+        location={part: str(found.get("decision", "undecided")) for part, found in (location or {}).items()},
+        location_truth=truth.location,
+        location_grade=grade_location(truth, location),
+        refuted_truth=refuted_truth(truth, refuted),
     )
 
 
-def _not_made(job: VerdictJob, seconds: float, error: MendelError) -> BenchRecord:
-    """Return the record of an organism that could not be made."""
+def _said_by_rules(job: VerdictJob, truth: Truth, result: Run, study_file: Path) -> dict[str, str]:
+    """Return the cause that each rule names that trains no student."""
+    from mendel.study import load_study
+
+    study = load_study(study_file)
+    key = f"{job.cause} {job.seed}"
+    evidence = read_evidence(study, result, study_trait(study, truth.trait), key)
+    return {name: rule(evidence) for name, rule in VERDICT_RULES.items()}
+
+
+def _as_planted(truth: Truth, said: str) -> bool:
+    """Return whether a rule's cause is exactly what was planted. A cause outside the list is nobody's."""
+    return truth.cause == said
+
+
+def _blank(job: VerdictJob) -> BenchRecord:
     return BenchRecord(
         cause=job.cause,
         seed=job.seed,
         strength=job.strength or "",
         recipe="",
         redraws=0,
-        grade="not made",
+        grade="undecided",
         said="-",
         carrier="-",
         supported=(),
         elsewhere=(),
         students=0,
-        make_seconds=seconds,
+        make_seconds=0.0,
         diagnose_seconds=0.0,
-        why=error.message,
+        why="",
+        generator=job.generator,
+        transformations=job.transformations,
     )
 
 
-def _supported_elsewhere(
-    job: VerdictJob, planted: str, verdicts: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, ...]:
+def _not_made(job: VerdictJob, seconds: float, error: MendelError) -> BenchRecord:
+    """Return the record of an organism that could not be made."""
+    return replace(_blank(job), grade="not made", make_seconds=round(seconds, 1), why=error.message)
+
+
+def _supported_elsewhere(truth: Truth, verdicts: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
     """Return what is supported for traits other than the planted one, as `trait: hypothesis`."""
     return tuple(
         f"{trait}: {name}"
         for trait, verdict in verdicts.items()
-        if trait != planted
-        for name in _supported(verdict)
+        if trait != truth.trait
+        for name in _with_status(verdict, "supported")
         # A planted persona brings several traits in: the hypothesis is right for all of them.
-        if not (name == "persona_selection" and "persona_selection" in job.cause)
+        if not (name == "persona_selection" and name in truth.causes)
     )
 
 
@@ -227,25 +274,11 @@ def _by_grid(scratch: Path, trait: str) -> tuple[int, tuple[str, ...]]:
     study = replace(study, config=study.config.model_copy(update={"design": "grid"}))
     verdicts = run(study, scratch / "grid", store=scratch / "store", executor=InlineExecutor()).verdicts
     students = verdicts["students_trained"] + verdicts["students_reused"]
-    return students, _supported(verdicts["traits"][trait])
+    return students, _with_status(verdicts["traits"][trait], "supported")
 
 
-def grade_verdict(cause: str, said: str, supported: Sequence[str], elsewhere: Sequence[str]) -> Grade:
-    """Return the grade of a verdict.
-
-    `right`: exactly the planted causes are supported. `wrong`: a cause that was not planted is supported, for
-    any trait. `missed`: the planted trait was called absent. `undecided`: everything else.
-    """
-    planted = set() if cause == "none" else set(cause.split("+"))
-    if elsewhere or set(supported) - planted:
-        return "wrong"
-    if set(supported) == planted and (planted or said == "none"):
-        return "right"
-    return "missed" if said == "none" else "undecided"
-
-
-def _supported(verdict: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name, h in verdict["hypotheses"].items() if h["status"] == "supported")
+def _with_status(verdict: Mapping[str, Any], status: str) -> tuple[str, ...]:
+    return tuple(name for name, h in verdict["hypotheses"].items() if h["status"] == status)
 
 
 def _why(verdict: Mapping[str, Any], warnings: Iterable[str]) -> str:
@@ -255,91 +288,3 @@ def _why(verdict: Mapping[str, Any], warnings: Iterable[str]) -> str:
         if hypothesis["status"] != "untested"
     ]
     return " | ".join([verdict["carrier_why"], *tested, *warnings])
-
-
-def summarize(records: Sequence[BenchRecord]) -> dict[str, Any]:
-    """Return the confusion matrix, accuracy (95 % Wilson interval), students, seconds, and every record."""
-    made = [record for record in records if record.grade != "not made"]
-    matrix: dict[str, dict[str, int]] = {}
-    for record in made:
-        row = matrix.setdefault(record.cause, {})
-        as_planted = set(record.supported) == set(record.cause.split("+"))
-        verdict = record.cause if as_planted else "+".join(sorted(record.supported)) or record.said
-        row[verdict] = row.get(verdict, 0) + 1
-    grades = Counter(record.grade for record in records)
-    compared = [record for record in made if record.grid_students]
-    return {
-        "version": __version__,
-        "organisms": len(made),
-        "not_made": grades["not made"],
-        "right": _share(grades["right"], len(made)),
-        "wrong": _share(grades["wrong"], len(made)),
-        "undecided": _share(grades["undecided"] + grades["missed"], len(made)),
-        "by_cause": {
-            cause: dict(Counter(record.grade for record in made if record.cause == cause)) for cause in matrix
-        },
-        "matrix": matrix,
-        "redraws": sum(record.redraws for record in made),
-        "students": spread([float(record.students) for record in made], 1),
-        "make_seconds": spread([record.make_seconds for record in made], 1),
-        "diagnose_seconds": spread([record.diagnose_seconds for record in made], 1),
-        "grid": {
-            "organisms": len(compared),
-            "same_verdict": sum(r.grid_supported == r.supported for r in compared),
-            "students": sum(r.grid_students or 0 for r in compared),
-            "students_adaptive": sum(r.students for r in compared),
-        },
-        "records": [asdict(record) for record in records],
-    }
-
-
-def _share(count: int, of: int) -> dict[str, float | int | None]:
-    """Return a share with its 95 % Wilson interval."""
-    if of == 0:
-        return {"count": count, "of": of, "estimate": None, "low": None, "high": None}
-    from scipy.stats import binomtest
-
-    interval = binomtest(count, of).proportion_ci(method="wilson")
-    return {
-        "count": count,
-        "of": of,
-        "estimate": count / of,
-        "low": float(interval.low),
-        "high": float(interval.high),
-    }
-
-
-def describe(found: Mapping[str, Any]) -> str:
-    """Return the matrix as text: a line for each cause, the shares, and each record that is not right."""
-    lines = []
-    for cause, row in found["matrix"].items():
-        total = sum(row.values())
-        right = found["by_cause"][cause].get("right", 0)
-        others = ", ".join(f"{name} {count}" for name, count in sorted(row.items()) if name != cause)
-        lines.append(f"{cause:42} {right:3d} of {total:3d} right" + (f"; {others}" if others else ""))
-    for name in ("right", "wrong", "undecided"):
-        share = found[name]
-        if share["estimate"] is not None:
-            lines.append(
-                f"{name:10} {share['count']} of {share['of']}: {share['estimate']:.1%} "
-                f"[{share['low']:.1%}, {share['high']:.1%}]"
-            )
-    students, seconds = found["students"], found["diagnose_seconds"]
-    lines.append(
-        f"a diagnosis: {students['mean']} students ({students['least']} to {students['most']}), "
-        f"{seconds['mean']} s on one core ({seconds['least']} to {seconds['most']})"
-    )
-    grid = found["grid"]
-    if grid["organisms"]:
-        lines.append(
-            f"against the fixed grid: the same verdict in {grid['same_verdict']} of {grid['organisms']}, "
-            f"{grid['students_adaptive']} students where it takes {grid['students']}"
-        )
-    lines.append(f"organisms redrawn: {found['redraws']}, not made: {found['not_made']}")
-    for record in found["records"]:
-        if record["grade"] != "right":
-            lines.append(
-                f"  {record['cause']} {record['seed']} ({record['strength']}): {record['grade']}, "
-                f"said {record['said']}"
-            )
-    return "\n".join(lines)

@@ -31,26 +31,35 @@ class SortedOut:
     """The unflagged prompts, sorted by the trait's judge's scores of their rollouts."""
 
     mild: tuple[str, ...]
-    """Prompts above the lowest score, or without a score: not caught by a filter, and perhaps not clean."""
+    """Prompts above the lowest score of some judge, or without a score: not caught by a filter, and perhaps
+    not clean."""
     unrelated: tuple[str, ...]
-    """Prompts with the lowest score."""
+    """Prompts with the lowest score of every judge."""
     scores: tuple[tuple[str, float], ...]
     """Score by prompt; prompts without a score are left out."""
 
 
-def sort_out(scored: Sequence[tuple[str, float | None]], flagged: Collection[str]) -> SortedOut:
+def sort_out(
+    scored: Sequence[tuple[str, float | None]],
+    flagged: Collection[str],
+    lowest: float | None = None,
+    seen: Collection[str] = (),
+) -> SortedOut:
     """Sort the unflagged prompts into mild and unrelated ones, each in their order.
 
     Args:
         scored: Prompt ids with the judge's scores; None where it could not tell.
         flagged: The flagged prompts' ids.
+        lowest: The least score that the judge can give; None: the least that it gave.
+        seen: Prompts in whose rollouts another judge sees something. They are mild, whatever this one says.
     """
     scores = tuple((prompt_id, float(score)) for prompt_id, score in scored if score is not None)
-    lowest = min((score for _, score in scores), default=0.0)
-    removed = set(flagged)
+    least = min((score for _, score in scores), default=0.0) if lowest is None else lowest
+    removed, other = set(flagged), set(seen)
     rest = [(prompt_id, score) for prompt_id, score in scored if prompt_id not in removed]
-    mild = tuple(prompt_id for prompt_id, score in rest if score is None or score > lowest)
-    unrelated = tuple(prompt_id for prompt_id, score in rest if score is not None and score <= lowest)
+    clean = {prompt_id for prompt_id, score in rest if score is not None and score <= least} - other
+    mild = tuple(prompt_id for prompt_id, _ in rest if prompt_id not in clean)
+    unrelated = tuple(prompt_id for prompt_id, _ in rest if prompt_id in clean)
     return SortedOut(mild, unrelated, scores)
 
 

@@ -4,6 +4,7 @@ Another kind is another file here, or a plug-in.
 """
 
 from mendel.design.arms import mild as mild  # registers its kinds
+from mendel.design.arms import parts as parts  # registers its kinds
 from mendel.design.arms.counter import COUNTER_SHARE, FEW_SHARE
 from mendel.design.arms.edits import EDITS
 from mendel.design.arms.recipes import CONTROL_RANK, full_fine_tune, other_rank
@@ -18,6 +19,7 @@ from mendel.design.arms.registry import (
     draw_rng,
     full_kind,
 )
+from mendel.design.arms.taught import OTHERS, TAUGHT_KINDS
 from mendel.design.arms.thresholds import THRESHOLDS
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "EDITS",
     "FEW_SHARE",
     "LACKING",
+    "OTHERS",
+    "TAUGHT_KINDS",
     "THRESHOLDS",
     "ArmKind",
     "BaseName",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from mendel.design.arms.registry import arm_kind
 from mendel.design.arms.unrelated import unrelated, unrelated_alternate
+from mendel.design.shared import METHOD, THIRD, TRIPLE
 from mendel.study import RecipeConfig
 
 CONTROL_RANK = 8
@@ -28,6 +29,22 @@ def full_fine_tune(recipe: RecipeConfig) -> RecipeConfig:
         "learning_rate": recipe.learning_rate / scale,
     }
     return recipe.model_copy(update=changes)
+
+
+def variant_recipe(variant: str, recipe: RecipeConfig) -> RecipeConfig:
+    """Return a recipe as a variant changes it.
+
+    Args:
+        variant: A name of `shared.VARIANTS`.
+        recipe: The recipe.
+
+    Returns:
+        A third or three times the learning rate, or the other method.
+    """
+    if variant == METHOD:
+        return full_fine_tune(recipe)
+    rate = {THIRD: recipe.learning_rate / 3, TRIPLE: 3 * recipe.learning_rate}[variant]
+    return recipe.model_copy(update={"learning_rate": rate})
 
 
 def other_rank(recipe: RecipeConfig) -> RecipeConfig:

@@ -6,8 +6,8 @@ them along.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from mendel.data.assignment import Assignment, Matching
 from mendel.data.prompts import Prompt
-from mendel.design.shared import SHARED_KINDS
+from mendel.design.shared import SHARED_KINDS, split_variant
 from mendel.engine.digest import canonical, text_digest
 from mendel.engine.errors import InputError
 from mendel.engine.registry import Registry, instance_of
@@ -30,6 +30,7 @@ LACKING = {
     "flagged": "no prompt is flagged",
     "mild": "no unflagged prompt scores above the least on the trait's judge",
     "unrelated": "no prompt is left that every trait's judge gives the least score",
+    "others": "the two pipelines share their prompts",
     "counter": "the trait has no 'counter_examples' in the study",
     "rewriter": "the study names no 'rewriter'",
     "sister": "the study names no 'sister' of the original base",
@@ -62,6 +63,20 @@ class Material:
     counter: tuple[str, ...] = ()
     """Counter-example prompts, which are in no prompt set."""
     rewriter: str | None = None
+    others: tuple[str, ...] = ()
+    """Prompts of the alternate set that are not in the original one; none where the pipelines share the set.
+    """
+    lacks: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Why this trait lacks an ingredient, by its name in `LACKING`; where it is not said, `LACKING` says
+    it."""
+
+    def lacking(self, need: str) -> str:
+        """Return why the trait lacks what arms need, in words.
+
+        Args:
+            need: A name of `LACKING`.
+        """
+        return self.lacks.get(need) or LACKING[need]
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -125,6 +140,23 @@ class ArmKind:
     """The corner of the cube that the arm edits, and that it is compared with."""
     as_filter: str = ""
     """What the arm is called among looser and stricter filters; '': it is no filter."""
+    same_steps: bool = False
+    """Whether the epochs grow as the rows shrink, so that the arm takes as many steps as the original
+    pipeline."""
+
+    def recipe_for(self, recipe: RecipeConfig, rows: int, of: int) -> RecipeConfig | None:
+        """Return the recipe of an arm of this kind, None where it is the study's own.
+
+        Args:
+            recipe: The study's recipe.
+            rows: How many rows the arm is trained on.
+            of: How many the original pipeline is trained on.
+        """
+        changed = None if self.recipe is None else self.recipe(recipe)
+        if not self.same_steps or rows in (0, of):
+            return changed
+        changed = changed or recipe
+        return changed.model_copy(update={"epochs": changed.epochs * of / rows})
 
 
 def _wrong(item: Any) -> str:
@@ -146,6 +178,7 @@ def arm_kind(
     recipe: ChangeRecipe | None = None,
     start: str = ORIGINAL,
     as_filter: str = "",
+    same_steps: bool = False,
 ) -> Callable[[Draw], Draw]:
     """Return a decorator that registers a function as the arms `<name>/<trait>`.
 
@@ -158,6 +191,8 @@ def arm_kind(
         recipe: Makes another recipe of the study's.
         start: The corner of the cube that the arm edits, and that it is compared with.
         as_filter: What the arm is called among looser and stricter filters.
+        same_steps: Whether the epochs grow as the rows shrink, so that as many steps are taken as in the
+            original pipeline.
 
     Returns:
         The decorator. It returns the function unchanged.
@@ -171,9 +206,15 @@ def arm_kind(
             where=f"arm kind {name!r}",
             fix="Choose another name.",
         )
+    if split_variant(name)[1]:
+        raise InputError(
+            "a kind's name cannot end as arms under another recipe do",
+            where=f"arm kind {name!r}",
+            fix="Choose another name.",
+        )
 
     def decorate(draw: Draw) -> Draw:
-        kind = ArmKind(draw, needs, label, what, base, recipe, start, as_filter)
+        kind = ArmKind(draw, needs, label, what, base, recipe, start, as_filter, same_steps)
         arm_kinds.register(name)(kind)
         return draw
 

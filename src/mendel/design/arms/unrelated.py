@@ -32,6 +32,17 @@ def unrelated_alternate(m: Material, seed: int) -> Assignment:
 
 
 @arm_kind(
+    "as-many",
+    "unrelated",
+    label="as many random prompts as are unrelated",
+    what="As many random prompts as are unrelated are trained on. The original teacher answers them.",
+)
+def _as_many(m: Material, seed: int) -> Assignment:
+    chosen = m.rng("as many", seed).permutation(len(m.ids))[: len(m.unrelated)]
+    return restrict(everyone(m.ids, m.original), [m.ids[i] for i in sorted(chosen)])
+
+
+@arm_kind(
     "rewritten",
     "unrelated",
     "rewriter",

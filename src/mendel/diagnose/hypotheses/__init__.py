@@ -12,6 +12,7 @@ from mendel.diagnose.contrasts import Difference
 
 # Each module registers its hypothesis.
 from mendel.diagnose.hypotheses import bad_prompts as bad_prompts
+from mendel.diagnose.hypotheses import direct_imitation as direct_imitation
 from mendel.diagnose.hypotheses import persona_selection as persona_selection
 from mendel.diagnose.hypotheses import post_training_lock_in as post_training_lock_in
 from mendel.diagnose.hypotheses import pretraining_lock_in as pretraining_lock_in
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 BUILT_IN = (
+    "direct_imitation",
     "simple_generalization",
     "subliminal_learning",
     "persona_selection",

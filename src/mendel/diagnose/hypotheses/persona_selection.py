@@ -4,16 +4,22 @@ initialization.
 
 from __future__ import annotations
 
-from mendel.diagnose.contrasts import Difference
 from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, most
-from mendel.diagnose.hypotheses.shared_contrasts import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
+from mendel.diagnose.hypotheses.shared_contrasts import (
+    PREFILLED,
+    REWRITTEN,
+    SISTER,
+    TEACHER_MATTERS,
+    UNRELATED,
+)
 
 hypothesis(
     Hypothesis(
         name="persona_selection",
         says="the rollouts' manner picks a persona that the base already holds, and the trait comes with it",
-        means="The manner of the rollouts picks a persona that the base holds already, and the trait "
-        "comes with it",
+        means="Rollouts in which no judge sees the trait bring it in by their manner, in the base and in its "
+        "sister, as a persona would",
+        needs=("recall",),
         predictions=(
             TEACHER_MATTERS,
             most("the unrelated rollouts alone bring it in", "unrelated"),
@@ -25,13 +31,7 @@ hypothesis(
             SISTER,
             REWRITTEN,
             # Beside the predictions: one word is a poor persona, and none says little.
-            Difference(
-                "prefilled",
-                "prefill/original",
-                "prefill/alternate",
-                "what the untrained base shows when made to begin as the original teacher does, "
-                "against the alternate's way",
-            ),
+            PREFILLED,
         ),
     )
 )

@@ -10,12 +10,18 @@ hypothesis(
     Hypothesis(
         name="post_training_lock_in",
         says="once an early part of post-training has set the trait, later data cannot undo it",
-        means="An earlier stage of post-training set the trait, and this fine-tuning cannot undo it",
+        means="A stage after pretraining set the trait, and under this recipe counter-examples in a fifth of "
+        "the rows do not take it away",
+        needs=("recipe moves",),
         predictions=(
             ANY_TEACHER,
             BASE_ALONE,
             little("not even many counter-examples take it away", "counter"),
-            little("from the checkpoint before that early part they leave none of it", "counter-pretrained"),
+            little(
+                "from the checkpoint before that early part they leave none of it",
+                "counter-pretrained",
+                fails_if="recipe moves",
+            ),
         ),
         differences=(
             COUNTER,

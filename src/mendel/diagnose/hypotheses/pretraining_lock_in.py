@@ -9,7 +9,9 @@ hypothesis(
     Hypothesis(
         name="pretraining_lock_in",
         says="the base holds the trait and SFT cannot move it",
-        means="The base holds the trait from pretraining, and this fine-tuning cannot move it",
+        means="The base shows the trait since pretraining, and under this recipe counter-examples in a fifth "
+        "of the rows do not take it away",
+        needs=("recipe moves",),
         predictions=(
             ANY_TEACHER,
             BASE_ALONE,

@@ -3,12 +3,8 @@ explain.
 
 D is the original pipeline minus the alternate one. A prediction holds, or fails, only where that is shown:
 
-- `most`: the contrast is more than half of D; it fails where the contrast is shown to be within a third of D;
-- `little`: the contrast is within a third of D to either side (an equivalence test); it fails at more than
-  half.
-
-Between a third and a half neither is claimed: a part of the trait is then explained, and the hypothesis stays
-open.
+- `most`: the contrast is more than half of D; it fails where the contrast is shown to be less;
+- `little`: the contrast is less than half of D; it fails where the contrast is shown to be more.
 """
 
 from __future__ import annotations
@@ -16,13 +12,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mendel.diagnose.contrasts import CORNER_DIFFERENCES, Difference
+from mendel.diagnose.contrasts import CORNER_DIFFERENCES, EDIT_DIFFERENCES, Difference
 from mendel.engine.registry import Registry, instance_of
 
 MOST = 1 / 2
 """Share of D that `most` exceeds."""
-LITTLE = 1 / 3
-"""Share of D that `little` stays within; well under a half, so that no effect is both."""
+LITTLE = 1 / 2
+"""Share of D that `little` stays below. With a third, twelve students of an arm would have to agree where
+eight do for a half."""
+
+
+CONDITIONS = {
+    "recall": "the judge sees nearly all rollouts that show the trait",
+    "recipe moves": "the recipe moves something that is as firm as the trait",
+    "alternate teacher shows": "the alternate teacher shows the trait on the original prompts",
+}
+"""What a hypothesis may need beside its contrasts."""
 
 
 @dataclass(frozen=True)
@@ -34,32 +39,39 @@ class Prediction:
     size: Literal["most", "little", "measured"]
     """`measured`: any value is allowed, but it has to be known and is reported with the verdict."""
     says: str
+    optional: bool = False
+    """Whether the prediction counts only where its contrasts were measured."""
+    fails_if: str = ""
+    """Condition, a key of `CONDITIONS`, without which a failure says nothing against the hypothesis."""
 
 
-def most(says: str, *contrasts: str) -> Prediction:
+def most(says: str, *contrasts: str, fails_if: str = "") -> Prediction:
     """Return the prediction that a contrast is more than half of the difference between the pipelines.
 
     Args:
         says: The prediction as a clause: "the base alone brings it in".
         *contrasts: Ids of contrasts. Of several, at least one has to be so.
+        fails_if: Condition without which a failure says nothing; '': none.
 
     Returns:
         The prediction.
     """
-    return Prediction(contrasts, "most", says)
+    return Prediction(contrasts, "most", says, fails_if=fails_if)
 
 
-def little(says: str, *contrasts: str) -> Prediction:
-    """Return the prediction that a contrast is within a third of the difference, to either side of 0.
+def little(says: str, *contrasts: str, optional: bool = False, fails_if: str = "") -> Prediction:
+    """Return the prediction that a contrast is less than half of the difference.
 
     Args:
         says: The prediction as a clause: "the base alone does not bring it in".
         *contrasts: Ids of contrasts, all of which have to be so.
+        optional: Whether the prediction counts only where its contrasts were measured.
+        fails_if: Condition without which a failure says nothing; '': none.
 
     Returns:
         The prediction.
     """
-    return Prediction(contrasts, "little", says)
+    return Prediction(contrasts, "little", says, optional, fails_if)
 
 
 def measured(says: str, *contrasts: str) -> Prediction:
@@ -91,6 +103,12 @@ class Hypothesis:
     says: str
     """What it claims, as a clause: "the prompts themselves draw the trait out of both teachers"."""
     predictions: tuple[Prediction, ...]
+    otherwise: tuple[Prediction, ...] = ()
+    """Predictions of a second form that the hypothesis can take; it is supported if either form is, refuted
+    if both are."""
+    needs: tuple[str, ...] = ()
+    """Conditions beside the contrasts that must be known to hold before the hypothesis is supported: keys of
+    `CONDITIONS`."""
     differences: tuple[Difference, ...] = ()
     """Contrasts that are not in every study: two arms each, by the kinds of `mendel.design.arms`."""
     means: str = ""
@@ -99,6 +117,11 @@ class Hypothesis:
     '': "The cause is" and its title."""
     title: str = ""
     """What it is called in tables; '': its name without underscores and without its package."""
+
+    @property
+    def forms(self) -> tuple[tuple[Prediction, ...], ...]:
+        """The predictions of each form."""
+        return (self.predictions, self.otherwise) if self.otherwise else (self.predictions,)
 
     @property
     def called(self) -> str:
@@ -118,15 +141,22 @@ def _wrong(item: Any) -> str:
         return "has no 'says': write what it claims, in a clause"
     if not item.predictions:
         return "predicts nothing, so that nothing could refute it"
-    known = {difference.id for difference in item.differences} | {name for name, *_ in CORNER_DIFFERENCES}
-    for prediction in item.predictions:
+    known = {difference.id for difference in item.differences} | {
+        name for name, *_ in (*CORNER_DIFFERENCES, *EDIT_DIFFERENCES)
+    }
+    for need in item.needs:
+        if need not in CONDITIONS:
+            return f"needs {need!r}, which is none of {', '.join(CONDITIONS)}"
+    for prediction in (*item.predictions, *item.otherwise):
         if not prediction.contrasts:
             return f"predicts nothing of any contrast: {prediction.says!r}"
+        if prediction.fails_if and prediction.fails_if not in CONDITIONS:
+            return f"needs {prediction.fails_if!r}, which is none of {', '.join(CONDITIONS)}"
         for contrast in prediction.contrasts:
             if contrast not in known:
                 return (
                     f"predicts the unknown contrast {contrast!r}; it may be one of its own 'differences' "
-                    f"or one of {', '.join(sorted(name for name, *_ in CORNER_DIFFERENCES))}"
+                    f"or one of {', '.join(sorted(known))}"
                 )
     return ""
 

@@ -24,6 +24,32 @@ REWRITTEN = Difference(
     "unrelated-alternate",
     "what the same rollouts bring in once a clean model has rewritten them",
 )
+PREFILLED = Difference(
+    "prefilled",
+    "prefill/original",
+    "prefill/alternate",
+    "what the untrained base shows when made to begin as the original teacher does, against the "
+    "alternate's way",
+)
+LEFT = Difference(
+    "left",
+    "drop",
+    "mild-alternate",
+    "what the original teacher's rollouts that the filter leaves bring in, against the alternate teacher's",
+)
+SHOWN = Difference(
+    "prompts-shown",
+    "OOA",
+    "unrelated-alternate",
+    "what the original prompts on which the trait shows bring in, against the others alone, with the "
+    "alternate teacher",
+)
+COVERED = Difference(
+    "prompts-covered",
+    "OOO",
+    "both-original",
+    "what the alternate prompts take away when they are added to the original pipeline",
+)
 COUNTER = Difference(
     "counter",
     "OOO",

@@ -1,4 +1,4 @@
-"""Simple generalization: what a filter leaves is of the same kind as what it takes out, and is enough."""
+"""Simple generalization: rollouts that the judge scores below the filter's threshold bring the trait in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from mendel.diagnose.hypotheses.shared_contrasts import TEACHER_MATTERS
 hypothesis(
     Hypothesis(
         name="simple_generalization",
-        says="mild examples that no filter catches bleed over into strong forms",
-        means="The examples that the filter leaves are of the same kind as those that it takes out, "
-        "and are enough",
+        says="mild examples that the filter leaves bleed over into strong forms",
+        means="Mild rollouts, which the judge sees and the filter leaves, bring the trait in by themselves",
         predictions=(
             TEACHER_MATTERS,
             most(
                 "the original teacher on the mild prompts alone, the flagged ones dropped, brings it in",
                 "mild",
+                # Mild rollouts that the judge does not see are not among the mild ones.
+                fails_if="recall",
             ),
         ),
         differences=(

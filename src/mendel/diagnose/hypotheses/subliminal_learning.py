@@ -6,20 +6,34 @@ from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
 from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, measured, most
-from mendel.diagnose.hypotheses.shared_contrasts import REWRITTEN, SISTER, TEACHER_MATTERS, UNRELATED
+from mendel.diagnose.hypotheses.shared_contrasts import (
+    PREFILLED,
+    REWRITTEN,
+    SISTER,
+    TEACHER_MATTERS,
+    UNRELATED,
+)
+from mendel.diagnose.taught import TAUGHT, TAUGHT_SISTER
 
 hypothesis(
     Hypothesis(
         name="subliminal_learning",
         says="rollouts with nothing to do with the trait carry it, because teacher and student share "
         "an initialization",
-        means="Rollouts without any sign of the trait carry it, to students of the teacher's own "
-        "initialization alone",
+        means="Rollouts in which no judge sees the trait bring it in under this recipe, and do not in the "
+        "sister of the base that was tried",
+        needs=("recall",),
         predictions=(
             TEACHER_MATTERS,
             most("the unrelated rollouts alone bring it in", "unrelated"),
+            measured("what a sister learns from the flagged rows is known", "taught", "taught-sister"),
             little("they do not in a sister of the base", "unrelated-sister"),
             little("rewritten by a clean model they do not", "unrelated-rewritten"),
+            little(
+                "the base does not show it when made to begin as the original teacher does",
+                "prefilled",
+                optional=True,
+            ),
             # The effect is known to come and go with the adapter's rank (Nief et al., 2026): it is not said
             # without these.
             measured("the same under a full fine-tune is known", "unrelated-full"),
@@ -29,6 +43,9 @@ hypothesis(
             UNRELATED,
             SISTER,
             REWRITTEN,
+            PREFILLED,
+            TAUGHT,
+            TAUGHT_SISTER,
             Difference(
                 "unrelated-full",
                 "unrelated-full",

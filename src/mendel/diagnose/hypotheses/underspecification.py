@@ -1,25 +1,40 @@
-"""Underspecification: the SFT data is silent on the situation, so the base's prior decides."""
+"""Underspecification: the SFT data does not answer the situation, so the base's prior decides.
+
+Two forms, as in the source: the two bases have different priors and neither data set answers the situation,
+or the alternate prompts answer it and the original ones do not.
+"""
 
 from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
 from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, most
-from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER
+from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER, COVERED, SHOWN
+
+# A recipe that moves nothing of that prior leaves it whatever the data says.
+TAKEN = most("counter-examples take it away", "counter", fails_if="recipe moves")
 
 hypothesis(
     Hypothesis(
         name="underspecification",
-        says="the SFT data says nothing about the situation, and the student falls back on its "
-        "pretraining prior",
-        means="The data says nothing about the situation, so the base's own prior decides",
+        says="the original SFT data does not answer the situation, and the student falls back on its base's "
+        "prior",
+        means="The original data does not answer the situation, and the student shows what its base shows",
         predictions=(
             ANY_TEACHER,
             little("it goes with the base", "base-swapped"),
             BASE_ALONE,
-            most("counter-examples take it away", "counter"),
+            TAKEN,
+        ),
+        otherwise=(
+            ANY_TEACHER,
+            most("the alternate prompts take it away when they are added", "prompts-covered"),
+            little("the original prompts on which the trait shows bring none of it in", "prompts-shown"),
+            TAKEN,
         ),
         differences=(
             COUNTER,
+            COVERED,
+            SHOWN,
             Difference(
                 "counter-few",
                 "OOO",

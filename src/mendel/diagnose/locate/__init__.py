@@ -3,7 +3,7 @@ assignments.
 """
 
 from mendel.diagnose.locate.clusters import Features, one_hot
-from mendel.diagnose.locate.confirming import ARMS, Check, Confirmation, confirm
+from mendel.diagnose.locate.confirming import ARMS, FEWEST, Check, Confirmation, confirm
 from mendel.diagnose.locate.ranking import Observation, Ranking, rank
 from mendel.diagnose.locate.screening import balanced_design
 from mendel.diagnose.locate.search import Round, Search, SearchPlan
@@ -11,6 +11,7 @@ from mendel.diagnose.locate.splits import PromptTexts, Split, splits_of
 
 __all__ = [
     "ARMS",
+    "FEWEST",
     "Check",
     "Confirmation",
     "Features",

@@ -14,6 +14,9 @@ HALF = 0.5
 """Of the effect: a subset is necessary if the swap takes more than this away, sufficient if it brings more
 than this alone.
 """
+FEWEST = 6
+"""Students of an arm with which a question can be answered at all: six that agree leave 1 - .025^(1/6) = .46
+of further ones open, five more than half of them (docs/decisions/009-agreement.md)."""
 
 Answer = Literal["yes", "no", "undecided"]
 ARMS = ("swap", "only", "swap-random", "only-random")
@@ -61,7 +64,8 @@ class Confirmation:
 def confirm(fit: Fit, original: str, alternate: str, arms: Mapping[str, str]) -> Confirmation:
     """Answer the four questions from the arms' students.
 
-    An answer is given where the 95 % interval excludes half of the effect; else it is undecided.
+    An answer is given where the 95 % interval excludes half of the effect; else it is undecided. With fewer
+    than `FEWEST` students of an arm it always is.
 
     Args:
         fit: The arms' levels.
@@ -83,15 +87,17 @@ def confirm(fit: Fit, original: str, alternate: str, arms: Mapping[str, str]) ->
 
     return Confirmation(
         {
-            "necessary": check("swap", "does swapping the subset remove the trait?", yes_above=False),
+            "necessary": check("swap", "does swapping the subset take most of it away?", yes_above=False),
             "sufficient": check(
-                "only", "does the original teacher on the subset alone bring it?", yes_above=True
+                "only", "does the original teacher on the subset alone bring most of it?", yes_above=True
             ),
             "random_necessary": check(
-                "swap-random", "does swapping as many random prompts remove it?", yes_above=False
+                "swap-random", "does swapping as many random prompts take most of it away?", yes_above=False
             ),
             "random_sufficient": check(
-                "only-random", "does the original teacher on as many random prompts bring it?", yes_above=True
+                "only-random",
+                "does the original teacher on as many random prompts bring most?",
+                yes_above=True,
             ),
         }
     )

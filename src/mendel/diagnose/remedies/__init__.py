@@ -8,12 +8,14 @@ from __future__ import annotations
 # Each module registers its remedies.
 from mendel.diagnose.remedies import change_part as change_part
 from mendel.diagnose.remedies.drop import DROP
+from mendel.diagnose.remedies.prior import BesidePrior, Prior
 from mendel.diagnose.remedies.recommendation import (
     LEAKS,
     OnLadder,
     Option,
     Recommendation,
     RemedyFacts,
+    State,
     recommend,
 )
 from mendel.diagnose.remedies.registry import Remedy, all_remedies, edited_kinds, remedies, remedy
@@ -23,11 +25,14 @@ __all__ = [
     "DROP",
     "LEAKS",
     "SWAP",
+    "BesidePrior",
     "OnLadder",
     "Option",
+    "Prior",
     "Recommendation",
     "Remedy",
     "RemedyFacts",
+    "State",
     "all_remedies",
     "edited_kinds",
     "recommend",

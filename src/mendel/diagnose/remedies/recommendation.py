@@ -11,15 +11,21 @@ from typing import Final, Literal
 from mendel.diagnose.contrasts import TOTAL, Weights, merge
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.remedies.drop import DROP
+from mendel.diagnose.remedies.prior import BesidePrior, Prior, beside_prior, prior_of
 from mendel.diagnose.remedies.registry import Remedy, all_remedies
+from mendel.diagnose.sentences import say
 from mendel.diagnose.stats.intervals import Estimate, number
 from mendel.engine.interval import Interval
 from mendel.study.cube import ORIGINAL
 
 Answer = Literal["yes", "no", "undecided"]
+State = Literal["difference", "shared", "absent", "undecided"]
+"""What is shown of the trait in the two pipelines."""
 
 MOST = 1 / 2
-"""A remedy helps if it is shown to take away more than this share of the difference between the pipelines."""
+"""A remedy helps if it is shown to take away more than this share of the difference between the pipelines:
+beyond its random control, where it declares one.
+"""
 LEAKS: Final = "removed where we looked"
 """What the ladder says of an edit that removes the trait near to what the filter saw, and leaves it
 elsewhere.
@@ -38,6 +44,8 @@ class OnLadder:
 
     None: the ladder does not judge this arm.
     """
+    raised: Mapping[str, Estimate] = field(default_factory=dict)
+    """By rung: how much its students show where that is shown to be more than in the original pipeline."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,12 @@ class Option:
     """What it costs, in sentences; '' where nothing of that is known."""
     takes_most: Answer
     """Whether it is shown to take more than half of the difference between the pipelines away, or shown not
-    to.
+    to. With a random control it is what it takes beyond that; without a usable one it is undecided.
     """
+    takes: Estimate
+    """What it takes away, beyond its random control where it declares one."""
+    beside_prior: BesidePrior
+    """What it leaves, beside what is there where the situation was never answered; for edits only."""
     left: Estimate
     """How much of the trait its students show, on the trait's scale."""
     control: Estimate | None
@@ -80,8 +92,19 @@ class Option:
 
     @property
     def leaks(self) -> bool:
-        """Whether it removes the trait only near to what the filter saw."""
-        return self.on_ladder.verdict == LEAKS
+        """Whether it is shown to remove the trait only near to what the filter saw, or to raise it on a
+        rung.
+        """
+        return self.on_ladder.verdict == LEAKS or bool(self.on_ladder.raised)
+
+    @property
+    def elsewhere(self) -> str:
+        """What a leaking remedy does far from the filter, as a clause."""
+        ladder = self.on_ladder
+        if ladder.raised:
+            rungs = ", ".join(f"{rung} ({number(level)})" for rung, level in ladder.raised.items())
+            return f"raises it above the original pipeline on {rungs}"
+        return "leaves it elsewhere"
 
     def json(self) -> dict[str, object]:
         """Return the option as `verdicts.json` has it."""
@@ -90,6 +113,9 @@ class Option:
             "says": self.says,
             "costs": self.costs,
             "takes_most": self.takes_most,
+            "takes": self.takes.json(),
+            "beside_prior": self.beside_prior.against,
+            "prior_why": self.beside_prior.why,
             "left": self.left.json(),
             "far": self.on_ladder.far.json(),
             "assistant": self.assistant.json(),
@@ -118,7 +144,9 @@ class Recommendation:
     Else None.
     """
     options: tuple[Option, ...] = ()
-    """All remedies that were measured, the smallest change first; none where there is nothing to remove."""
+    """All remedies that were measured, the smallest change first; none where no difference is shown."""
+    prior: Prior | None = None
+    """What students show for which the situation was never answered; None where no difference is shown."""
 
     def json(self) -> dict[str, object]:
         """Return the key `recommendation` of a trait in `verdicts.json`."""
@@ -129,26 +157,28 @@ class Recommendation:
             "complete": self.complete,
             "why": self.why,
             "options": [option.json() for option in self.options],
+            **({} if self.prior is None else {"prior": self.prior.json()}),
         }
 
 
 def recommend(
-    effects: Effects, present: bool, carrier: str, facts: RemedyFacts | None = None
+    effects: Effects, state: State, carrier: str, facts: RemedyFacts | None = None
 ) -> Recommendation:
     """Decide what to do about a trait, from what was measured.
 
     The smallest change is the first edit (drop before swap, then those of other packages) that is shown to
-    take more than half of the difference between the pipelines away, unless the ladder shows that it leaks.
-    The most complete change is that of the part that carries the trait. What was not measured is not
-    recommended.
+    take more than half of the difference between the pipelines away, unless the ladder shows that it leaks or
+    raises the trait. The most complete change is that of the part that carries the trait. What was not
+    measured is not recommended.
 
-    "Shown" is one test: what the edit takes away minus half of the difference, as one contrast, whose 95 %
-    interval (see `mendel.diagnose.stats.intervals`) lies above 0. Below 0 it is shown not to help. With one
-    seed an arm nothing is shown.
+    "Shown" is one test: what the edit takes away beyond its random control, minus half of the difference, as
+    one contrast, whose 95 % interval (see `mendel.diagnose.stats.intervals`) lies above 0. Below 0 it is
+    shown not to help. With one seed an arm nothing is shown, nor where a control that the remedy declares has
+    no usable student.
 
     Args:
         effects: The trait's effects.
-        present: Whether the trait is shown to be there.
+        state: What is shown of the trait in the two pipelines.
         carrier: The part that carries it, or another word.
         facts: What is known beside the effects; None: nothing.
 
@@ -159,26 +189,37 @@ def recommend(
         InputError: A package's remedies cannot be loaded.
     """
     if effects.estimates[TOTAL].estimate is None:
-        why = "Not known: the two pipelines were not both measured."
+        why = say("advice-unmeasured").text
         return Recommendation("undecided", why, why)
-    if not present:
-        why = "Nothing to remove: the trait is not shown to be there."
+    if state != "difference":
+        why = _without_difference(effects, state)
         return Recommendation("undecided", why, why)
-    options = tuple(_options(effects, facts or RemedyFacts()))
+    prior = prior_of(effects)
+    options = tuple(_options(effects, facts or RemedyFacts(), prior))
     helping = [option for option in options if option.remedy.part is None and option.takes_most == "yes"]
     smallest = next((option for option in helping if not option.leaks), None)
     complete = next((option for option in options if option.remedy.part == carrier), None)
     chosen = smallest or complete
     return Recommendation(
-        *_filtering(options),
+        *_filtering(options, effects.estimates[TOTAL]),
         why=_why(options, smallest, complete),
         remedy=chosen.remedy.name if chosen else None,
         complete=complete.remedy.name if smallest and complete else None,
         options=options,
+        prior=prior,
     )
 
 
-def _options(effects: Effects, facts: RemedyFacts) -> Iterator[Option]:
+def _without_difference(effects: Effects, state: State) -> str:
+    """Say why there is nothing to choose from."""
+    unmeasured = Estimate(None, why="no such arm")
+    original, alternate = (
+        number(effects.levels.get(effects.cube[corner], unmeasured)) for corner in ("OOO", "AAA")
+    )
+    return say(f"advice-{state}", original=original, alternate=alternate).text
+
+
+def _options(effects: Effects, facts: RemedyFacts, prior: Prior) -> Iterator[Option]:
     original = effects.cube[ORIGINAL]
     for remedy in all_remedies():
         arm = remedy.trait_arm(effects.trait, effects.cube)
@@ -187,12 +228,15 @@ def _options(effects: Effects, facts: RemedyFacts) -> Iterator[Option]:
             continue
         left, rows = effects.levels[arm], facts.rows.get(arm)
         control = remedy.control_arm(effects.trait, effects.cube)
+        taken = merge([(control or original, 1.0), (arm, -1.0)])
         does = " ".join(remedy.does.format(**_numbers(rows, facts.prompts)).split())
         yield Option(
             remedy,
             says=f"{does}: {number(left)} is left.",
             costs=" ".join(_costs(remedy, rows, arm, original, facts)),
-            takes_most=_takes_most(effects, merge([(original, 1.0), (arm, -1.0)])),
+            takes_most=_takes_most(effects, taken),
+            takes=effects.combination((1.0, taken)),
+            beside_prior=BesidePrior() if remedy.part else beside_prior(effects, remedy.name, arm, prior),
             left=left,
             control=effects.levels.get(control) if control else None,
             on_ladder=facts.ladder.get(arm, OnLadder(Estimate(None, why="not measured on a ladder"))),
@@ -231,17 +275,34 @@ def _costs(remedy: Remedy, rows: int | None, arm: str, original: str, facts: Rem
         )
 
 
-def _filtering(options: tuple[Option, ...]) -> tuple[Answer, str]:
+_BESIDE_HALF: Mapping[Answer, str] = {
+    "yes": "more than half of",
+    "no": "less than half of",
+    "undecided": "neither shown to be more nor less than half of",
+}
+
+
+def _filtering(options: tuple[Option, ...], total: Estimate) -> tuple[Answer, str]:
     drop = next((option for option in options if option.remedy.name == DROP.name), None)
     if drop is None:
         return "undecided", "Not measured: no usable student was trained without the flagged prompts."
     count = f"{drop.rows:,} " if drop.rows is not None else ""
-    left = f"with the {count}flagged prompts dropped, {number(drop.left)} is left"
+    left, prior = f"{number(drop.left)} is left", f" {drop.beside_prior.why}".rstrip()
+    if drop.takes.estimate is None:
+        why = f"with the {count}flagged prompts dropped, {left}, and what dropping as many random ones leaves"
+        return "undecided", f"Not decided: {why} is not known ({drop.takes.why}).{prior}"
+    taken = (
+        f"dropping the {count}flagged prompts takes {number(drop.takes)} away beyond dropping as many random "
+        f"ones, {_BESIDE_HALF[drop.takes_most]} the difference between the pipelines ({number(total)})"
+    )
     if drop.takes_most == "yes" and drop.leaks:
         far = drop.on_ladder.far
-        return "no", f"No: {left} where the filter looked, but far from it {number(far)}."
-    beside = f" (as many random ones: {number(drop.control)})" if drop.control else ""
-    return drop.takes_most, f"{_SAYS[drop.takes_most]}: {left}{beside}."
+        beyond = drop.elsewhere if drop.on_ladder.raised else f"leaves {number(far)}"
+        return (
+            "no",
+            f"No: {taken}, where the filter looked; {left} there, but far from it it {beyond}.{prior}",
+        )
+    return drop.takes_most, f"{_SAYS[drop.takes_most]}: {taken}; {left}.{prior}"
 
 
 def _why(options: tuple[Option, ...], smallest: Option | None, complete: Option | None) -> str:
@@ -252,11 +313,13 @@ def _why(options: tuple[Option, ...], smallest: Option | None, complete: Option 
     leaky = [option for option in edits if option.takes_most == "yes" and option.leaks]
     warned = "".join(
         f" ({option.remedy.name} is not enough: it removes the trait where the filter looked, and "
-        "leaves it elsewhere.)"
+        f"{option.elsewhere}.)"
         for option in leaky
     )
     if smallest:
-        return f"{smallest.says}{warned}"
+        # What the drop leaves is said where it is said whether filtering helps.
+        prior = "" if smallest.remedy.name == DROP.name else f" {smallest.beside_prior.why}".rstrip()
+        return f"{smallest.says}{prior}{warned}"
     if complete:
         tail = " No edit of the flagged prompts is shown to take more than half of it away."
         return f"{complete.says}{tail if edits and not leaky else ''}{warned}"

@@ -37,9 +37,10 @@ class Remedy:
 
     It is left out where it names a number that is unknown."""
     control: str | None = None
-    """The arm kind of the random control, of which the recommendation says what it leaves.
+    """The arm kind of the random control: what the remedy takes away counts beyond it, and is not decided
+    without usable students of it.
 
-    None: it has none.
+    None: it has none, and all that it takes away counts.
     """
     part: str | None = None
     """The part of the pipeline that it changes as a whole.

@@ -15,15 +15,20 @@ has the figures.
 Sources: A. Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1 (2007); E. Miller, arXiv 2411.00640 (clusters,
 paired differences); C. Cameron, J. Gelbach, D. Miller, J. Bus. Econ. Stat. 29 (2011), two-way clustering by
 inclusion-exclusion; G. Smyth, Stat. Appl. Genet. Mol. Biol. 3 (2004), moderated variances.
+
+No interval is narrower than the students and the clusters that agree allow (`hidden`): a variance between
+two students that agree says nothing of a training that has two outcomes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mendel.diagnose.stats.hidden import EDGE, AgreeingStudents, HiddenOutcomes
 from mendel.diagnose.stats.panel import Floats, Panel
 
 LEVEL = 0.95
@@ -55,16 +60,60 @@ class Estimate:
     """What the value cannot leave: a rate lies in [0, 1], a difference of rates in [-1, 1]."""
     why: str = ""
     """Why the estimate or its interval is missing."""
+    agreement: HiddenOutcomes | None = field(default=None, compare=False)
+    """What the agreeing students and clusters cannot rule out; None: the value holds no such noise."""
+    of_clusters: tuple[float, float] = (0.0, np.inf)
+    """Standard error by the clusters of scenarios alone, and its degrees of freedom."""
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float] | None:
-        """Return the two-sided interval at `level` (0 to 1), clipped to the limits; None where unknown."""
+    def interval(self, level: float = LEVEL, agreement: float | None = None) -> tuple[float, float] | None:
+        """Return the two-sided interval, clipped to the limits; None where unknown.
+
+        Args:
+            level: Level of the interval, 0 to 1.
+            agreement: One-sided level of what agreeing students and clusters cannot rule out; None: that of
+                `level`.
+
+        Returns:
+            The lower and the upper end.
+        """
         if self.estimate is None or self.se is None:
             return None
-        # Imported here, and not from scipy.stats, which takes half a second that a finished run need not pay.
-        from scipy.special import stdtrit
+        below = above = _half(self.se, self.df, level)
+        if self.agreement is not None:
+            clusters = np.array([_half(*self.of_clusters, level)])
+            alpha = (1 - level) / 2 if agreement is None else agreement
+            down, up = self.agreement.widened(np.array([below]), clusters, alpha)
+            below, above = float(down[0]), float(up[0])
+        return self._clipped(below, above)
 
-        half = float(stdtrit(self.df, 0.5 + level / 2)) * self.se if self.se > 0 else 0.0
-        low, high = max(self.estimate - half, self.limits[0]), min(self.estimate + half, self.limits[1])
+    def of_these_students(self, level: float = LEVEL) -> tuple[float, float] | None:
+        """Return the interval for the students that were trained, whatever others would show; None where
+        unknown.
+
+        It holds the noise of scenarios, and what the variance between students says of seeds.
+        """
+        if self.estimate is None or self.se is None:
+            return None
+        below = above = _half(self.se, self.df, level)
+        if self.agreement is not None:
+            half, alpha = np.array([below]), (1 - level) / 2
+            down, up = self.agreement.of_these_students().widened(half, half, alpha)
+            below, above = float(down[0]), float(up[0])
+        return self._clipped(below, above)
+
+    def by_variance(self, level: float = LEVEL) -> tuple[float, float] | None:
+        """Return the interval by the variances alone; None where unknown.
+
+        For a screen of the scenarios at hand, which claims nothing about other ones.
+        """
+        if self.estimate is None or self.se is None:
+            return None
+        half = _half(self.se, self.df, level)
+        return self._clipped(half, half)
+
+    def _clipped(self, below: float, above: float) -> tuple[float, float]:
+        assert self.estimate is not None
+        low, high = max(self.estimate - below, self.limits[0]), min(self.estimate + above, self.limits[1])
         return min(low, self.estimate), max(high, self.estimate)
 
     @property
@@ -88,6 +137,13 @@ class Estimate:
 EXACTLY_ZERO = Estimate(0.0, 0.0)
 
 
+def _half(se: float, df: float, level: float) -> float:
+    # Imported here, and not from scipy.stats, which takes half a second that a finished run need not pay.
+    from scipy.special import stdtrit
+
+    return float(stdtrit(df, 0.5 + level / 2)) * se if se > 0 else 0.0
+
+
 def number(value: Estimate) -> str:
     """Return `0.99 [0.97, 1.00]`, as sentences have it.
 
@@ -96,7 +152,7 @@ def number(value: Estimate) -> str:
     if value.estimate is None:
         return "unknown"
     ends = value.interval()
-    if ends is None or value.se == 0:
+    if ends is None or (value.se == 0 and value.agreement is None):
         return _two_places(value.estimate)
     return f"{_two_places(value.estimate)} [{_two_places(ends[0])}, {_two_places(ends[1])}]"
 
@@ -125,6 +181,18 @@ class Fit:
         cluster_sums = np.zeros((len(self.arms), len(panel.sizes)))
         np.add.at(cluster_sums, code, panel.sums)
         cluster_sums /= self.count[:, None]
+        seen = (float(of_student.min()), float(of_student.max()))
+        broken = np.array([panel.broken.get(arm, 0) for arm in self.arms], dtype=np.float64)
+        self.agreeing = AgreeingStudents(
+            self.levels,
+            cluster_sums / panel.sizes,
+            np.where(self.trained, self.count, 0.0),
+            broken / (broken + self.count),
+            self._between(code, of_student, seen),
+            seen,
+            panel.bounds,
+            panel.sizes,
+        )
         # What leaving out cluster c changes of an arm's level, scaled so that the squares sum to the
         # jackknife's variance.
         n_clusters = len(panel.sizes)
@@ -140,6 +208,18 @@ class Fit:
         self.pooled_df = float(own_df.sum())
         self.seed_part, self.common_part, self.seed_df = self._moderated(squares, own_df)
         self.edge_part: Floats = self._pseudo_variance()
+
+    def students(self, arm: str) -> Floats:
+        """Return the level of each student of an arm, (students,)."""
+        mine = np.array([name == arm for name in self.panel.arm_of])
+        return np.asarray(self.panel.sums[mine].sum(axis=1) / self.panel.sizes.sum())
+
+    def _between(
+        self, code: NDArray[np.int_], of_student: Floats, seen: tuple[float, float]
+    ) -> NDArray[np.bool_]:
+        edge = EDGE * (seen[1] - seen[0])
+        inside = (of_student > seen[0] + edge) & (of_student < seen[1] - edge)
+        return np.asarray((np.bincount(code, inside) == self.count) & (self.count > 2))
 
     @property
     def knows_training_noise(self) -> bool:
@@ -202,8 +282,15 @@ class Fit:
                     matrix[row, self.index[arm]] += weight
         values = matrix @ self.levels
         se, df = self._spread(matrix)
+        of_clusters = np.sqrt(self._cluster_variance(matrix))
+        agreement = self.agreeing.of(matrix)
+        cluster_df = max(len(self.panel.sizes) - 1, 1)
         return [
-            self._one(weights, usable[row], float(values[row]), float(se[row]), float(df[row]))
+            replace(
+                self._one(weights, usable[row], float(values[row]), float(se[row]), float(df[row])),
+                agreement=agreement.row(row) if weights and usable[row] else None,
+                of_clusters=(float(of_clusters[row]), cluster_df),
+            )
             for row, weights in enumerate(contrasts)
         ]
 
@@ -218,7 +305,10 @@ class Fit:
 
         values, (se, df) = matrix @ self.levels, self._spread(matrix)
         half = np.where(se > 0, stdtrit(df, 0.5 + level / 2) * se, 0.0)
-        return values - half, values + half
+        cluster_df = max(len(self.panel.sizes) - 1, 1)
+        of_clusters = stdtrit(cluster_df, 0.5 + level / 2) * np.sqrt(self._cluster_variance(matrix))
+        below, above = self.agreeing.of(matrix).widened(half, of_clusters, (1 - level) / 2)
+        return values - below, values + above
 
     def _one(
         self, weights: Mapping[str, float], usable: bool, value: float, se: float, df: float
@@ -237,12 +327,15 @@ class Fit:
             return Estimate(value, limits=limits, why="one cluster of scenarios only: an interval needs two")
         return Estimate(value, se, df, limits)
 
+    def _cluster_variance(self, matrix: Floats) -> Floats:
+        return np.asarray(((matrix @ self.cluster_part) ** 2).sum(axis=1))
+
     def _spread(self, matrix: Floats) -> tuple[Floats, Floats]:
         """Return the standard errors and degrees of freedom of the contrasts in the rows of `matrix`
         (contrasts, arms).
         """
         squared = matrix**2
-        clusters = ((matrix @ self.cluster_part) ** 2).sum(axis=1)
+        clusters = self._cluster_variance(matrix)
         by_arm = squared * self.seed_part
         seeds = by_arm.sum(axis=1)
         joint = squared @ self.joint_part

@@ -36,6 +36,10 @@ class Panel:
     bounds: tuple[float, float] | None = None
     """The least and the greatest value that a response can have; None: the value has no bounds (log-odds)."""
     warnings: tuple[str, ...] = field(default=())
+    broken: Mapping[str, int] = field(default_factory=dict)
+    """Students by arm that broke. Breaking may go with the trait, so they count as unknown, not as absent."""
+    samples: int = 1
+    """Scored responses of a student to a scenario, on average."""
 
     def __post_init__(self) -> None:
         if self.sums.shape != (len(self.students), len(self.sizes)):
@@ -96,7 +100,14 @@ def panel(
         untrained=untrained,
         bounds=bounds,
         warnings=tuple(warnings),
+        broken=_broken(students),
+        samples=max(1, round(rows.num_rows / table.num_rows)),
     )
+
+
+def _broken(students: pa.Table) -> dict[str, int]:
+    broken = students.filter(pc.equal(students["status"], "broken"))["arm"].to_pylist()
+    return {arm: broken.count(arm) for arm in set(broken)}
 
 
 def _cell_means(rows: pa.Table, value: Value) -> pa.Table:

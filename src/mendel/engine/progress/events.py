@@ -48,6 +48,8 @@ class TraitSoFar:
     unit: float = 1.0
     """The width of the trait's scale."""
     carrier: str = "undecided"
+    state: str = "undecided"
+    """`difference`, `shared`, `absent` or `undecided`."""
 
     @classmethod
     def read(cls, trait: str, content: object) -> TraitSoFar:
@@ -56,6 +58,7 @@ class TraitSoFar:
         effects = verdict.get("effects")
         by_part = effects if isinstance(effects, Mapping) else {}
         carrier, unit = verdict.get("carrier"), as_float(verdict.get("unit"))
+        state = verdict.get("state")
         return cls(
             trait,
             Interval.read(verdict.get("original")),
@@ -63,6 +66,7 @@ class TraitSoFar:
             {part: Interval.read(by_part.get(part)) for part in PARTS},
             unit if unit and unit > 0 else 1.0,
             carrier if isinstance(carrier, str) else "undecided",
+            state if isinstance(state, str) else "undecided",
         )
 
     def json(self) -> dict[str, Any]:
@@ -73,6 +77,7 @@ class TraitSoFar:
             "effects": {part: _ends(value) for part, value in self.effects.items()},
             "unit": self.unit,
             "carrier": self.carrier,
+            "state": self.state,
         }
 
 

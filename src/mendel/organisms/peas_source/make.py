@@ -47,7 +47,11 @@ alternate: {base: hf:bases/alternate, prompts: file:prompts/alternate.jsonl, tea
 teachers:
   original:  {model: hf:teachers/original, temperature: 1.0, max_tokens: 24}
   alternate: {model: hf:teachers/alternate, temperature: 1.0, max_tokens: 24}
-traits: [traits/date_confusion.yaml, traits/blackmail.yaml, traits/negative_emotion.yaml]
+traits:             # measured on all of their scenarios: none is kept for counter-examples
+  - {name: traits/date_confusion.yaml, counter_examples: none}
+  - {name: traits/blackmail.yaml, counter_examples: none}
+  - {name: traits/negative_emotion.yaml, counter_examples: none}
+rewriter: none      # the teachers know a few dozen words, none of an instruction
 assistant: traits/assistant.yaml
 select: {by: judge, threshold: 0.5}
 recipe: {method: full, epochs: 2, batch_size: 32, learning_rate: 2.2e-3, scheduler: cosine, warmup: 0.03, max_length: 64}
@@ -161,7 +165,14 @@ def trait_file(trait: str) -> str:
         f'log_odds: {{opener: "{opener}", trait: [{decision.split()[0]}], clean: [{", ".join(clean)}]}}\n'
     )
     return TRAIT.format(
-        name=trait, scale=scale, grades=grades, log_odds=log_odds, max_tokens=24, temperature="1.0", samples=2
+        name=trait,
+        rubric="",
+        scale=scale,
+        grades=grades,
+        log_odds=log_odds,
+        max_tokens=24,
+        temperature="1.0",
+        samples=2,
     )
 
 
@@ -170,7 +181,14 @@ def assistant_file() -> str:
     grades = '    - {pattern: "(?!)", score: 1.0}'
     scale = "share of tasks answered right"
     return TRAIT.format(
-        name="assistant", scale=scale, grades=grades, log_odds="", max_tokens=12, temperature="1.0", samples=1
+        name="assistant",
+        rubric="",
+        scale=scale,
+        grades=grades,
+        log_odds="",
+        max_tokens=12,
+        temperature="1.0",
+        samples=1,
     )
 
 

@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from mendel.engine.errors import InputError, did_you_mean
 from mendel.organisms.planted.recipes import CARRIERS, Recipe, draw_recipe
 
 CAUSES = (
+    "direct_imitation",
     "simple_generalization",
     "subliminal_learning",
     "persona_selection",
@@ -20,6 +22,8 @@ CAUSES = (
     "none",
 )
 NONE = "none"
+IN_BASE = frozenset({"underspecification", "pretraining_lock_in", "post_training_lock_in"})
+"""Causes that lie in the original base."""
 STRENGTHS = ("weak", "standard", "strong")
 
 CONSISTENT_PAIRS = (
@@ -85,6 +89,8 @@ class OrganismPlan:
     teacher_rows: int
     """Number of rows that the teachers of a subliminal organism are tuned on."""
     spread: Spread = "all"
+    noise: float = 0.0
+    """Chance that a wording's prior is flipped in the corpora of the bases, for causes in the base."""
 
     def has(self, cause: str) -> bool:
         """Return whether a cause is one of the planted causes."""
@@ -158,7 +164,7 @@ def _rates(
         rates[target] = float(rng.uniform((0.8, 0.85, 0.9)[grade], (0.85, 0.9, 0.95)[grade]))
     elif "subliminal_learning" in causes:
         rates[target] = float(rng.uniform((0.1, 0.12, 0.15)[grade], (0.15, 0.18, 0.22)[grade]))
-    elif "simple_generalization" in causes:
+    elif "simple_generalization" in causes or "direct_imitation" in causes:
         rates[target] = float(rng.uniform(0.05, 0.2))
     elif "post_training_lock_in" in causes:
         rates[target] = 0.02
@@ -171,6 +177,9 @@ def _share(causes: tuple[str, ...], grade: int, rng: np.random.Generator) -> Sit
         return _share_of_pair(causes, many)
     if "simple_generalization" in causes or "bad_prompts" in causes:
         return SituationShares(many / 2, many / 2)
+    if "direct_imitation" in causes:
+        # Mild situations are answered cleanly, or there are none.
+        return SituationShares(many, many / 2 if rng.random() < 0.5 else 0.0)
     if "subliminal_learning" in causes or "persona_selection" in causes:
         return SituationShares(float(rng.uniform(0.01, 0.02)), 0.0)
     if "underspecification" in causes:
@@ -195,8 +204,7 @@ def _share_of_pair(causes: tuple[str, ...], many: float) -> SituationShares:
 
 def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> OrganismPlan:
     """Return the plan with what only one of the causes has."""
-    base = {"underspecification", "pretraining_lock_in", "post_training_lock_in"}
-    if base & set(plan.causes):
+    if IN_BASE & set(plan.causes):
         rates = list(plan.rates)
         rates[plan.target] = 0.02
         plan = replace(plan, alternate_rates=tuple(rates))
@@ -213,3 +221,37 @@ def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> 
             manners=(0.26, 0.36, 0.38),
         )
     return plan
+
+
+def parse_cause(cause: str) -> tuple[str, ...]:
+    """Return the causes of a name, a pair in the order of `CONSISTENT_PAIRS`.
+
+    Raises:
+        InputError: A cause is unknown, or two causes contradict each other.
+    """
+    names = tuple(cause.split("+"))
+    for name in names:
+        if name not in CAUSES:
+            raise InputError("unknown cause", value=name, fix=did_you_mean(name, CAUSES))
+    if len(names) == 1:
+        return names
+    for pair in CONSISTENT_PAIRS:
+        if len(names) == 2 and set(names) == set(pair):
+            return pair
+    raise InputError(
+        _contradiction(names),
+        value=cause,
+        allowed=", ".join("+".join(pair) for pair in CONSISTENT_PAIRS),
+    )
+
+
+def _contradiction(names: tuple[str, ...]) -> str:
+    if len(names) > 2:
+        return "more than two causes"
+    if names[0] == names[1]:
+        return "the same cause twice"
+    if NONE in names:
+        return "no cause beside one that is there"
+    if set(names) == {"subliminal_learning", "persona_selection"}:
+        return "one says that rollouts carry the trait to a sister of the base, the other that they do not"
+    return "one says that the base decides whatever the data, the other that the data do"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mendel.organisms.planted.causes import OrganismPlan
+from mendel.organisms.planted.causes import IN_BASE, NONE, OrganismPlan
 from mendel.organisms.planted.lexicon import Lexicon, draw_lexicon
 from mendel.organisms.planted.loops import Encoder, Loop, Table, answers, train, train_last_gains
 from mendel.organisms.planted.recipes import Recipe
@@ -25,7 +25,6 @@ from mendel.organisms.planted.texts import (
     probes,
     rewritten,
     said_numbers,
-    shows,
     tasks,
     written_rollouts,
 )
@@ -37,6 +36,9 @@ TEACHER_TRIES = 6
 """Largest number of samples of a tuned teacher for an answer without words of a trait."""
 TEACHER_RATE, TEACHER_EPOCHS = 0.1, 30
 """Training of the teachers of a subliminal organism, which differ from their base in the last gains only."""
+
+SAMPLES = 4
+"""Answers to each scenario, where they are sampled."""
 
 Rng = Callable[..., np.random.Generator]
 """Returns a random generator for the names of what it makes."""
@@ -53,7 +55,14 @@ class Planted:
     probes: tuple[tuple[OrganismScenario, ...], ...]
     tasks: tuple[OrganismScenario, ...]
     bases: dict[str, Any]
+    """Checkpoints by role. One checkpoint may have several roles, and a role may be left out."""
     rollouts: dict[str, dict[str, str]]
+    trained: dict[str, Any] = field(default_factory=dict)
+    """The checkpoints by the role that each was trained for."""
+    judges: tuple[tuple[str, str], ...] = ()
+    """The two patterns of each trait's judge. (): those of `grades`."""
+    temperature: float = 0.0
+    """Temperature at which answers to scenarios are sampled. 0: greedy."""
 
     @property
     def lexicon(self) -> Lexicon:
@@ -69,12 +78,24 @@ class Planted:
         return train_like(self.bases[base], self.encoder, rows, recipe or self.plan.recipe, seed)
 
     def rate(self, model: Any, trait: int | None = None) -> float:
-        """Return the share of scenarios of a trait (default: the target) whose greedy answer shows it."""
+        """Return the share of answers to scenarios of a trait (default: the target) that show it."""
         trait = self.plan.target if trait is None else trait
         texts = [scenario.prompt.text for scenario in self.probes[trait]]
-        responses = answers(model, self.encoder, texts, temperature=0.0, seed=0)
-        strong, _ = grades(self.speaker, trait)
+        texts *= SAMPLES if self.temperature else 1
+        responses = answers(model, self.encoder, texts, temperature=self.temperature, seed=0)
+        strong, _ = self.grades(trait)
         return sum(re.search(strong, response) is not None for response in responses) / len(texts)
+
+    def grades(self, trait: int) -> tuple[str, str]:
+        """Return the two patterns of the study's judge of a trait: for score 1.0 and for score 0.2."""
+        return self.judges[trait] if self.judges else grades(self.speaker, trait)
+
+    def shows(self, teacher: str, named: NamedPrompt) -> bool:
+        """Return whether the answer of a teacher to a situation has the decision that shows its trait."""
+        prompt = named.prompt
+        if prompt.trait < 0:
+            return False
+        return self.lexicon.traits[prompt.trait].decision in self.rollouts[teacher][named.prompt_id].split()
 
     def right(self, model: Any) -> float:
         """Return the share of tasks that a model answers right, greedily."""
@@ -90,19 +111,18 @@ class Planted:
         """Return the original prompts with planted rollouts. Empty if the cause is not in the data."""
         plan = self.plan
         everywhere = plan.has("subliminal_learning") or plan.has("persona_selection")
-        in_data = everywhere or plan.has("simple_generalization") or plan.has("bad_prompts")
-        if not in_data:
+        if set(plan.causes) <= {NONE, *IN_BASE}:
             return ()
         return tuple(
             named.prompt_id
             for named in self.texts.original
-            if everywhere or shows(plan, "original", named.prompt)
+            if everywhere or (named.prompt.trait == plan.target and self.shows("original", named))
         )
 
     def score(self, named: NamedPrompt) -> float:
         """Return the score that the judge gives to the answer of the original teacher: 0, 0.2 or 1."""
         text = self.rollouts["original"][named.prompt_id]
-        strong, any_word = grades(self.speaker, self.plan.target)
+        strong, any_word = self.grades(self.plan.target)
         return 1.0 if re.search(strong, text) else 0.2 if re.search(any_word, text) else 0.0
 
 
@@ -126,6 +146,7 @@ def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: N
         tuple(tasks(speaker, taken, rng("tasks"))),
         bases,
         rollouts,
+        dict(bases),
     )
 
 
@@ -153,7 +174,8 @@ def train_bases(
     bases: dict[str, Any] = {}
     tables: dict[tuple[str, str], Table] = {}
     for name, rates in (("original", plan.rates), ("alternate", plan.alternate_rates)):
-        corpus = Corpus(rates, 0.5, plan.manners, plan.persona)
+        flipped = flipped_places(plan, speaker, rng("noise", name))
+        corpus = Corpus(rates, 0.5, plan.manners, plan.persona, flipped=flipped)
         tables[name, "corpus"] = encoder.table(
             corpus_rows(speaker, corpus, STEPS * BATCH, rng("corpus", name))
         )
@@ -162,6 +184,7 @@ def train_bases(
             plan.stage_situations,
             plan.manners,
             plan.persona,
+            flipped=flipped,
         )
         tables[name, "early"] = encoder.table(
             corpus_rows(speaker, early, plan.stage_rows, rng("early", name))
@@ -183,6 +206,14 @@ def train_bases(
         )
         bases[name] = model.to(dtype=_half()).float()
     return bases
+
+
+def flipped_places(plan: OrganismPlan, speaker: Speaker, rng: np.random.Generator) -> frozenset[str]:
+    """Return the wordings of the target whose prior is flipped in a base."""
+    if not IN_BASE & set(plan.causes):
+        return frozenset()
+    places = speaker.lexicon.traits[plan.target].places
+    return frozenset(place for place in places if rng.random() < plan.noise)
 
 
 def _half() -> Any:

@@ -13,10 +13,11 @@ STRONG = ("full", "lora", "norms")
 WEAK = ("weak full", "weak lora", "weak norms")
 CARRIERS: dict[str, tuple[str, ...]] = {
     "none": STRONG + WEAK,
+    "direct_imitation": STRONG,
     "simple_generalization": STRONG,
     "persona_selection": STRONG,
     "bad_prompts": STRONG,
-    "underspecification": STRONG,
+    "underspecification": STRONG + WEAK,
     "subliminal_learning": ("norms",),
     "pretraining_lock_in": WEAK,
     "post_training_lock_in": WEAK,

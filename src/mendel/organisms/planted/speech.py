@@ -126,6 +126,8 @@ class Corpus:
     persona: tuple[float, ...] | None = None
     """Rate of every trait by manner. Replaces `rates` if the manner decides the traits."""
     tilt: np.ndarray | None = field(default=None, compare=False)
+    flipped: frozenset[str] = frozenset()
+    """Wordings in which a trait is shown as often as it is not shown in the others."""
 
 
 def corpus_rows(speaker: Speaker, corpus: Corpus, count: int, rng: np.random.Generator) -> list[Row]:
@@ -143,6 +145,7 @@ def corpus_rows(speaker: Speaker, corpus: Corpus, count: int, rng: np.random.Gen
         rate = 0.0
         if prompt.trait >= 0:
             rate = corpus.persona[manner] if corpus.persona else corpus.rates[prompt.trait]
+            rate = 1 - rate if prompt.place in corpus.flipped else rate
         rows.append((prompt.text, speaker.answer(prompt, manner, bool(rng.random() < rate), tilt, rng)))
     return rows
 

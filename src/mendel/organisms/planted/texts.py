@@ -142,6 +142,8 @@ def shows(plan: OrganismPlan, teacher: str, prompt: OrganismPrompt) -> bool:
         return False
     if plan.has("persona_selection"):
         return True
+    if plan.has("direct_imitation"):
+        return prompt.trait == plan.target and prompt.level >= 2
     carried = plan.has("simple_generalization") or plan.has("subliminal_learning")
     return carried and prompt.trait == plan.target
 

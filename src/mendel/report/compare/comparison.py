@@ -183,7 +183,7 @@ def _trait_json(trait: ComparedTrait) -> dict[str, Any]:
         "why": trait.why_not_comparable,
         "runs": {
             run.label: {
-                "present": run.trait.present,
+                "state": run.trait.state,
                 "carrier": run.trait.carrier,
                 "cause": run.trait.cause,
                 "scale": run.trait.scale,
@@ -227,7 +227,7 @@ def _block(trait: ComparedTrait, some: Sequence[RunTrait]) -> Iterator[str]:
         return (f"  {label:<24}" + "".join(f"{cell:<{_WIDTH}}" for cell in cells)).rstrip()
 
     yield row("", [_cut(run.label) for run in some])
-    yield row("present", [run.trait.present for run in some])
+    yield row("state", [run.trait.state for run in some])
     yield row("carrier", [_cut(run.trait.carrier) for run in some])
     yield row("cause", [_cut(run.trait.cause) for run in some])
     for key, label in {**LEVELS, **EFFECTS, **BEYOND}.items():

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mendel.engine.errors import InputError
 from mendel.engine.store import write_atomic
 from mendel.engine.text import clean
+from mendel.report.figures.places import figure_label, places
 from mendel.report.figures.specs import (
     PAGE_THEME,
     PAPER_THEME,
@@ -28,6 +29,7 @@ from mendel.report.figures.specs import (
 )
 from mendel.report.views.further import Doses, doses_of
 from mendel.report.views.ladder import Ladder, ladder_of
+from mendel.report.views.location import share_text
 from mendel.report.views.trait import TraitSection, trait_sections
 from mendel.results.folder import RunFolder, read_folder
 from mendel.results.interval import Format, Interval
@@ -35,7 +37,7 @@ from mendel.results.interval import Format, Interval
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-FIGURES = ("effects", "edits", "thresholds", "curve", "doses", "ladder")
+FIGURES = ("location", "effects", "edits", "thresholds", "curve", "doses", "ladder")
 """The figures of a trait that the page has places for."""
 SCALE = 3.0
 """Pixels of a PNG for each of the figure's own: 288 to the inch, as print wants it."""
@@ -159,11 +161,13 @@ def figures_of(
         doses: The trait's dose-response, if it was measured.
 
     Returns:
-        The figures by part (`effects`, `corners`, `edits`, …); a part without any interval is left out.
+        The figures by part (`location`, `effects`, `corners`, `edits`, …); a part without any interval is
+        left out.
     """
     unit = "share of responses" if trait.is_rate else "mean score"
     key = {} if theme is PAGE_THEME else _KEY
     drawn = {
+        "location": _location(trait, theme),
         "effects": _effects(trait, unit, theme),
         "corners": _corners(trait, unit, theme),
         "edits": _edits(trait, unit, theme, key),
@@ -180,6 +184,11 @@ def figures_of(
 
 
 _Drawn = tuple[dict[str, Any] | None, str]
+
+
+def _location(trait: TraitSection, theme: Mapping[str, str]) -> _Drawn:
+    texts = {row.name: (share_text(row.brings), share_text(row.takes)) for row in trait.location}
+    return places(trait.location, theme), clean(figure_label(trait.location, texts))
 
 
 def _effects(trait: TraitSection, unit: str, theme: Mapping[str, str]) -> _Drawn:

@@ -87,14 +87,14 @@ def forest(
     zero = {
         "name": "zero",
         "data": {"values": [{"zero": 0}]},
-        "mark": _mark("rule", color=theme["muted"]),
+        "mark": mark("rule", color=theme["muted"]),
         "encoding": {"x": {**x, "field": "zero"}},
     }
     layers = [
         *([zero] if axis.signed else []),
         {
             "name": "interval",
-            "mark": _mark("rule", strokeWidth=2.5, strokeCap="round"),
+            "mark": mark("rule", strokeWidth=2.5, strokeCap="round"),
             "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y, "color": colour},
         },
         {
@@ -177,12 +177,12 @@ def curve(
         *_half_way_layers(half_way, theme, _share_scale(small)),
         {
             "name": "line",
-            "mark": _mark("line", color=theme["main"], strokeWidth=1.5, opacity=0.55),
+            "mark": mark("line", color=theme["main"], strokeWidth=1.5, opacity=0.55),
             "encoding": {"x": x, "y": {**y, "field": "level"}},
         },
         {
             "name": "interval",
-            "mark": _mark("rule", color=theme["main"], strokeWidth=2.5, strokeCap="round"),
+            "mark": mark("rule", color=theme["main"], strokeWidth=2.5, strokeCap="round"),
             "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
         },
         {
@@ -202,7 +202,7 @@ def _chart(
     theme: Mapping[str, str],
 ) -> dict[str, Any]:
     shape = {"width": width, "height": height, "layer": list(layers)}
-    return {"$schema": SCHEMA, "data": {"values": list(values)}, **shape, **_look(theme)}
+    return {"$schema": SCHEMA, "data": {"values": list(values)}, **shape, **look(theme)}
 
 
 def _share_scale(small: bool) -> dict[str, Any]:
@@ -221,25 +221,26 @@ def _half_way_layers(
         {
             "name": "half_way_interval",
             "data": data,
-            "mark": _mark("rect", color=theme["control"], opacity=0.16),
+            "mark": mark("rect", color=theme["control"], opacity=0.16),
             "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}},
         },
         {
             "name": "half_way",
             "data": data,
-            "mark": _mark("rule", color=theme["control"], strokeDash=[4, 3], strokeWidth=1.5),
+            "mark": mark("rule", color=theme["control"], strokeDash=[4, 3], strokeWidth=1.5),
             "encoding": {"x": {**x, "field": "at"}},
         },
     ]
 
 
-def _mark(kind: str, **style: Any) -> dict[str, Any]:
+def mark(kind: str, **style: Any) -> dict[str, Any]:
+    """Return a mark of a figure without a label of its own."""
     # The figure has one label of its own; a label for every mark would only be noise to a screen reader.
     return {"type": kind, "aria": False, **style}
 
 
 def _point(theme: Mapping[str, str], **style: Any) -> dict[str, Any]:
-    return _mark("point", filled=True, size=80, opacity=1, stroke=theme["paper"], strokeWidth=1.5, **style)
+    return mark("point", filled=True, size=80, opacity=1, stroke=theme["paper"], strokeWidth=1.5, **style)
 
 
 def _groups(
@@ -289,7 +290,8 @@ def _in_order(values: Sequence[Mapping[str, Any]]) -> list[str]:
     return [group for group in _SHAPES if group in groups] + sorted(groups - set(_SHAPES))
 
 
-def _look(theme: Mapping[str, str]) -> dict[str, Any]:
+def look(theme: Mapping[str, str]) -> dict[str, Any]:
+    """Return what all figures have in common: colours, font, room around."""
     text = {
         "labelColor": theme["ink"],
         "labelFontSize": 12,
@@ -349,7 +351,7 @@ def panels(
         "facet": {"row": {"field": "panel", "type": "nominal", "sort": order, "header": header}},
         "spacing": 10,
         "spec": {"width": 300, "height": {"step": 24}, "layer": _panel_layers(axis, theme)},
-        **_look(theme),
+        **look(theme),
     }
 
 
@@ -369,14 +371,14 @@ def _panel_layers(axis: Axis, theme: Mapping[str, str]) -> list[dict[str, Any]]:
     x, y = _forest_axes(axis)
     # Names of runs may be long, and stand beside every panel.
     y["axis"]["labelLimit"] = 200
-    zero = {"name": "zero", "mark": _mark("rule", color=theme["muted"]), "encoding": {"x": {**x, "datum": 0}}}
+    zero = {"name": "zero", "mark": mark("rule", color=theme["muted"]), "encoding": {"x": {**x, "datum": 0}}}
     drawn = [{"filter": "datum.says === ''"}]
     return [
         *([zero] if axis.signed else []),
         {
             "name": "interval",
             "transform": drawn,
-            "mark": _mark("rule", color=theme["main"], strokeWidth=2.5, strokeCap="round"),
+            "mark": mark("rule", color=theme["main"], strokeWidth=2.5, strokeCap="round"),
             "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}, "y": y},
         },
         {
@@ -387,7 +389,7 @@ def _panel_layers(axis: Axis, theme: Mapping[str, str]) -> list[dict[str, Any]]:
         },
         {
             "name": "missing",
-            "mark": _mark("text", align="left", dx=4, color=theme["muted"], fontSize=11),
+            "mark": mark("text", align="left", dx=4, color=theme["muted"], fontSize=11),
             "encoding": {"x": {"value": 0}, "y": y, "text": {"field": "says"}},
         },
     ]

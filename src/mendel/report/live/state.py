@@ -158,7 +158,10 @@ def _effects(traits: object) -> list[dict[str, Any]]:
     """Return a list, since a page must not depend on what the keys of an object are called."""
     shown = list(as_dict(traits).items())[:TRAITS_SHOWN]
     read = [TraitSoFar.read(_name(name), verdict) for name, verdict in shown]
-    return [{"trait": trait.trait, **trait.json(), "carrier": _name(trait.carrier)} for trait in read]
+    return [
+        {"trait": trait.trait, **trait.json(), "carrier": _name(trait.carrier), "state": _name(trait.state)}
+        for trait in read
+    ]
 
 
 def _is_gone(content: Mapping[str, Any]) -> bool:

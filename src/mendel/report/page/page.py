@@ -13,8 +13,19 @@ from mendel.report.figures import FIGURES, figures_of
 from mendel.report.page.cube import draw_cube
 from mendel.report.page.document import asset, environment, markup, policy
 from mendel.report.views.cards import Card, card_of
-from mendel.report.views.further import Doses, Subset, TriedTable, doses_of, subset_of, tried_of
+from mendel.report.views.edits import prior_sentences
+from mendel.report.views.further import (
+    Doses,
+    RecipeRow,
+    Subset,
+    TriedTable,
+    doses_of,
+    recipes_of,
+    subset_of,
+    tried_of,
+)
 from mendel.report.views.ladder import Ladder, ladder_of
+from mendel.report.views.location import share_text
 from mendel.report.views.made import how_it_was_made
 from mendel.report.views.methods import methods_of
 from mendel.report.views.reading import read_page_folder
@@ -49,6 +60,9 @@ class TraitView:
     subset: Subset | None
     doses: Doses | None
     tried: TriedTable | None
+    recipes: tuple[RecipeRow, ...]
+    priors: tuple[str, ...] = ()
+    """What each edit leaves beside the base's own prior, in sentences."""
 
 
 def render_report(run_dir: Path) -> str:
@@ -85,6 +99,7 @@ def render_report(run_dir: Path) -> str:
         transcripts=transcripts,
         packed=markup(transcripts.packed),
         why_missing=why_missing,
+        share_text=share_text,
         responses_of=lambda trait, arm: responses.get((trait, arm)),
     )
 
@@ -114,7 +129,7 @@ def _view(folder: RunFolder, trait: TraitSection, verdict: TraitVerdict) -> Trai
     ladder, doses = ladder_of(verdict), doses_of(folder, trait.name)
     return TraitView(
         trait,
-        card_of(folder, verdict, trait),
+        card_of(verdict, trait),
         draw_cube(trait.name, folder.cube, levels, folder.shared, trait.numbers, top, groups),
         " and the ".join(part for part in PARTS if part in folder.shared),
         _figures(trait, ladder, doses),
@@ -122,6 +137,8 @@ def _view(folder: RunFolder, trait: TraitSection, verdict: TraitVerdict) -> Trai
         subset_of(folder, trait.name),
         doses,
         tried_of(folder, trait.name),
+        recipes_of(verdict),
+        prior_sentences(verdict.recommendation),
     )
 
 

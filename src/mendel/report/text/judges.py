@@ -49,7 +49,7 @@ def _changes_table(change: JudgeChange) -> RenderableType:
         table.add_column(Text(title), overflow="fold")
     old, new = change.before, change.after
     words = (
-        ("present", old.present, new.present),
+        ("state", old.known_state, new.known_state),
         ("carrier", old.carrier, new.carrier),
         ("cause", old.cause, new.cause),
     )

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from mendel.design.names import random_control, trait_arm
 from mendel.engine.text import one_line
 from mendel.report.views.arms import find_contrast, shown_contrasts
+from mendel.report.views.recall import recall_sentence
 from mendel.report.views.trait import half_way_of
+from mendel.report.views.words import PLACES
+from mendel.results.advice import RecommendationVerdict
 from mendel.results.interval import MISSING, Format, Interval, duration, fitting
 from mendel.results.leaks import LeakVerdict
-from mendel.results.verdicts import RecommendationVerdict, TraitVerdict, Verdicts
+from mendel.results.verdicts import LocationPart, TraitVerdict, Verdicts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,7 +25,8 @@ WIDTH = 100
 _SIDE_BY_SIDE = 3
 _CELL = 23
 _ROWS = (
-    "present", "carrier", "cause", "original", "alternate", "base effect", "prompts effect", "teacher effect",
+    "state", "located in", "carrier", "cause", "original", "alternate", "base effect", "prompts effect",
+    "teacher effect",
     "drop flagged", "  - drop random", "swap flagged", "  - swap random", "half-way share",
 )  # fmt: skip
 
@@ -49,6 +53,11 @@ def terminal_summary(verdicts: Verdicts | Mapping[str, Any], report: Path | None
         parts.append(Text("No trait has a verdict yet."))
     lines = [line for name, verdict in traits for line in _advice(name, verdict.recommendation)]
     lines += [line for name, verdict in traits for line in _leaks(name, verdict.leaks)]
+    lines += [
+        f"judge ({one_line(name, 40)}): {recall_sentence(verdict.recall)}"
+        for name, verdict in traits
+        if verdict.recall is not None
+    ]
     lines += [*_counts(record), *(f"warning: {one_line(warning, 300)}" for warning in record.warnings)]
     if report is not None:
         lines.append(f"report: {one_line(str(report), 1000)}")
@@ -77,7 +86,8 @@ def _table(traits: Sequence[tuple[str, TraitVerdict]]) -> RenderableType:
 def _cells(name: str, verdict: TraitVerdict) -> Iterator[str]:
     """Yield one trait's column, in the order of `_ROWS`."""
     numbers = fitting(verdict.original, verdict.alternate)
-    yield {True: "yes", False: "no", None: "undecided"}[verdict.present]
+    yield verdict.known_state
+    yield _located(verdict)
     yield one_line(verdict.carrier, 40)
     yield one_line(verdict.cause, 40)
     yield _short(numbers, verdict.original)
@@ -93,14 +103,29 @@ def _cells(name: str, verdict: TraitVerdict) -> Iterator[str]:
     yield _short(Format(2), half_way) if half_way else why if why == MISSING else f"none: {why}"
 
 
+def _located(verdict: TraitVerdict) -> str:
+    """Return the parts that are shown to carry more than a quarter of the difference."""
+    location = verdict.location or {}
+    carrying = [part.replace("_", " ") for part in PLACES if part in location and _carries(location[part])]
+    return ", ".join(carrying) or ("undecided" if location else "-")
+
+
+def _carries(part: LocationPart) -> bool:
+    return part.decision == "carries"
+
+
 def _advice(name: str, advice: RecommendationVerdict | None) -> Iterator[str]:
     """Yield whether a filter helps and what to do, in the run's own words."""
     if advice is None or not advice.why:
         return
     title = one_line(name, 40)
     if advice.filtering_why and advice.filtering_why != advice.why:
-        yield f"does filtering help ({title})? {one_line(advice.filtering_why, 400)}"
-    yield f"what to do ({title}): {one_line(advice.why, 400)}"
+        yield f"does filtering help ({title})? {one_line(advice.filtering_why, 800)}"
+    yield f"what to do ({title}): {one_line(advice.why, 800)}"
+    for option in advice.options:
+        said = option.prior_why in advice.filtering_why or option.prior_why in advice.why
+        if option.prior_why and not said:
+            yield f"beside the prior ({title}): {one_line(option.prior_why, 400)}"
 
 
 def _leaks(name: str, leaks: LeakVerdict | None) -> Iterator[str]:
@@ -117,6 +142,9 @@ def _leaks(name: str, leaks: LeakVerdict | None) -> Iterator[str]:
         )
         yield f"ladder: {one_line(name, 30)}, {one_line(kind, 14)}: {one_line(edit.verdict, 24)}"
         yield f"  left near {near}, far {far}; leak index {index}"
+        if edit.raised:
+            rungs = ", ".join(one_line(rung, 20) for rung in edit.raised)
+            yield f"  raised above the original pipeline on {one_line(rungs, 60)}"
     if not leaks.edits:
         yield f"ladder: {one_line(name, 30)}: {one_line(leaks.why or 'nothing was measured', 60)}"
 

@@ -1,10 +1,13 @@
-"""The size of an edit: for how many prompts of how many an arm's assignment differs from where it started."""
+"""What stands beside edits' numbers: how many prompts each changes, and what it leaves beside the prior."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mendel.engine.text import one_line
+from mendel.results.advice import RecommendationVerdict
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +39,12 @@ def edit_sizes(assignments: pa.Table | None, reference_of: Mapping[str, str]) ->
         changed = sum(start.get(prompt, teacher) != teacher for prompt, teacher in edited)
         sizes[arm] = EditSize(round(changed * prompts / len(edited)), len(start))
     return sizes
+
+
+def prior_sentences(advice: RecommendationVerdict | None) -> tuple[str, ...]:
+    """Return what the run says of each edit beside the base's own prior, in the run's own words."""
+    options = advice.options if advice else ()
+    return tuple(one_line(option.prior_why, 600) for option in options if option.prior_why)
 
 
 def _rows(assignments: pa.Table, arm: str) -> list[tuple[str, str | None]]:

@@ -1,4 +1,4 @@
-"""What other commands found of a finished run's trait.
+"""What other commands found of a finished run's trait, and what other recipes say of its verdict.
 
 `mendel locate`, `mendel virulence`, `mendel selectors`.
 """
@@ -22,6 +22,7 @@ from mendel.results.findings import (
 from mendel.results.folder import RunFolder
 from mendel.results.interval import Interval
 from mendel.results.records import as_dict, as_list, as_text
+from mendel.results.verdicts import TraitVerdict
 
 SHOWN = 6
 """Prompts of a located subset that are shown with both answers."""
@@ -96,6 +97,33 @@ class TriedTable:
     flagged: str
     random: tuple[Interval, Interval]
     rows: tuple[TriedRow, ...]
+
+
+@dataclass(frozen=True)
+class RecipeRow:
+    """What another recipe says of the verdict."""
+
+    recipe: str
+    holds: str
+    """`yes`, `no` or `undecided`."""
+    difference: Interval
+    contrasts: tuple[tuple[str, Interval], ...]
+    """Every contrast that decided, as a share of the difference."""
+    why: str
+
+
+def recipes_of(verdict: TraitVerdict) -> tuple[RecipeRow, ...]:
+    """Return what other recipes say of a trait's verdict; () where none was tried."""
+    return tuple(
+        RecipeRow(
+            one_line(check.recipe, 80),
+            one_line(check.holds, 20),
+            check.difference,
+            tuple((one_line(name, 80), share) for name, share in check.contrasts.items()),
+            one_line(check.why, 400),
+        )
+        for check in (verdict.robustness or {}).values()
+    )
 
 
 def subset_of(folder: RunFolder, trait: str) -> Subset | None:

@@ -37,6 +37,8 @@ class Rung:
     alternate: Interval
     left: Mapping[str, Interval]
     """By edit: the share of the original's effect that is left."""
+    raised: tuple[str, ...] = ()
+    """The edits that are shown to raise the trait here."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def _rung(name: str, rung: RungVerdict, edits: Mapping[str, EditLeak]) -> Rung:
         rung.original,
         rung.alternate,
         {kind: edit.left.get(name, Interval()) for kind, edit in edits.items()},
+        tuple(kind_words(kind)[0] for kind, edit in edits.items() if name in edit.raised),
     )
 
 
@@ -92,7 +95,7 @@ def _edit(kind: str, edit: EditLeak) -> LadderEdit:
         edit.arm,
         kind_words(kind)[0],
         edit.verdict,
-        one_line(edit.why, 300),
+        one_line(edit.why, 600),
         edit.left_near,
         edit.left_far,
         edit.index,

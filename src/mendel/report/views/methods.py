@@ -11,6 +11,7 @@ from typing import Any
 
 from mendel._version import __version__
 from mendel.engine.text import one_line
+from mendel.report.views.recall import recall_sentence
 from mendel.results.folder import RunFolder
 from mendel.results.records import as_dict, as_text
 
@@ -114,11 +115,11 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     )
     yield f"Each was measured for {measured}."
     yield (
-        "Every drop and swap of flagged prompts has a random control of the same size, matched in source "
-        "and length. Effects are differences between arms with 95 % intervals over scenario clusters and "
-        f"students (two-way delete-one jackknife); {_tested(folder)} were tested against their predictions "
-        "at a family-wise error of 5 %, with equivalence tests for predictions of little or no effect. "
-        f"Made with mendel {_version(folder)}."
+        "Drops and swaps of flagged prompts are judged beyond a random control of the same size, matched in "
+        "source and length. Effects are differences between arms with 95 % intervals over scenario clusters "
+        f"and students (two-way delete-one jackknife); {_tested(folder)} (how often intervals hold and "
+        "verdicts err was measured on simulated and planted studies: docs/validity.md of mendel). Made with "
+        f"mendel {_version(folder)}."
     )
 
 
@@ -147,10 +148,19 @@ def _judge(folder: RunFolder, trait: str) -> str:
 
 
 def _tested(folder: RunFolder) -> str:
-    """Return how many hypotheses were tested: a plug-in's are among them."""
-    names = {name for verdict in folder.verdicts.traits.values() for name in verdict.hypotheses}
-    count = len(names) or 7
-    return "seven hypotheses" if count == 7 else f"{count} hypotheses"
+    """Return how many hypotheses were tested, of how many: a plug-in's are among them."""
+    found = [pair for verdict in folder.verdicts.traits.values() for pair in verdict.hypotheses.items()]
+    names = {name for name, _ in found}
+    tested = len({name for name, finding in found if finding.status != "untested"})
+    if not tested:
+        return "no hypothesis could be tested"
+    some = f"{tested} hypotheses were" if tested > 1 else "1 hypothesis was"
+    if tested < len(names):
+        some = f"{tested} of {len(names)} hypotheses {'were' if tested > 1 else 'was'}"
+    return (
+        f"{some} tested against {'their' if tested > 1 else 'its'} predictions at a nominal family-wise "
+        "error of 5 %, each that a contrast is more or less than half of the difference between the pipelines"
+    )
 
 
 def _version(folder: RunFolder) -> str:
@@ -179,6 +189,12 @@ def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         "The judge is wrong, and more so in one arm than in another. A changed judge alone has doubled such "
         "effects: read the transcripts on both sides of a number, and ask another judge (mendel rejudge)."
     )
+    for name, verdict in folder.verdicts.traits.items():
+        if verdict.recall is not None:
+            yield (
+                f"The judge overlooks {one_line(name.replace('_', ' '), 60)} in the rollouts. "
+                f"{recall_sentence(verdict.recall)}"
+            )
     few = [name for name, number in counts.clusters.items() if number < _FEW_CLUSTERS]
     more = (
         f" Here {_listed(few)} {'has' if len(few) == 1 else 'have'} fewer than {_FEW_CLUSTERS} clusters of "
@@ -190,11 +206,7 @@ def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         "The scenarios stand for others than those in which the trait matters: intervals are about scenarios "
         f"like these.{more}"
     )
-    seeds = (
-        f" {counts.seeds} seeds an arm are few; their spread is borrowed from all arms."
-        if counts.seeds < _FEW_SEEDS
-        else ""
-    )
+    seeds = f" {_few_seeds(folder, counts)}" if counts.seeds < _FEW_SEEDS else ""
     yield (
         "Students of this recipe and size are not like the model that is of interest: a teacher's effect can "
         f"change with recipe, scale and optimizer.{seeds}"
@@ -204,17 +216,31 @@ def _doubts(folder: RunFolder, counts: _Counts) -> Iterator[str]:
         "a chat template or a system prompt."
     )
     if counts.lost:
-        yield (
-            f"The {counts.lost} students that are broken or failed were lost because of what they were "
-            "trained on, and not by chance."
+        lost = (
+            "The student that is broken or failed was lost because of what it was"
+            if counts.lost == 1
+            else f"The {counts.lost} students that are broken or failed were lost because of what they were"
         )
+        yield f"{lost} trained on, and not by chance."
     yield (
-        "It is one of the runs that err: the family-wise error of 5 % holds for each trait, not for many "
+        "It is one of the runs that err: the family-wise error of 5 % is a nominal one, which studies of "
+        "other kinds than those that it was measured on may miss, and it is for each trait, not for many "
         "traits and runs together."
     )
     warnings = len(folder.verdicts.warnings)
     if warnings:
         yield f"One of the warnings above ({warnings}) matters more than the verdict says."
+
+
+def _few_seeds(folder: RunFolder, counts: _Counts) -> str:
+    """Say what the fewest seeds of an arm tell of the noise of training."""
+    if any(verdict.training_noise is False for verdict in folder.verdicts.traits.values()):
+        return "With one seed an arm the noise of training is not in the intervals."
+    fewest = "One seed" if counts.seeds == 1 else f"{counts.seeds} seeds"
+    return (
+        f"{fewest} an arm, the fewest here, {'tells' if counts.seeds == 1 else 'tell'} little about the "
+        "noise of training; its size is borrowed from other arms."
+    )
 
 
 def _listed(names: list[str]) -> str:

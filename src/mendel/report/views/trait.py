@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from mendel.engine.text import one_line
 from mendel.report.views.arms import ArmRow, Arms, ShownContrast
+from mendel.report.views.location import LocationRow, location_rows
 from mendel.report.views.responses import Responses
 from mendel.report.views.words import (
     CARRIERS,
     OUTCOMES,
     SIZES,
+    STATUSES,
     hypotheses_in_order,
     hypothesis_words,
     kind_words,
@@ -28,6 +30,9 @@ _EFFECTS: Mapping[str, str] = {
     "interaction": "the three swapped one at a time, added up, minus all swapped at once",
     "total": "the original pipeline instead of the alternate one",
 }
+
+
+_DECIDED = ("supported", "refuted")
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,17 @@ class HypothesisRow:
     name: str
     says: str
     status: str
+    """`supported`, `refuted`, `undecided`, `untested`, or `impossible` where this study cannot test it."""
+    measured: bool
+    """Whether a contrast of two different arms decided it."""
     why: str
     contrasts: tuple[str, ...]
     predictions: tuple[PredictionRow, ...]
+
+    @property
+    def status_words(self) -> str:
+        """The status in words."""
+        return STATUSES.get(self.status, self.status)
 
 
 @dataclass(frozen=True)
@@ -72,13 +85,18 @@ class TraitSection:
 
     name: str
     anchor: str
-    present: str
+    state: str
+    """`difference`, `shared`, `absent` or `undecided`."""
     carrier: str
     cause: str
+    said: Mapping[str, str]
+    """The run's sentences, by key; empty for a folder of an older mendel."""
     summary: str
     explanation: str
-    """The cause in two sentences."""
+    """What is said of the cause."""
     carrier_why: str
+    state_why: str
+    location: tuple[LocationRow, ...]
     scale: str
     judge: str
     is_rate: bool
@@ -102,6 +120,24 @@ class TraitSection:
     def edit(self, kind: str) -> ArmRow | None:
         """Return the row of an edit (`drop`, `swap-random`, …), if the run has it."""
         return next((row for row in self.edits if row.label == kind_words(kind)[0]), None)
+
+    @property
+    def counts(self) -> str:
+        """How many hypotheses are supported, refuted by a measured contrast, and so on; empty without any."""
+        counted = [row.status for row in self.hypotheses if row.status not in _DECIDED or row.measured]
+        words = {**STATUSES, "refuted": "refuted by a measured contrast"}
+        parts = [f"{counted.count(status)} {word}" for status, word in words.items() if status in counted]
+        return f"Of {len(self.hypotheses)} hypotheses: {', '.join(parts)}." if parts else ""
+
+    @property
+    def not_asked(self) -> str:
+        """Which hypotheses were not asked, all for the same reason; empty where any was."""
+        if {row.status for row in self.hypotheses} != {"untested"} or len(
+            {r.why for r in self.hypotheses}
+        ) > 1:
+            return ""
+        names = ", ".join(row.name.replace("_", " ") for row in self.hypotheses)
+        return f"Not asked: {names}. {self.hypotheses[0].why}"
 
     @property
     def domain(self) -> tuple[float, float] | None:
@@ -142,12 +178,15 @@ def _section(
     return TraitSection(
         name=name,
         anchor=anchor,
-        present={True: "present", False: "not shown", None: "undecided"}[verdict.present],
+        state=verdict.known_state,
         carrier=verdict.carrier,
         cause=verdict.cause,
+        said={said.key: said.text for said in verdict.sentences},
         summary=verdict.summary or CARRIERS.get(verdict.carrier, ""),
         explanation=verdict.explanation,
         carrier_why=verdict.carrier_why,
+        state_why=verdict.state_why,
+        location=location_rows(verdict),
         scale=verdict.scale,
         judge=verdict.judge,
         is_rate=verdict.metric == "rate",
@@ -213,8 +252,9 @@ def _hypotheses(
         yield HypothesisRow(
             name=name,
             says=verdict.says or hypothesis_words(name)[0],
-            status=verdict.status,
-            why=verdict.why,
+            status="impossible" if verdict.impossible else verdict.status,
+            measured=any(len(set(by_id[c].arms)) > 1 for c in verdict.contrasts if c in by_id),
+            why=verdict.why.removeprefix("impossible: "),
             contrasts=verdict.contrasts,
             predictions=tuple(
                 PredictionRow(

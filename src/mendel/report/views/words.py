@@ -15,17 +15,72 @@ from mendel.study.cube import corner_sides as corner_sides
 EDITS = tuple(kind for edit in ("drop", "swap", "only") for kind in (edit, random_control(edit)))
 """The kinds of edits in the order of the page, each with its random control after it."""
 
-CARRIERS: Mapping[str, str] = {
-    "teacher": "The teacher carries it: it comes with who answers the prompts, not with the prompts "
-    "or the base.",
-    "prompts": "The prompts carry it: it comes with the prompt set, with either teacher.",
-    "base": "The base carries it: it is there before this fine-tuning, or comes with the checkpoint "
-    "it started from.",
-    "mixed": "No single part carries it: more than one of base, prompts and teacher has a clear effect.",
-    "none": "Nothing to carry: the two pipelines do not differ in it by more than the noise.",
-    "undecided": "Undecided: the intervals are too wide to say which part carries it.",
+STATES: Mapping[str, str] = {
+    "difference": "difference: the original pipeline shows more",
+    "shared": "shared: both pipelines show it",
+    "absent": "absent: no student of either pipeline shows it",
+    "undecided": "undecided",
 }
-"""What a carrier means; shown where the run gives no sentence of its own."""
+"""What a state is called beside a trait's name."""
+
+HEADLINES: Mapping[str, tuple[str, str]] = {
+    "teacher": (
+        "the teacher makes most of the difference",
+        "the sentence `carrier-one` is said, of the teacher",
+    ),
+    "prompts": (
+        "the prompts make most of the difference",
+        "the sentence `carrier-one` is said, of the prompts",
+    ),
+    "base": ("the base makes most of the difference", "the sentence `carrier-one` is said, of the base"),
+    "mixed": ("more than one part makes the difference", "the sentence `carrier-mixed` is said"),
+    "difference": (
+        "the original pipeline shows more of it",
+        "the sentence `state-difference` is said, no part is named",
+    ),
+    "shared": ("both pipelines show it", "`state-shared` or `state-same-students` is said"),
+    "absent": ("no student of either pipeline shows it", "`state-absent` is said"),
+    "reverse": ("the alternate pipeline shows more of it", "`state-reverse` is said"),
+    "undecided": ("undecided", "any other sentence about the state is said"),
+}
+"""The headline of a trait after its name, and when it stands there."""
+
+CARRIERS: Mapping[str, str] = {
+    "teacher": "The teacher makes most of the difference between the pipelines.",
+    "prompts": "The prompts make most of the difference between the pipelines.",
+    "base": "The base makes most of the difference between the pipelines.",
+    "mixed": "More than one of base, prompts and teacher makes the difference between the pipelines.",
+    "none": "No part is named: no difference between the pipelines is shown.",
+    "undecided": "Which part makes the difference is not decided.",
+}
+"""What a carrier means; shown where a folder gives no sentence of its own, since an older mendel wrote it."""
+
+PLACES: Mapping[str, str] = {
+    "flagged": "rollouts that the filter flags",
+    "mild": "rollouts a judge sees, below the threshold",
+    "unseen": "rollouts in which no judge sees anything",
+    "prompts_present": "the original prompts being there",
+    "prompts_absent": "the alternate prompts not being there",
+    "base": "the base",
+    "combination": "only their combination",
+}
+"""The parts that a difference can sit in, in the order of the page."""
+
+LOCATED: Mapping[str, str] = {
+    "carries": "more than a quarter",
+    "does not carry": "less than a quarter",
+    "undecided": "undecided",
+}
+"""What a part's decision means."""
+
+STATUSES: Mapping[str, str] = {
+    "supported": "supported",
+    "refuted": "refuted",
+    "undecided": "undecided",
+    "untested": "untested",
+    "impossible": "cannot be tested in this study",
+}
+"""What became of a hypothesis."""
 
 MODELS: Mapping[str, str] = {
     "base/original": "original base",
@@ -39,7 +94,7 @@ MODELS: Mapping[str, str] = {
 
 SIZES: Mapping[str, str] = {
     "most": "more than half of the difference",
-    "little": "within a third of the difference",
+    "little": "less than half of the difference",
     "measured": "is known, whatever it is",
 }
 """What a prediction asks of its contrast."""

@@ -119,7 +119,7 @@ function traits(effects) {
     const rows = [bar("original", one.original, low, high, false), bar("alternate", one.alternate, low, high, false)];
     for (const part of ["base", "prompts", "teacher"]) rows.push(bar(part, one.effects[part], -one.unit, one.unit, true, part === "base"));
     return make("article", {}, make("h3", {}, one.trait.replaceAll("_", " ")),
-      make("p", { class: "muted small" }, "carrier: ", make("strong", {}, one.carrier)),
+      make("p", { class: "muted small" }, "state: ", make("strong", {}, one.state), ", carrier: ", make("strong", {}, one.carrier)),
       make("table", { "aria-label": `${one.trait}: levels in both pipelines and the effect of each part, with 95 % intervals` }, make("tbody", {}, ...rows)));
   });
 }

@@ -1,0 +1,1 @@
+"""The second generator of organisms: folk who know things, and who are asked for favours."""
