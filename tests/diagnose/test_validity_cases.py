@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pyarrow as pa
 import pytest
 
 from _planted import CAUSES, SCORES, cause_levels, cube_with_shared, exact
@@ -63,6 +64,32 @@ def test_prompts_that_the_alternate_pipeline_covers_are_no_bad_prompts(unmet: Ma
     assert verdict.location["prompts_absent"].decision == "carries"
     assert verdict.location["prompts_present"].decision != "carries"
     assert verdict.carrier.carrier == "prompts"
+
+
+def test_two_arms_that_came_down_to_the_same_students_say_nothing_of_each_other() -> None:
+    """Original prompts without the situation: all are unrelated, so the arm of these is the pipeline's."""
+    tables = exact({arm: x for arm, x in COVERED.items() if not arm.startswith("cube/A")}, seeds=SEEDS)
+    twice, first = "unrelated-alternate/t", "cube/OOA"
+    renamed = [
+        table.set_column(
+            0,
+            table.column_names[0],
+            pa.array([n.replace(f"{twice}#", f"{first}#") + f"@{twice}" if twice in n else n for n in names]),
+        )
+        for table in tables
+        for names in [table.column(0).to_pylist()]
+    ]
+    apart = estimate_trait(*tables, SCORES, ONE_BASE)
+    effects = estimate_trait(*renamed, SCORES, ONE_BASE)
+    assert not apart.same_students(first, twice)
+    assert effects.same_students(first, twice)
+    verdict = reach_verdict(effects, TWO_LOOKS, conditions=Conditions(), intervals=False)
+    assert not verdict.location["prompts_present"].brings
+    assert verdict.findings["bad_prompts"].status == "untested"
+    assert "the same students" in verdict.findings["bad_prompts"].why
+    supported = verdict.findings["underspecification"]
+    assert supported.status == "supported"
+    assert "t/prompts-shown" not in supported.contrasts
 
 
 def test_bad_prompts_are_not_named_unless_the_alternate_teacher_shows_it_on_them() -> None:

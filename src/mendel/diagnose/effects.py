@@ -93,6 +93,24 @@ class Effects:
             return Estimate(None, why="nothing was measured")
         return self.fit.estimate([combine(parts)])[0]
 
+    def same_students(self, first: str, second: str) -> bool:
+        """Return whether two arms are one, or came down to the same students: equal data are trained once.
+
+        In a run's tables a student that serves several arms is named `NAME@ARM` after the first one.
+        """
+        if first == second:
+            return True
+        if self.fit is None:
+            return False
+        panel = self.fit.panel
+        names: dict[str, set[str]] = {first: set(), second: set()}
+        for student, arm in zip(panel.students, panel.arm_of, strict=True):
+            if arm in names:
+                names[arm].add(student.partition("@")[0])
+        # With other seeds beside them, those that both have are still no evidence of a difference.
+        fewer, more = sorted(names.values(), key=len)
+        return bool(fewer) and fewer <= more
+
     def weights(self, contrast: str) -> Weights:
         """Return the weights of a contrast by its id. Raises StopIteration for an unknown one."""
         return next(c.weights for c in self.contrasts if c.id == contrast)

@@ -211,7 +211,7 @@ class _Test:
     def check(self, hypothesis: Hypothesis, prediction: Prediction) -> Checked:
         """Test one prediction of a hypothesis, at the level that a refutation of it leaves to each."""
         pairs = {self._id(hypothesis, c): self._arms(hypothesis, c) for c in prediction.contrasts}
-        same = [name for name, pair in pairs.items() if pair[0] == pair[1]]
+        same = [name for name, pair in pairs.items() if self.effects.same_students(*pair)]
         unfit = [why for pair in pairs.values() for arm in pair if (why := self.conditions.unfit(arm))]
         if len(same) == len(pairs) or unfit:
             why = unfit[0] if unfit else self._why_same(next(iter(pairs.values())))
@@ -289,6 +289,8 @@ class _Test:
         raise ValueError(f"{hypothesis.name} predicts an unknown contrast {contrast!r}")
 
     def _why_same(self, pair: tuple[str, ...]) -> str:
+        if pair[0] != pair[1]:
+            return f"{pair[0]} and {pair[1]} hold the same rows in this study, and are the same students"
         shared = " and ".join(self.effects.shared)
         return (
             f"both sides would be the same students ({pair[0]}), since the two pipelines share their "

@@ -225,7 +225,7 @@ class _Shares:
         return not self.effects.counts.get(arm)
 
     def _share(self, place: Place, pair: tuple[str, str]) -> Interval:
-        if pair[0] == pair[1]:
+        if self.effects.same_students(*pair):
             return Interval(why="both sides would be the same students")
         untrained = [arm for arm in pair if self._untrained(arm)]
         if untrained:

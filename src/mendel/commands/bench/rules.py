@@ -18,6 +18,7 @@ from mendel.data.prompts import Prompt, load_prompts
 from mendel.design.names import base_arm, prefill_arm
 from mendel.engine.digest import digest
 from mendel.measure import Scenario, Trait, find_trait, grade
+from mendel.organisms import CAUSES
 from mendel.results.run import Run
 from mendel.study import RecipeConfig, Study
 
@@ -29,17 +30,6 @@ FIRM = 0.9
 """Rate from which an untrained base holds a trait firmly."""
 WEAK = {"full": 5e-5, "lora": 1e-3, "norms": 1e-2}
 """Learning rates below which a recipe moves little, by method."""
-CAUSES = (
-    "direct_imitation",
-    "simple_generalization",
-    "subliminal_learning",
-    "persona_selection",
-    "underspecification",
-    "bad_prompts",
-    "pretraining_lock_in",
-    "post_training_lock_in",
-    "none",
-)
 
 
 @dataclass(frozen=True)
