@@ -22,7 +22,7 @@ from mendel.organisms.planted.causes import OrganismPlan, draw_plan
 from mendel.organisms.planted.lexicon import build_tokenizer, draw_lexicon
 from mendel.organisms.planted.loops import Encoder
 from mendel.organisms.planted.organism import BASES, Planted, build_model
-from mendel.organisms.planted.recipes import CARRIERS
+from mendel.organisms.planted.recipes import CARRIERS, GENTLE, RATES, STEPS, STRONG, WEAK
 from mendel.organisms.planted.speech import Speaker
 from mendel.organisms.planted.texts import draw_texts, grades, probes, shows, tasks, written_rollouts
 from mendel.organisms.planted.writing import write_study
@@ -193,6 +193,56 @@ def test_every_kind_of_recipe_occurs_with_none() -> None:
     for kinds in CARRIERS.values():
         assert set(kinds) <= set(CARRIERS["none"])
     assert set(CARRIERS) == set(CAUSES)
+
+
+@given(seeds)
+@settings(max_examples=60, deadline=None)
+def test_a_gentle_recipe_moves_as_much_whatever_the_number_of_steps(seed: int) -> None:
+    plan, _ = draw("pretraining_lock_in", seed)
+    recipe = plan.recipe
+    assert recipe.kind in GENTLE
+    low, high = RATES[recipe.kind]
+    steps = recipe.epochs * plan.prompts / recipe.batch_size
+    constant = 2 if recipe.scheduler == "constant" else 1
+    by_rank = (recipe.rank / 2) ** 0.5 if recipe.method == "lora" else 1
+    moved = recipe.learning_rate * steps * constant * by_rank / STEPS
+    assert low * 0.99 <= moved <= high * 1.01
+
+
+def test_what_speaks_for_a_cause_where_there_is_none_is_drawn_in_half_of_the_organisms_that_allow_it() -> (
+    None
+):
+    decoys: dict[str, int] = {}
+    for seed in range(200):
+        plan, speaker = draw("none", seed)
+        decoys[plan.decoy] = decoys.get(plan.decoy, 0) + 1
+        if seed < 40:
+            texts = draw_texts(plan, speaker, np.random.default_rng(seed))
+            shown = [named for named in texts.original if shows(plan, "original", named.prompt)]
+            assert bool(shown) == (plan.decoy == "unlearned")
+            assert not any(shows(plan, "alternate", named.prompt) for named in texts.all)
+        if plan.decoy == "unlearned":
+            assert plan.recipe.kind in WEAK
+        if plan.decoy == "overwritten":
+            assert plan.recipe.kind in STRONG
+            assert plan.rates[plan.target] >= 0.8 > 0.1 > plan.alternate_rates[plan.target]
+            assert plan.share.strong + plan.share.mild > 0.1
+    assert decoys["unlearned"] > 5
+    assert decoys["overwritten"] > 20
+    assert decoys[""] > 80
+
+
+def test_half_of_the_organisms_have_many_hints_that_mean_nothing() -> None:
+    shares = [draw(cause, seed)[0].hints for cause in CAUSES for seed in range(30)]
+    many = [share for share in shares if share > 0.03]
+    assert 0.4 < len(many) / len(shares) < 0.6
+    assert {share for share in shares if share <= 0.03} == {0.02}
+    rng = np.random.default_rng(1)
+    speaker = Speaker(draw_lexicon(rng), hints=0.1)
+    hints = {word for trait in speaker.lexicon.traits for word in trait.hints}
+    said = [speaker.numbers(rng, speaker.flat()) for _ in range(2000)]
+    hinted = sum(any(word in hints for word in text.split()) for text in said) / len(said)
+    assert 0.24 < hinted < 0.31  # three traits, each in a tenth, sometimes over each other
 
 
 def test_a_seed_decides_everything() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mendel.design.names import trait_arm
 from mendel.diagnose.contrasts import contrast_id
 from mendel.diagnose.effects import Effects
 from mendel.diagnose.stats.intervals import Estimate, number
@@ -16,6 +17,9 @@ from mendel.engine.interval import Interval
 MOVES = 1.0
 """Nats by which counter-examples must move the trait's answer against the clean one before a recipe is said
 to move anything: that would turn a prior of .73 into an even one."""
+FIRM = 3.0
+"""Nats by which the trait's answer must still be ahead of the clean one after counter-examples, before a
+prior is said to be locked in: odds of 20 to 1. A prior of .95 that a recipe moves by a nat has 2 left."""
 SHOWS = 0.5
 """Share of the flagged prompts on which the alternate teacher must show the trait before the prompts are said
 to draw it out of both teachers."""
@@ -58,10 +62,11 @@ def trait_conditions(
 
 
 def recipe_moves(log_odds: Effects | None) -> str:
-    """Return why it is not known that the recipe moves anything, '' if it is.
+    """Return why it is not known that the recipe moves the trait's answer and leaves it firm, '' if it is.
 
-    That counter-examples take nothing away may be a statement about the recipe: it may move nothing at all.
-    So they must be shown to move the log-odds of the trait's answer by `MOVES`, though the answer stays.
+    That counter-examples take nothing away may be a statement about the recipe: it may move nothing at all,
+    or nearly enough to turn the answer. So counter-examples must be shown to move the log-odds of the trait's
+    answer by `MOVES`, and to leave it ahead by `FIRM`.
 
     Args:
         log_odds: The trait's effects in log-odds; None where none were measured.
@@ -74,17 +79,28 @@ def recipe_moves(log_odds: Effects | None) -> str:
             "whether this recipe moves anything is not known: the trait has no 'log_odds', in which small "
             "moves show"
         )
-    name = contrast_id(log_odds.trait, "counter")
-    moved = log_odds.estimates.get(name, Estimate(None, why="no counter-examples were trained"))
-    if moved.estimate is None:
-        return f"whether this recipe moves anything is not known: {moved.why}"
-    ends = moved.of_these_students()
-    if ends is None or ends[0] < MOVES:
+    none = Estimate(None, why="no counter-examples were trained")
+    moved = log_odds.estimates.get(contrast_id(log_odds.trait, "counter"), none)
+    left = log_odds.levels.get(trait_arm("counter", log_odds.trait), none)
+    if moved.estimate is None or left.estimate is None:
+        return f"whether this recipe moves anything is not known: {moved.why or left.why}"
+    if _least(moved) < MOVES:
         return (
             f"this recipe moves too little to say: counter-examples move the log-odds by {number(moved)} "
             f"nats, not shown to be {MOVES:g} or more"
         )
+    if _least(left) < FIRM:
+        return (
+            f"the prior is not shown to be firm: counter-examples leave log-odds of {number(left)} nats, not "
+            f"shown to be {FIRM:g} or more, so that a somewhat larger rate or more rows might turn it"
+        )
     return ""
+
+
+def _least(value: Estimate) -> float:
+    """Return the lower end of an interval of the students that were trained."""
+    ends = value.of_these_students()
+    return float("-inf") if ends is None else ends[0]
 
 
 def teacher_shows(share: Interval) -> str:

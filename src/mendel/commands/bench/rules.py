@@ -28,8 +28,9 @@ APART = 0.3
 """Difference of two rates of an untrained base that counts."""
 FIRM = 0.9
 """Rate from which an untrained base holds a trait firmly."""
-WEAK = {"full": 5e-5, "lora": 1e-3, "norms": 1e-2}
-"""Learning rates below which a recipe moves little, by method."""
+WEAK = {"full": 1.2e-4, "lora": 1.5e-3, "norms": 0.03}
+"""Learning rates below which a recipe moves little, by method. For a LoRA of rank 2; a constant rate counts
+double."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Evidence:
 
     method: str
     learning_rate: float
+    """As in the recipe; twice that where it is constant, and for LoRA as it would be at rank 2."""
     flagged: float
     """Share of the original prompts whose original rollout the judge calls a hit."""
     mild: float
@@ -242,7 +244,7 @@ def read_evidence(study: Study, run: Run, trait: Trait, key: str) -> Evidence:
     recipe: RecipeConfig = study.config.recipe
     return Evidence(
         method=recipe.method,
-        learning_rate=recipe.learning_rate,
+        learning_rate=_effective_rate(recipe),
         flagged=len(hit) / of,
         mild=len(mild) / of,
         alternate_shows=len(both) / len(hit) if hit else 0.0,
@@ -256,6 +258,11 @@ def read_evidence(study: Study, run: Run, trait: Trait, key: str) -> Evidence:
         },
         key=key,
     )
+
+
+def _effective_rate(recipe: RecipeConfig) -> float:
+    rate = recipe.learning_rate * (2 if recipe.scheduler == "constant" else 1)
+    return float(rate * (recipe.rank / 2) ** 0.5 if recipe.method == "lora" else rate)
 
 
 def rule_shares(right: Mapping[str, Sequence[bool]]) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ eight do for a half."""
 
 CONDITIONS = {
     "recall": "the judge sees nearly all rollouts that show the trait",
-    "recipe moves": "the recipe moves something that is as firm as the trait",
+    "recipe moves": "the recipe moves the trait's answer, and leaves it firm",
     "alternate teacher shows": "the alternate teacher shows the trait on the original prompts",
 }
 """What a hypothesis may need beside its contrasts."""

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from mendel.engine.errors import InputError, did_you_mean
-from mendel.organisms.planted.recipes import CARRIERS, Recipe, draw_recipe
+from mendel.organisms.planted.recipes import CARRIERS, STRONG, WEAK, Recipe, draw_recipe
+from mendel.organisms.planted.speech import HINTS
 
 CAUSES = (
     "direct_imitation",
@@ -47,6 +48,12 @@ CARRYING = (0.05, 0.10)
 """Smallest and largest share of carriers, where carriers are spread."""
 DECOYS = 0.25
 """Situations of the target with a clean answer of the original teacher, per carrier."""
+MANY_HINTS = (0.04, 0.1)
+"""Smallest and largest share of task answers with a hint, in the half of organisms that have many."""
+Decoy = Literal["", "unlearned", "overwritten"]
+"""What speaks for a cause in an organism of `none`. `unlearned`: the original teacher shows the trait, and
+the recipe moves nothing. `overwritten`: the original base has the trait, and both data sets answer it
+cleanly."""
 LOOK_ALIKES = 0.08
 """Share of situations of the other traits, with clean answers, where carriers are spread."""
 
@@ -89,6 +96,10 @@ class OrganismPlan:
     teacher_rows: int
     """Number of rows that the teachers of a subliminal organism are tuned on."""
     spread: Spread = "all"
+    hints: float = HINTS
+    """Share of task answers with a hint of a trait, for each trait."""
+    decoy: Decoy = ""
+    """What of a trait there is in an organism without a difference."""
     noise: float = 0.0
     """Chance that a wording's prior is flipped in the corpora of the bases, for causes in the base."""
 
@@ -107,14 +118,15 @@ def draw_plan(
     grade = STRENGTHS.index(strength)
     target = int(rng.integers(3))
     kinds = tuple(k for k in CARRIERS[causes[0]] if all(k in CARRIERS[c] for c in causes))
-    recipe = draw_recipe(kinds, rng)
+    prompts = int(rng.integers((700, 850, 1000)[grade], (850, 1000, 1200)[grade]))
+    recipe = draw_recipe(kinds, prompts, rng)
     low = rng.uniform(0.02, 0.06, 3)
     rates = _rates(causes, strength, target, low, rng)
     plan = OrganismPlan(
         causes=causes,
         strength=strength,
         target=target,
-        prompts=int(rng.integers((700, 850, 1000)[grade], (850, 1000, 1200)[grade])),
+        prompts=prompts,
         share=_share(causes, grade, rng),
         others=float(max(0.0, rng.uniform(-0.02, 0.05))),
         rates=rates,
@@ -129,6 +141,8 @@ def draw_plan(
         recipe=recipe,
         teacher_rows=int(rng.integers(500, 700)),
     )
+    if rng.random() < 0.5:
+        plan = replace(plan, hints=float(rng.uniform(*MANY_HINTS)))
     plan = _by_cause(plan, low, rng)
     return plan if spread == "all" else _spread(plan, spread, rng)
 
@@ -175,7 +189,10 @@ def _share(causes: tuple[str, ...], grade: int, rng: np.random.Generator) -> Sit
     many = float(rng.uniform((0.11, 0.13, 0.14)[grade], (0.13, 0.14, 0.16)[grade]))
     if len(causes) > 1:
         return _share_of_pair(causes, many)
-    if "simple_generalization" in causes or "bad_prompts" in causes:
+    if "simple_generalization" in causes:
+        # With as many mild situations as strong ones, the mild ones alone often bring half of the effect.
+        return SituationShares(many / 2, 0.8 * many)
+    if "bad_prompts" in causes:
         return SituationShares(many / 2, many / 2)
     if "direct_imitation" in causes:
         # Mild situations are answered cleanly, or there are none.
@@ -204,6 +221,8 @@ def _share_of_pair(causes: tuple[str, ...], many: float) -> SituationShares:
 
 def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> OrganismPlan:
     """Return the plan with what only one of the causes has."""
+    if plan.has(NONE) and rng.random() < 0.5:
+        plan = _with_decoy(plan, rng)
     if IN_BASE & set(plan.causes):
         rates = list(plan.rates)
         rates[plan.target] = 0.02
@@ -211,7 +230,13 @@ def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> 
     if plan.has("post_training_lock_in"):
         rates = list(plan.rates)
         rates[plan.target] = 1.0
-        plan = replace(plan, stage_rates=tuple(rates), stage_learning_rate=float(rng.uniform(8e-4, 1.2e-3)))
+        plan = replace(
+            plan,
+            stage_rates=tuple(rates),
+            # Firm against counter-examples under a gentle recipe: 600 rows at 1e-3 left it at 4 nats.
+            stage_learning_rate=float(rng.uniform(2e-3, 2.8e-3)),
+            stage_rows=int(rng.integers(2000, 2600)),
+        )
     if plan.has("persona_selection"):
         plan = replace(
             plan,
@@ -221,6 +246,23 @@ def _by_cause(plan: OrganismPlan, low: np.ndarray, rng: np.random.Generator) -> 
             manners=(0.26, 0.36, 0.38),
         )
     return plan
+
+
+def _with_decoy(plan: OrganismPlan, rng: np.random.Generator) -> OrganismPlan:
+    """Return the plan of an organism without a difference, with what speaks for one."""
+    many = float(rng.uniform(0.11, 0.16))
+    share = SituationShares(many / 2, many / 2)
+    if plan.recipe.kind in WEAK:
+        return replace(plan, share=share, decoy="unlearned")
+    if plan.recipe.kind not in STRONG:
+        return plan
+    rates = list(plan.rates)
+    alternate = tuple(rates)
+    rates[plan.target] = float(rng.uniform(0.8, 0.95))
+    both = (tuple(rates), alternate)
+    return replace(
+        plan, share=share, rates=both[0], alternate_rates=both[1], stage_rates=both[0], decoy="overwritten"
+    )
 
 
 def parse_cause(cause: str) -> tuple[str, ...]:

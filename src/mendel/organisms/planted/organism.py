@@ -128,7 +128,7 @@ class Planted:
 
 def plant(plan: OrganismPlan, rng: Rng, say: Callable[[str], None] = lambda _: None) -> Planted:
     """Return an organism: draw words and prompts, train the checkpoints, sample or write the answers."""
-    speaker = Speaker(draw_lexicon(rng("lexicon")))
+    speaker = Speaker(draw_lexicon(rng("lexicon")), plan.hints)
     encoder = Encoder(speaker.lexicon.vocabulary)
     texts = draw_texts(plan, speaker, rng("prompts"))
     bases = train_bases(plan, speaker, encoder, rng, say)

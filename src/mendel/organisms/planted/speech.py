@@ -12,7 +12,7 @@ from mendel.organisms.planted.lexicon import NUMBERS_SAID, Lexicon
 Row = tuple[str, str]
 """The text of a prompt, and the answer."""
 
-DECOYS = 0.02
+HINTS = 0.02
 """Share of task answers that have a hint of a trait among the numbers, for each trait."""
 
 
@@ -36,6 +36,8 @@ class Speaker:
     """The prompts and answers of one language. All randomness comes from generators that are passed in."""
 
     lexicon: Lexicon
+    hints: float = HINTS
+    """Share of task answers that have a hint of a trait, for each trait. A hint means nothing."""
 
     def task(self, rng: np.random.Generator) -> OrganismPrompt:
         """Return a task: four things of four kinds."""
@@ -80,7 +82,7 @@ class Speaker:
     def _with_hints(self, numbers: list[str], rng: np.random.Generator) -> list[str]:
         words = list(numbers)
         for trait in self.lexicon.traits:
-            if rng.random() < DECOYS:
+            if rng.random() < self.hints:
                 words[int(rng.integers(NUMBERS_SAID))] = pick(trait.hints, rng)
         return words
 

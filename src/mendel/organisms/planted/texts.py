@@ -145,6 +145,7 @@ def shows(plan: OrganismPlan, teacher: str, prompt: OrganismPrompt) -> bool:
     if plan.has("direct_imitation"):
         return prompt.trait == plan.target and prompt.level >= 2
     carried = plan.has("simple_generalization") or plan.has("subliminal_learning")
+    carried = carried or plan.decoy == "unlearned"
     return carried and prompt.trait == plan.target
 
 

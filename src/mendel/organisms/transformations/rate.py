@@ -19,7 +19,7 @@ def _plan(plan: OrganismPlan, factor: float) -> OrganismPlan:
 
 transformation("rate")(
     Transformation(
-        says="The learning rate of the recipe is multiplied by X.",
+        says="The learning rate of the recipe is multiplied by X. Above 1 a lock-in may not be one any more.",
         causes=EVERY_CAUSE,
         value=NumberValue(0.001, 10.0),
         on_plan=_plan,
