@@ -111,6 +111,18 @@ def both_show(v: E) -> bool:
     return above(v["original"], smallest(v)) and above(v["alternate"], smallest(v))
 
 
+def apart(v: E) -> bool:
+    """The intervals leave no doubt that each pipeline has more than half of what the other one has."""
+    ends = v["original"], v["alternate"]
+    return all(above(one, (other["high"] or 1.0) / 2) for one, other in (ends, ends[::-1]))
+
+
+def alike(v: E) -> bool:
+    """By the estimates, each pipeline has more than half of what the other one has."""
+    one, other = v["original"]["estimate"], v["alternate"]["estimate"]
+    return bool(one > other / 2 and other > one / 2)
+
+
 def says_number(text: str, e: E) -> bool:
     """A level's number stands in the text, with its interval where it has one."""
     exact = e["low"] == e["estimate"] == e["high"]
@@ -275,7 +287,7 @@ def unmeasured(v: E) -> bool:
 
 
 def decided_state(v: E) -> bool:
-    return unmeasured(v) or shows_more(v) or shows_less(v) or both_show(v)
+    return unmeasured(v) or shows_more(v) or shows_less(v) or (both_show(v) and apart(v))
 
 
 PREDICATES: Mapping[str, Predicate] = {
@@ -289,7 +301,7 @@ PREDICATES: Mapping[str, Predicate] = {
     ),
     "state-difference": lambda v, w, t: shows_more(v) and says_number(t, v["effects"]["total"]),
     "state-reverse": lambda v, w, t: shows_less(v) and v["state"] == "undecided",
-    "state-shared": lambda v, w, t: both_show(v) and not shows_more(v) and not shows_less(v),
+    "state-shared": lambda v, w, t: both_show(v) and alike(v) and not shows_more(v) and not shows_less(v),
     "state-absent": none_shows_it,
     "state-undecided": lambda v, w, t: (
         not decided_state(v) and not all_low(w) and says_number(t, v["effects"]["total"])
@@ -472,7 +484,7 @@ def worlds() -> dict[str, Callable[[], World]]:
         "teacher and prompts": lambda: made(cube_levels(lambda b, p, t: 0.05 + 0.45 * t + 0.45 * p), **MANY),
         "both needed": lambda: made(cube_levels(lambda b, p, t: 0.05 + 0.9 * t * p), **MANY),
         "both at 1": lambda: made(ends(1.0, 1.0, original=1.0, alternate=1.0)),
-        "both at 1, base at 0": lambda: made(ends(1.0, 1.0, original=0.0)),
+        "both at 1, base at 0": lambda: made(ends(1.0, 1.0, original=0.0), **MANY),
         "both at 1 on one base": lambda: made(ends(1.0, 1.0, original=1.0), 0, one_base),
         "both at .6": lambda: made(ends(0.6, 0.6), **MANY),
         "both at 0": lambda: made(ends(0.0, 0.0), scenarios=60, cluster_size=1),

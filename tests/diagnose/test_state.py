@@ -44,6 +44,16 @@ def test_a_state_is_said_with_its_sentence(original: float, alternate: float, st
     assert f"{alternate:.2f}" in found.why.text
 
 
+def test_a_trait_that_both_pipelines_show_unequally_is_not_called_shared() -> None:
+    """Both are shown to have it, and the difference is not shown yet: to call it shared would hide it."""
+    for original, alternate in ((0.7, 0.33), (0.33, 0.7)):
+        effects = effects_of({"cube/OOO": original, "cube/AAA": alternate}, seeds=2, scenarios=60)
+        for arm in ("cube/OOO", "cube/AAA"):
+            assert (effects.levels[arm].low or 0.0) > 0.1
+        assert trait_state(effects, 0.05).state == "undecided"
+    assert state_of(0.7, 0.65, seeds=6, scenarios=60).state == "shared"
+
+
 LEVELS = st.sampled_from([0.0, 0.05, 0.15, 0.3, 0.5, 0.7, 0.95, 1.0])
 
 

@@ -24,11 +24,11 @@ def locate(
     study: StudyOption = None,
     students: Annotated[
         int, typer.Option(min=1, rich_help_panel=TRAINING, help="Largest number of students to train.")
-    ] = 40,
+    ] = 70,
     seeds: Annotated[
         int,
         typer.Option(min=2, rich_help_panel=TRAINING, help="Students of each arm that confirms the result."),
-    ] = 2,
+    ] = 8,
 ) -> None:
     """Find the smallest set of prompts whose teacher swap removes a trait, and confirm that set."""
     with working(mendel.locate, options) as shared:

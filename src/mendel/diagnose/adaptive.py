@@ -28,7 +28,7 @@ from mendel.diagnose.reached import Verdict
 from mendel.diagnose.remedies import edited_kinds
 from mendel.diagnose.robustness import FEWEST_SEEDS, most_repeated, variant_arms
 from mendel.diagnose.seeds import OpenTest, deciding_seeds
-from mendel.diagnose.state import AGREE
+from mendel.diagnose.state import AGREE, half_as_much
 from mendel.study.cube import ALTERNATE, ORIGINAL
 
 FIXED = ("effects", "grid")
@@ -175,11 +175,26 @@ class _TraitRequests:
         if not self.asks or self.verdict.present:
             return {}
         few = {arm: min(AGREE, self.limit) for arm in arms}
-        if not self.differs or any(self.trained.get(arm, 0) < count for arm, count in few.items()):
+        if any(self.trained.get(arm, 0) < count for arm, count in few.items()):
             return few
         # The levels of what is decided before any hypothesis: half of the two-sided error to either side.
         error = self.levels.family / 2
+        if not self.differs:
+            return self._both(error)
         return self._deciding(OpenTest(self._weights(TOTAL), error, error)) or {}
+
+    def _both(self, error: float) -> Wanted:
+        """Return seeds that show that both pipelines have the trait, where their students do."""
+        effects = self.verdict.effects
+        if effects.fit is None:
+            return {}
+        wanted: dict[str, int] = {}
+        for weights in half_as_much(effects):
+            (excess,) = effects.fit.estimate([weights])
+            if excess.estimate is None or excess.estimate <= SMALLEST_EFFECT * effects.unit:
+                return {}
+            self._add(wanted, self._deciding(OpenTest(weights, error, error)))
+        return wanted
 
     @property
     def differs(self) -> bool:

@@ -58,9 +58,11 @@ SENTENCES: dict[str, Sentence] = {
         "more below",
     ),
     "state-shared": Sentence(
-        "Both pipelines show it: the original one {original}, the alternate one {alternate}. They are not "
-        "shown to differ ({difference}), so that comparing them cannot say what brings it in.",
-        "the intervals of both pipelines' levels lie above a tenth of the scale, and no difference is shown",
+        "Both pipelines show it: the original one {original}, the alternate one {alternate}, each more than "
+        "half as much as the other. They are not shown to differ ({difference}), so that comparing them "
+        "cannot say what brings it in.",
+        "the intervals of both pipelines' levels lie above a tenth of the scale, either level is shown to be "
+        "more than half of the other one, and no difference is shown",
     ),
     "state-absent": Sentence(
         "None of the {count} students of the two pipelines shows it: {original} and {alternate}. In these "
@@ -70,8 +72,8 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "state-undecided": Sentence(
         "Its state is not decided: {original} against {alternate}, a difference of {difference}. That is not "
-        "shown to be above 0 and at least {smallest}; nor are both pipelines shown to have it, or both to be "
-        "without it.",
+        "shown to be above 0 and at least {smallest}; nor are both pipelines shown to have it, each more than "
+        "half as much as the other, or both to be without it.",
         "two or more students, and none of the above",
     ),
     "shared-base": Sentence(

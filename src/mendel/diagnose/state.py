@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from mendel.diagnose.contrasts import TOTAL
+from mendel.diagnose.contrasts import TOTAL, Weights
 from mendel.diagnose.effects import SMALLEST_EFFECT, Effects
 from mendel.diagnose.sentences import Said, say
 from mendel.diagnose.stats.intervals import Estimate, number
@@ -36,8 +36,9 @@ def trait_state(effects: Effects, error: float) -> StateVerdict:
 
     - `difference`: original minus alternate is shown to be above 0, and is at least the smallest effect of
       interest;
-    - `shared`: both levels are shown to be above the smallest effect of interest, and the difference is not
-      shown; of pipelines that are the same students, it is enough that these are above it;
+    - `shared`: both levels are shown to be above the smallest effect of interest, each to be more than half
+      of the other, and the difference is not shown; of pipelines that are the same students, it is enough
+      that these are above it;
     - `absent`: in at least `AGREE` students of each pipeline, none above `LOW`, both levels are shown to be
       below `LOW`; this is about the students that were trained;
     - `undecided`: everything else.
@@ -65,13 +66,32 @@ def trait_state(effects: Effects, error: float) -> StateVerdict:
         return StateVerdict("difference", say("state-difference", **values))
     if ends is not None and ends[1] < 0 and total.estimate <= -smallest:
         return StateVerdict("undecided", say("state-reverse", **values), reverse=True)
-    if _above(original, smallest) and _above(alternate, smallest):
+    if _above(original, smallest) and _above(alternate, smallest) and _alike(effects, error):
         return StateVerdict("shared", say("state-shared", **values))
     if all(_absent(effects, corner) for corner in (ORIGINAL, ALTERNATE)):
         highest = max(_these(effects, corner)[1] for corner in (ORIGINAL, ALTERNATE))
         count = sum(effects.counts.get(arm, 0) for arm in {effects.cube[ORIGINAL], effects.cube[ALTERNATE]})
         return StateVerdict("absent", say("state-absent", **values, highest=f"{highest:.2f}", count=count))
     return StateVerdict("undecided", say("state-undecided", **values, smallest=f"{smallest:g}"))
+
+
+def half_as_much(effects: Effects) -> tuple[Weights, Weights]:
+    """Return the weights of either pipeline's level less half of the other one's.
+
+    Above 0 for both, most of the trait is there whatever the pipelines differ in.
+    """
+    ends = effects.cube[ORIGINAL], effects.cube[ALTERNATE]
+    return {ends[0]: 1.0, ends[1]: -0.5}, {ends[1]: 1.0, ends[0]: -0.5}
+
+
+def _alike(effects: Effects, error: float) -> bool:
+    """Return whether either pipeline is shown to have more than half of what the other one has."""
+    assert effects.fit is not None
+    bounds = effects.fit.panel.bounds
+    # A scale may begin elsewhere than at 0; what counts is how far a level lies above its beginning.
+    beginning = 0.5 * bounds[0] if bounds else 0.0
+    intervals = (excess.interval(1 - error) for excess in effects.fit.estimate(half_as_much(effects)))
+    return all(ends is not None and ends[0] > beginning for ends in intervals)
 
 
 def _level(effects: Effects, corner: str) -> Estimate:
