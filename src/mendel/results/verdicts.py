@@ -205,8 +205,8 @@ class TraitVerdict:
     present: bool | None = None
     """Whether `state` is `difference`; for readers that do not know the states."""
     state: str | None = optional()
-    """`difference` (the original pipeline is shown to have more of it), `shared` (both pipelines show it),
-    `absent` (no student of either shows it) or `undecided`."""
+    """`difference` (the original pipeline is shown to have more of it), `shared` (both pipelines show it,
+    neither more than twice as much), `absent` (no student of either shows it) or `undecided`."""
     original: Interval = Interval()
     """Level of the original pipeline."""
     alternate: Interval = Interval()

@@ -1,0 +1,135 @@
+"""Does a study of `peas` with two seeds say what twenty say? All 190 pairs of twenty seeds.
+
+    python benchmarks/pairs.py                    # trains some 1,300 students, 20 to 45 minutes on two cores
+    python benchmarks/pairs.py --read runs/pairs  # reads a run that this command made before
+
+Every pair of seeds is diagnosed as a study of its own. Held: how often the 95 % interval of an arm's level holds the
+mean of twenty seeds. Contradicted: what one pair says and another one denies (state, carrier, cause, a part's decision).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import mendel
+from mendel.diagnose import TraitFacts, diagnose, estimate_trait
+from mendel.results.run import Run
+from mendel.study import load_study
+
+SEEDS, FIRST = 20, 7300
+SPREAD = 0.2
+"""Standard deviation between seeds from which an arm's training is said to vary."""
+OPPOSITES = {
+    ("carries", "does not carry"),
+    ("supported", "refuted"),
+    ("difference", "shared"),
+    ("difference", "absent"),
+}
+Said = Mapping[str, str]
+"""What a pair says: `cause/NAME`: status, `state`, `carrier`, `part/NAME`: decision."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--read", type=Path, help="a finished run of this command")
+    parser.add_argument("--out", type=Path, default=Path("runs/pairs"))
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    run = Run(arguments.read) if arguments.read else trained(arguments.out)
+    figures = {name: of_trait(run, name) for name in run.traits}
+    for name, found in figures.items():
+        print(f"{name}: {json.dumps(found, indent=1)}")
+    held, of = (sum(found[key] for found in figures.values()) for key in ("held", "intervals"))
+    print(f"the 2-seed interval holds the {SEEDS}-seed mean in {held} of {of}: {held / of:.1%}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def trained(out: Path) -> Run:
+    """Run `peas` with twenty seeds of every arm."""
+    study = load_study(None)
+    more = {"design": "grid", "seeds": SEEDS, "max_seeds": SEEDS, "first_seed": FIRST, "interpolate": ()}
+    return mendel.run(replace(study, config=study.config.model_copy(update=more)), out)
+
+
+def of_trait(run: Run, trait: str) -> dict[str, Any]:
+    """Return how the pairs do on one trait."""
+    verdict = run.verdicts["traits"][trait]
+    facts = TraitFacts(trait, verdict["scale"], verdict["metric"], score_range=None)
+    of_this = pc.equal(run.measurements["trait"], trait)
+    measurements = run.measurements.filter(of_this)
+    students = run.students.filter(pc.equal(run.students["status"], "ok"))
+    whole = estimate_trait(students, measurements, facts, run.cube)
+    assert whole.fit is not None
+    by_seed = {arm: whole.fit.students(arm) for arm in whole.fit.arms if whole.counts[arm] == SEEDS}
+    means = {arm: float(values.mean()) for arm, values in by_seed.items()}
+    varying = [arm for arm, values in by_seed.items() if float(values.std(ddof=1)) > SPREAD]
+    held: Counter[str] = Counter()
+    said: list[Said] = []
+    seeds = sorted(seed for seed in set(students["seed"].to_pylist()) if seed is not None)
+    pairs = list(itertools.combinations(seeds, 2))
+    for pair in pairs:
+        mine, theirs = of_pair(students, measurements, pair)
+        diagnosis = diagnose(mine, theirs, [facts], run.cube)
+        levels = diagnosis.effects[trait].levels
+        held.update(arm for arm, mean in means.items() if _holds(levels[arm], mean))
+        said.append(flat(diagnosis.traits[trait]))
+    return {
+        "pairs": len(pairs),
+        "arms": len(means),
+        "intervals": len(means) * len(pairs),
+        "held": sum(held.values()),
+        "share": sum(held.values()) / (len(means) * len(pairs)),
+        "worst": {arm: held[arm] / len(pairs) for arm in sorted(means, key=lambda arm: held[arm])[:3]},
+        "arms_that_vary": {arm: round(means[arm], 3) for arm in varying},
+        "held_where_they_vary": sum(held[arm] for arm in varying) / max(1, len(varying) * len(pairs)),
+        "contradicted": contradicted(said),
+        "said": {
+            key: dict(Counter(one.get(key, "") for one in said)) for key in ("state", "carrier", "cause")
+        },
+    }
+
+
+def _holds(level: Any, mean: float) -> bool:
+    return level.low is not None and level.low - 1e-9 <= mean <= level.high + 1e-9
+
+
+def of_pair(students: pa.Table, measurements: pa.Table, pair: Iterable[int]) -> tuple[pa.Table, pa.Table]:
+    """Return the tables of a study with these seeds; untrained models stay."""
+    kept = pc.or_(pc.is_null(students["seed"]), pc.is_in(students["seed"], value_set=pa.array(list(pair))))
+    mine = students.filter(kept)
+    return mine, measurements.filter(pc.is_in(measurements["student"], value_set=mine["student"]))
+
+
+def flat(verdict: Mapping[str, Any]) -> Said:
+    """Return everything that a verdict decides, by name."""
+    parts = {f"part/{name}": found["decision"] for name, found in (verdict.get("location") or {}).items()}
+    causes = {f"cause/{name}": found["status"] for name, found in verdict["hypotheses"].items()}
+    named = {key: str(verdict[key]) for key in ("state", "carrier", "cause")}
+    return {**named, **parts, **causes}
+
+
+def contradicted(said: Iterable[Said]) -> list[str]:
+    """Return what some pairs say and others deny."""
+    found = []
+    said = list(said)
+    for key in sorted({key for one in said for key in one}):
+        values = {one[key] for one in said if key in one} - {"undecided", "untested"}
+        denied = any({*pair} <= values for pair in OPPOSITES)
+        if denied or (key in ("carrier", "cause") and len(values) > 1):
+            found.append(f"{key}: {', '.join(sorted(values))}")
+    return found
+
+
+if __name__ == "__main__":
+    main()
