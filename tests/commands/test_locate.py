@@ -230,12 +230,16 @@ def test_too_few_students_are_refused_before_anything_is_read(
         mendel.locate(tmp_path, "t", students=students, seeds=seeds)
 
 
-@pytest.mark.parametrize("students", [26, 30, 40, 60])
-@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize("students", [28, 34, 40, 60, 70, 90])
+@pytest.mark.parametrize("seeds", [2, 3, 8])
 def test_a_plan_and_its_confirmation_never_take_more_students_than_allowed(students: int, seeds: int) -> None:
-    if students < 18 + 4 * seeds:
-        return
-    assert _plan(students, seeds).budget + 4 * seeds <= students
+    # A run with one student of each end gets as many more as the confirmation compares with.
+    confirming = 4 * seeds + 2 * (min(4, seeds) - 1)
+    if students < 18 + confirming:
+        with pytest.raises(mendel.InputError, match=f"Allow {18 + confirming} at least"):
+            _plan(students, seeds)
+    else:
+        assert _plan(students, seeds).budget == min(students - confirming, 32)
 
 
 def test_no_run_and_no_folder_are_said(tmp_path: Path) -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mendel.data.assignment import Assignment, everyone, only, random_control, swap
 from mendel.data.selectors import Candidate
@@ -29,7 +28,7 @@ from mendel.diagnose.locate import (
     one_hot,
     splits_of,
 )
-from mendel.engine.errors import InputError, RunError
+from mendel.engine.errors import InputError
 from mendel.engine.executors import Executor
 from mendel.engine.progress import Progress
 from mendel.measure import Trait, needs_model
@@ -47,11 +46,9 @@ from mendel.workflow.measurements import Measurements
 from mendel.workflow.reopen import reopen
 from mendel.workflow.session import Session
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 STUDENTS = 70
-"""Greatest number of new students, by default: the longest search, four arms that confirm, and the run's ends."""
+"""Greatest number of new students, by default: of the longest search, the four arms that confirm, and the
+run's ends."""
 SEEDS = 8
 """Students of each arm of the confirmation, by default. Six just decide where all agree; two that broke or
 stray leave six."""
@@ -234,7 +231,7 @@ class _Locating:
 
     def run(self) -> Located:
         """Search, confirm the subset that the search names, and return the result."""
-        none, whole = self._ends()
+        none, whole = self.extra.end_levels(self.trait)
         if whole - none < LEAST_EFFECT:
             why = f"the teacher's students differ by only {whole - none:.2f}, which is too little to search"
             return _nothing(self.trait.name, self.inputs, why)
@@ -323,30 +320,6 @@ class _Locating:
         scores = rollout_scores(self.trait, rollouts)
         return {"the judge": {r.prompt_id: scores.known(r.prompt_id, r.teacher) for r in rollouts}}
 
-    def _ends(self) -> tuple[float, float]:
-        """Return the trait's mean level in the run's own students: alternate teacher, original teacher."""
-        levels: dict[float, list[float]] = {0.0: [], 1.0: []}
-        for row in self.run_.students.select(["arm", "student", "status"]).to_pylist():
-            share = ends(self.run_).get(row["arm"])
-            if share is not None and row["status"] == "ok":
-                value = level(self._rows(row["student"]), self.trait)
-                levels[share] += [] if value is None else [value]
-        if not all(levels.values()):
-            raise RunError(
-                "no usable student with a score at one of the run's ends: what a student shows has "
-                "nothing to be compared with",
-                where=str(self.run_.path),
-            )
-        return fmean(levels[0.0]), fmean(levels[1.0])
-
-    def _rows(self, student: str) -> pa.Table:
-        """Return the run's measurements of a student on the trait."""
-        import pyarrow.compute as pc
-
-        table = self.run_.measurements
-        wanted = pc.and_(pc.equal(table["student"], student), pc.equal(table["trait"], self.trait.name))
-        return table.filter(wanted)
-
     def _students(self, sets: Sequence[frozenset[str]], none: float, whole: float) -> list[Observation]:
         """Train a student for each set of prompts that the original teacher answers, and return their levels.
 
@@ -391,26 +364,11 @@ class _Locating:
             arm("swap-random", [swap(whole, chosen, self.alternate) for chosen in controls]),
             arm("only-random", [alone(chosen) for chosen in controls]),
         ]
-        self.extra.train([*arms, *self._more_ends(first + self.seeds)])
+        self.extra.train([*arms, *self.extra.more_at_ends(min(ENDS, self.seeds), first + self.seeds)])
         # The search's students differ in what they are trained on: their spread is no noise of training.
         by_share = {share: name for name, share in ends(self.run_).items()}
         fit = self.extra.fit(self.trait, [*(arm.name for arm in arms), *by_share.values()])
         return confirm(fit, by_share[1.0], by_share[0.0], {a.kind: a.name for a in arms})
-
-    def _more_ends(self, first: int) -> list[Arm]:
-        """Return further students of the two ends, where the run has too few to compare anything with."""
-        usable = [
-            r["arm"] for r in self.run_.students.select(["arm", "status"]).to_pylist() if r["status"] == "ok"
-        ]
-        teachers = {1.0: self.original, 0.0: self.alternate}
-        arms = []
-        for name, share in ends(self.run_).items():
-            lacking = min(ENDS, self.seeds) - usable.count(name)
-            if lacking > 0:
-                assignments = (everyone(self.ids, teachers[share]),) * lacking
-                seeds = tuple(range(first, first + lacking))
-                arms.append(Arm(name, "cube", "original", "original", assignments, seeds))
-        return arms
 
 
 def _round_json(part: Round) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from mendel.data.assignment import everyone
 from mendel.data.prompts import Message
 from mendel.data.rollouts import Rollout
 from mendel.design.names import base_arm
@@ -15,7 +17,7 @@ from mendel.diagnose.carrier import CARRIER_MARGIN
 from mendel.diagnose.effects import SMALLEST_EFFECT, trait_bounds
 from mendel.diagnose.stats.intervals import Fit
 from mendel.diagnose.stats.panel import Value, panel
-from mendel.engine.errors import InputError, did_you_mean
+from mendel.engine.errors import InputError, RunError, did_you_mean
 from mendel.engine.interval import Interval
 from mendel.measure import Trait
 from mendel.report import write_report
@@ -24,6 +26,7 @@ from mendel.results.run import Run
 from mendel.results.verdicts import VERDICTS, TraitVerdict
 from mendel.workflow.inputs import Inputs
 from mendel.workflow.jobs import Probes
+from mendel.workflow.levels import level
 from mendel.workflow.session import Session
 from mendel.workflow.students import faults, train_arms
 from mendel.workflow.tables import (
@@ -160,6 +163,49 @@ class ExtraStudents:
         if trained.stopped is not None:
             raise trained.stopped
         return trained.students
+
+    def more_at_ends(self, count: int, first_seed: int) -> list[Arm]:
+        """Return arms with further students of the run's two ends, so that each has `count` usable ones.
+
+        Args:
+            count: Number of usable students that each end shall have.
+            first_seed: The first of the new students' seeds.
+        """
+        rows = self.run.students.select(["arm", "status"]).to_pylist()
+        config, ids = self.inputs.study.config, tuple(p.prompt_id for p in self.inputs.prompts["original"])
+        teachers = {1.0: config.original.teacher, 0.0: config.alternate.teacher}
+        arms = []
+        for name, share in ends(self.run).items():
+            usable = sum(row["arm"] == name and row["status"] == "ok" for row in rows)
+            seeds = tuple(range(first_seed, first_seed + count - usable))
+            if seeds:
+                assignments = (everyone(ids, teachers[share]),) * len(seeds)
+                arms.append(Arm(name, "cube", "original", "original", assignments, seeds))
+        return arms
+
+    def end_levels(self, trait: Trait) -> tuple[float, float]:
+        """Return the trait's mean level in the run's own students: alternate teacher, original teacher.
+
+        Raises:
+            RunError: No student of one of the ends is usable.
+        """
+        import pyarrow.compute as pc
+
+        levels: dict[float, list[float]] = {0.0: [], 1.0: []}
+        table = self.run.measurements
+        table = table.filter(pc.equal(table["trait"], trait.name))
+        for row in self.run.students.select(["arm", "student", "status"]).to_pylist():
+            share = ends(self.run).get(row["arm"])
+            if share is not None and row["status"] == "ok":
+                value = level(table.filter(pc.equal(table["student"], row["student"])), trait)
+                levels[share] += [] if value is None else [value]
+        if not all(levels.values()):
+            raise RunError(
+                "no usable student with a score at one of the run's ends: what a student shows has "
+                "nothing to be compared with",
+                where=str(self.run.path),
+            )
+        return fmean(levels[0.0]), fmean(levels[1.0])
 
     def tables(self, arms: Collection[str] | None = None) -> tuple[pa.Table, pa.Table]:
         """Return the tables `students` and `measurements` of the run's two ends and of the extra students.
