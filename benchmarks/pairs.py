@@ -1,6 +1,6 @@
 """Does a study of `peas` with two seeds say what twenty say? All 190 pairs of twenty seeds.
 
-    python benchmarks/pairs.py                    # trains some 1,300 students, 20 to 45 minutes on two cores
+    python benchmarks/pairs.py                    # trains some 700 students, 10 to 20 minutes on two cores
     python benchmarks/pairs.py --read runs/pairs  # reads a run that this command made before
 
 Every pair of seeds is diagnosed as a study of its own. Held: how often the 95 % interval of an arm's level holds the
@@ -58,7 +58,7 @@ def main() -> None:
 def trained(out: Path) -> Run:
     """Run `peas` with twenty seeds of every arm."""
     study = load_study(None)
-    more = {"design": "grid", "seeds": SEEDS, "max_seeds": SEEDS, "first_seed": FIRST, "interpolate": ()}
+    more = {"design": "standard", "seeds": SEEDS, "max_seeds": SEEDS, "first_seed": FIRST, "interpolate": ()}
     return mendel.run(replace(study, config=study.config.model_copy(update=more)), out)
 
 

@@ -72,8 +72,8 @@ SENTENCES: dict[str, Sentence] = {
     ),
     "state-undecided": Sentence(
         "Its state is not decided: {original} against {alternate}, a difference of {difference}. That is not "
-        "shown to be above 0 and at least {smallest}; nor are both pipelines shown to have it, each more than "
-        "half as much as the other, or both to be without it.",
+        "shown to be above 0 and at least {smallest}; nor are both pipelines shown to have it, each more "
+        "than half as much as the other, or both to be without it.",
         "two or more students, and none of the above",
     ),
     "shared-base": Sentence(
