@@ -17,7 +17,7 @@ KINDS = (
     "drop", "drop-random", "swap", "swap-random", "only", "only-random", "drop-strongest", "drop-milder", "mild", "mild-alternate",
     "unrelated", "unrelated-alternate", "as-many", "rewritten", "sister", "sister-alternate", "unrelated-full",
     "unrelated-full-alternate", "unrelated-rank", "unrelated-rank-alternate", "counter", "counter-few", "counter-late",
-    "counter-early", "counter-pretrained", "swap-mild", "swap-unseen", "both-original",
+    "counter-early", "counter-pretrained", "swap-mild", "swap-unseen", "both-original", "taught", "taught-sister",
 )  # fmt: skip
 ROWS = {"mild": 0.9, "drop": 0.9, "unrelated": 0.6, "sister": 0.6, "rewritten": 0.6, "as-many": 0.6}
 """Rows of an arm as a share of the original pipeline's, by the beginning of its kind; others have all."""

@@ -186,6 +186,11 @@ CAUSES: dict[str, dict[str, float]] = {
 }
 """Levels by arm of a study in which that hypothesis alone is so."""
 
+TOGETHER = cause_levels(lambda b, p, t: t)
+"""Levels by arm where the flagged rollouts bring it in beside the original teacher's other answers only."""
+UNEXPLAINED = TOGETHER | {"drop/t": LOW + SIZE, "swap/t": LOW + SIZE}
+"""No part of the rollouts brings it in, and it stays without any one of them."""
+
 APART = {"base": False, "prompts": False, "teacher": False}
 
 

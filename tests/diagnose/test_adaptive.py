@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _planted import CAUSES, SCORES, catalogue, cause_levels, exact, material, study
+from _planted import CAUSES, SCORES, TOGETHER, catalogue, cause_levels, exact, material, study
 from mendel.design.arms import arm_kinds
 from mendel.diagnose import (
     Catalogue,
@@ -198,6 +198,16 @@ def test_pipelines_without_a_difference_cost_their_own_students_alone() -> None:
     assert (both.verdict.state.state, set(both.trained)) == ("shared", ends)
     less = run(cause_levels(lambda b, p, t: 1 - t), catalogue)
     assert (less.verdict.cause, set(less.trained)) == ("undecided", ends)
+
+
+def test_where_no_part_brings_it_in_alone_what_goes_with_each_is_measured() -> None:
+    together = run(TOGETHER, plan(max_seeds=None))
+    assert {"swap/t", "swap-mild/t", "swap-unseen/t"} <= set(together.trained)
+    located = {name for name, part in together.verdict.location.items() if part.decision == "carries"}
+    assert located == {"flagged"}
+    assert together.verdict.cause == "direct_imitation"
+    # Where a part does bring it in, what goes with the others is not asked for.
+    assert "swap-unseen/t" not in run(CAUSES["direct_imitation"], plan(max_seeds=None)).trained
 
 
 def test_without_max_seeds_an_arm_gets_as_many_as_decide_and_with_one_seed_no_more() -> None:

@@ -11,7 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _planted import CAUSES, CUBE, LOW, SCORES, SIZE, catalogue, cause_levels, exact, study, with_status
+from _planted import (
+    CAUSES,
+    CUBE,
+    LOW,
+    SCORES,
+    SIZE,
+    TOGETHER,
+    UNEXPLAINED,
+    catalogue,
+    cause_levels,
+    exact,
+    study,
+    with_status,
+)
 from mendel.diagnose import (
     Conditions,
     Effects,
@@ -145,11 +158,25 @@ def test_a_contrast_far_below_0_is_little() -> None:
 
 
 def test_a_trait_that_no_hypothesis_explains_has_no_cause() -> None:
-    effects = exact_effects(cause_levels(lambda b, p, t: t))
+    effects = exact_effects(UNEXPLAINED)
     verdict = reach_verdict(effects, TWO_LOOKS, LACKING, intervals=False)
     assert verdict.present
     assert verdict.cause == "undecided"
     assert set(statuses(verdict.findings).values()) == {"refuted"}
+
+
+def test_flagged_rollouts_that_carry_only_beside_the_others_are_imitated_where_nothing_comes_without_them() -> (
+    None
+):
+    """The filter works, though the flagged rollouts alone bring nothing in."""
+    supported = {"direct_imitation"}
+    assert {name for name, finding in found(TOGETHER).items() if finding.status == "supported"} == supported
+    # What the filter leaves brings it in, or the mild rollouts are needed as well: it is more than that.
+    for other in ({"drop/t": 0.95}, {"swap-mild/t": 0.05}, {"swap/t": 0.95}):
+        assert found(TOGETHER | other)["direct_imitation"].status == "refuted"
+    without_mild = {arm: level for arm, level in TOGETHER.items() if arm != "swap-mild/t"}
+    lacking = lambda arm: "no prompt is mild" if arm == "swap-mild/t" else LACKING(arm)  # noqa: E731
+    assert examine(exact_effects(without_mild), TWO_LOOKS, lacking)["direct_imitation"].status == "supported"
 
 
 @pytest.mark.parametrize("low", [0.0, 0.1, 0.5])

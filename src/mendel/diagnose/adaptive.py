@@ -19,7 +19,7 @@ from mendel.design.catalogue import Catalogue
 from mendel.design.names import trait_arm
 from mendel.design.shared import VARIANTS
 from mendel.diagnose.carrier import MOST_OF_IT
-from mendel.diagnose.contrasts import TOTAL, combine
+from mendel.diagnose.contrasts import TOTAL, Weights, combine
 from mendel.diagnose.effects import SMALLEST_EFFECT
 from mendel.diagnose.findings import Checked, Finding, Levels
 from mendel.diagnose.hypotheses import MOST
@@ -216,13 +216,19 @@ class _TraitRequests:
         return dict.fromkeys((arm for arm in dict.fromkeys(arms) if arm not in self.trained), self.seeds)
 
     def _places(self, *, takes: bool) -> Iterator[str]:
-        """Return the arms that measure what parts bring in alone, or what goes with the parts that do."""
+        """Return the arms that measure what parts bring in alone, or what goes with the parts that do.
+
+        Where no part brings it in alone, several have to come together: then what goes with each is measured.
+        """
         effects, trait = self.verdict.effects, self.verdict.effects.trait
+        brought = {
+            name for name, part in self.verdict.location.items() if (part.brings.estimate or 0.0) > LOCATED
+        }
+        together = not brought - {COMBINATION}
         for place in PLACES:
             if place.shared in effects.shared or not self._matters(place.shared):
                 continue
-            brings = self.verdict.location[place.name].brings if self.verdict.location else None
-            if takes and not (brings and brings.estimate is not None and brings.estimate > LOCATED):
+            if takes and not (place.name in brought or (together and not place.by_brings)):
                 continue
             sides = place.takes if takes else place.brings
             arms = [self._arm(side, trait) for side in sides]
@@ -304,17 +310,27 @@ class _TraitRequests:
             return dict.fromkeys(dict.fromkeys(taken), self.seeds)
         wanted: dict[str, int] = {}
         error = self.levels.family / 2
-        for name, part in self.verdict.location.items():
-            if name == COMBINATION or part.decision != "undecided":
+        for place in PLACES:
+            part = self.verdict.location.get(place.name)
+            if part is None or part.decision != "undecided":
                 continue
-            if not (part.brings and (part.brings.estimate or 0.0) > LOCATED):
-                continue
-            place = next(place for place in PLACES if place.name == name)
-            first, second = (self._arm(side, self.verdict.effects.trait) for side in place.brings)
-            excess = combine([(1.0, {first: 1.0, second: -1.0}), (-LOCATED, self._weights(TOTAL))])
-            self._add(wanted, self._deciding(OpenTest(excess, error, error)))
+            shares = [(part.brings, place.brings)]
+            if not place.by_brings:
+                shares.append((part.takes, place.takes))
+            # One of the two is enough: the one that takes fewer students.
+            ways = [
+                self._deciding(OpenTest(self._beyond_quarter(sides), error, error))
+                for share, sides in shares
+                if (share.estimate or 0.0) > LOCATED
+            ]
+            if possible := [way for way in ways if way]:
+                self._add(wanted, min(possible, key=lambda way: sum(way.values())))
         self._add(wanted, self._carrying())
         return wanted
+
+    def _beyond_quarter(self, sides: tuple[str, str]) -> Weights:
+        first, second = (self._arm(side, self.verdict.effects.trait) for side in sides)
+        return combine([(1.0, {first: 1.0, second: -1.0}), (-LOCATED, self._weights(TOTAL))])
 
     def repeating(self) -> Wanted:
         """Return the arms that decided, under other recipes; a recipe that lacks an arm is left out."""

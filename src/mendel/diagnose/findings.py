@@ -203,13 +203,14 @@ class _Test:
 
     def checks(self, hypothesis: Hypothesis, form: Iterable[Prediction]) -> Iterator[Checked]:
         """Test the predictions of one form of a hypothesis."""
-        for prediction in form:
-            checked = self.check(hypothesis, prediction)
+        predictions = tuple(form)
+        for prediction in predictions:
+            checked = self.check(hypothesis, prediction, len(predictions))
             if not (prediction.optional and checked.outcome in ("impossible", "lost")):
                 yield checked
 
-    def check(self, hypothesis: Hypothesis, prediction: Prediction) -> Checked:
-        """Test one prediction of a hypothesis, at the level that a refutation of it leaves to each."""
+    def check(self, hypothesis: Hypothesis, prediction: Prediction, of: int) -> Checked:
+        """Test one of so many predictions, at the level that a refutation by any of them leaves to each."""
         pairs = {self._id(hypothesis, c): self._arms(hypothesis, c) for c in prediction.contrasts}
         same = [name for name, pair in pairs.items() if self.effects.same_students(*pair)]
         unfit = [why for pair in pairs.values() for arm in pair if (why := self.conditions.unfit(arm))]
@@ -239,8 +240,7 @@ class _Test:
         if any(reasons.values()):
             why = next(filter(None, reasons.values()))
             return Checked(prediction, "impossible", tuple(usable), (), why, leans)
-        level_of = len(hypothesis.predictions)
-        if self._fails(prediction, usable, level_of):
+        if self._fails(prediction, usable, of):
             return self._failed(prediction, usable, arms, text)
         return Checked(prediction, "open", tuple(usable), arms, text, leans)
 
