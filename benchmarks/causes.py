@@ -60,14 +60,18 @@ class Planted:
         share = {CUBE[c]: self.cube(*(float(letter == "O") for letter in c)) for c in CUBE}
         share |= {f"{kind}/t": swapped if kind.endswith("alternate") else top for kind in KINDS}
         unseen, rest = part["unrelated"], max(part["mild"], part["unrelated"])
+        # Without the original prompts on which the trait shows; of covered ones there are none.
+        silent = swapped if self.covered else self.cube(1, 0, 0)
+        share |= {
+            "unrelated-alternate/t": silent,
+            "unrelated/t": silent + (unseen if top != swapped else 0.0),
+        }
         apart = any(self.share(name) for name in ("flagged", "mild", "unrelated"))
         if top != swapped:
             share |= {"drop/t": swapped + rest, "swap/t": swapped + rest}
             share |= {"swap-mild/t": swapped + max(part["flagged"], unseen) if apart else top}
             share |= {"swap-unseen/t": swapped + max(part["flagged"], part["mild"]) if apart else top}
-            share |= {
-                f"{kind}/t": swapped + unseen for kind in ("unrelated", "unrelated-full", "unrelated-rank")
-            }
+            share |= {f"{kind}/t": swapped + unseen for kind in ("unrelated-full", "unrelated-rank")}
             share |= {
                 "only/t": swapped + part["flagged"],
                 "only-random/t": swapped,

@@ -71,7 +71,11 @@ def of_trait(run: Run, trait: str) -> dict[str, Any]:
     students = run.students.filter(pc.equal(run.students["status"], "ok"))
     whole = estimate_trait(students, measurements, facts, run.cube)
     assert whole.fit is not None
-    by_seed = {arm: whole.fit.students(arm) for arm in whole.fit.arms if whole.counts[arm] == SEEDS}
+    by_seed = {
+        arm: whole.fit.students(arm)
+        for arm in whole.fit.arms
+        if arm in whole.levels and whole.counts[arm] == SEEDS
+    }
     means = {arm: float(values.mean()) for arm, values in by_seed.items()}
     varying = [arm for arm, values in by_seed.items() if float(values.std(ddof=1)) > SPREAD]
     held: Counter[str] = Counter()
