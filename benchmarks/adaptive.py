@@ -48,6 +48,8 @@ from mendel.study import StudyConfig
 
 FACTS = TraitFacts("t", "share of responses that show it")
 MAX_SEEDS, SEEDS = 8, 2
+MODELS = ("base/original", "prefill/original", "prefill/alternate")
+"""Arms of models that nobody trained here, which every study has."""
 SETTINGS = tuple((n, sd) for n in (20, 40, 60) for sd in (0.1, 0.5, 1.0))
 """Scenarios and the seeds' standard deviation in logits."""
 ENOUGH = 40
@@ -153,7 +155,8 @@ class Study:
 
     def _tables(self, trained: Mapping[str, int]) -> tuple[pa.Table, pa.Table]:
         arms = self.simulator.world.arms
-        rows = [(i, seed) for i, arm in enumerate(arms) for seed in range(trained.get(arm, 0))]
+        counts = {**trained, **dict.fromkeys(MODELS, 1)}
+        rows = [(i, seed) for i, arm in enumerate(arms) for seed in range(counts.get(arm, 0))]
         names = [f"{arms[i]}#{seed}" for i, seed in rows]
         n, m = len(rows), self.cells.shape[2]
         students = pa.table(
@@ -181,6 +184,8 @@ class Study:
 
 def _rows(arm: str) -> int:
     kind = arm.partition("/")[0]
+    if arm in MODELS:
+        return 0
     return round(100 * next((share for start, share in ROWS.items() if kind.startswith(start)), 1.0))
 
 
@@ -286,7 +291,7 @@ def simulate(
     noise = {"noisy": 2.5, "noisy_arm": planted.noisy} if planted.noisy else {}
     simulators = [
         Simulator(
-            World("", n, True, max_seeds, seed_sd=sd, arms=tuple(grid), **noise),  # type: ignore[arg-type]
+            World("", n, True, max_seeds, seed_sd=sd, arms=(*grid, *MODELS), **noise),  # type: ignore[arg-type]
             rng,
             rates,
             outcomes,

@@ -80,6 +80,8 @@ class Planted:
             share |= {"sister/t": swapped + part["sister"], "rewritten/t": swapped + self.rewritten}
         prompts = 0.0 if self.covered else 1.0
         share |= {"both-original/t": self.cube(1, prompts, 1)}
+        share |= {"prefill/original": part["sister"], "prefill/alternate": 0.0}
+        share |= {"base/original": 1.0 if self.covered else self.cube(1, 0, 0)}
         share |= {"counter/t": top - self.taken, "counter-pretrained/t": self.left}
         share |= {f"mix/{part:g}": swapped + part * (top - swapped) for part in MIXES}
         return share
@@ -141,7 +143,9 @@ class Planted:
         beyond = max(shares) - (MOST if prediction.size == "most" else LITTLE)
         if abs(beyond) < BOUNDARY:
             return "boundary"
-        return "holds" if (beyond > 0) == (prediction.size == "most") else "fails"
+        if (beyond > 0) == (prediction.size == "most"):
+            return "holds"
+        return "fails" if prediction.refutes else "boundary"
 
     def located(self) -> dict[str, frozenset[bool]]:
         """By part: whether what it brings in, or what goes without it, is above the location's bound; {} at the bound."""

@@ -1,10 +1,11 @@
-"""Does a study of `peas` with two seeds say what twenty say? All 190 pairs of twenty seeds.
+"""Does a study of `peas` with a few seeds say what twenty say? All 190 pairs of twenty seeds, and larger subsets.
 
     python benchmarks/pairs.py                    # trains some 700 students, 10 to 20 minutes on two cores
     python benchmarks/pairs.py --read runs/pairs  # reads a run that this command made before
 
-Every pair of seeds is diagnosed as a study of its own. Held: how often the 95 % interval of an arm's level holds the
-mean of twenty seeds. Contradicted: what one pair says and another one denies (state, carrier, cause, a part's decision).
+Every subset of seeds is diagnosed as a study of its own: all pairs, and 100 random subsets of each larger size. Held: how
+often the 95 % interval of an arm's level holds the mean of twenty seeds. Contradicted: what one subset says and another one
+of any size denies (state, carrier, cause, a part's decision).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,6 +29,8 @@ from mendel.results.run import Run
 from mendel.study import load_study
 
 SEEDS, FIRST = 20, 7300
+SIZES, DRAWN = (4, 8, 12), 100
+"""Sizes of the random subsets, and how many there are of each."""
 SPREAD = 0.2
 """Standard deviation between seeds from which an arm's training is said to vary."""
 OPPOSITES = {
@@ -36,7 +40,7 @@ OPPOSITES = {
     ("difference", "absent"),
 }
 Said = Mapping[str, str]
-"""What a pair says: `cause/NAME`: status, `state`, `carrier`, `part/NAME`: decision."""
+"""What a subset says: `cause/NAME`: status, `state`, `carrier`, `part/NAME`: decision."""
 
 
 def main() -> None:
@@ -49,8 +53,6 @@ def main() -> None:
     figures = {name: of_trait(run, name) for name in run.traits}
     for name, found in figures.items():
         print(f"{name}: {json.dumps(found, indent=1)}")
-    held, of = (sum(found[key] for found in figures.values()) for key in ("held", "intervals"))
-    print(f"the 2-seed interval holds the {SEEDS}-seed mean in {held} of {of}: {held / of:.1%}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n")
 
@@ -63,7 +65,7 @@ def trained(out: Path) -> Run:
 
 
 def of_trait(run: Run, trait: str) -> dict[str, Any]:
-    """Return how the pairs do on one trait."""
+    """Return how the subsets do on one trait."""
     verdict = run.verdicts["traits"][trait]
     facts = TraitFacts(trait, verdict["scale"], verdict["metric"], score_range=None)
     of_this = pc.equal(run.measurements["trait"], trait)
@@ -78,39 +80,41 @@ def of_trait(run: Run, trait: str) -> dict[str, Any]:
     }
     means = {arm: float(values.mean()) for arm, values in by_seed.items()}
     varying = [arm for arm, values in by_seed.items() if float(values.std(ddof=1)) > SPREAD]
-    held: Counter[str] = Counter()
-    said: list[Said] = []
     seeds = sorted(seed for seed in set(students["seed"].to_pylist()) if seed is not None)
-    pairs = list(itertools.combinations(seeds, 2))
-    for pair in pairs:
-        mine, theirs = of_pair(students, measurements, pair)
-        diagnosis = diagnose(mine, theirs, [facts], run.cube)
-        levels = diagnosis.effects[trait].levels
-        held.update(arm for arm, mean in means.items() if _holds(levels[arm], mean))
-        said.append(flat(diagnosis.traits[trait]))
-    return {
-        "pairs": len(pairs),
-        "arms": len(means),
-        "intervals": len(means) * len(pairs),
-        "held": sum(held.values()),
-        "share": sum(held.values()) / (len(means) * len(pairs)),
-        "worst": {arm: held[arm] / len(pairs) for arm in sorted(means, key=lambda arm: held[arm])[:3]},
-        "arms_that_vary": {arm: round(means[arm], 3) for arm in varying},
-        "held_where_they_vary": sum(held[arm] for arm in varying) / max(1, len(varying) * len(pairs)),
-        "contradicted": contradicted(said),
-        "said": {
-            key: dict(Counter(one.get(key, "") for one in said)) for key in ("state", "carrier", "cause")
-        },
-    }
+    rng = np.random.default_rng(FIRST)
+    subsets: dict[int, list[tuple[int, ...]]] = {2: list(itertools.combinations(seeds, 2))}
+    subsets |= {n: [tuple(rng.choice(seeds, n, replace=False)) for _ in range(DRAWN)] for n in SIZES}
+    found: dict[str, Any] = {"arms": len(means), "arms_that_vary": {a: round(means[a], 3) for a in varying}}
+    everything: list[Said] = []
+    for size, chosen in subsets.items():
+        held: Counter[str] = Counter()
+        said: list[Said] = []
+        for subset in chosen:
+            mine, theirs = of_seeds(students, measurements, subset)
+            diagnosis = diagnose(mine, theirs, [facts], run.cube)
+            levels = diagnosis.effects[trait].levels
+            held.update(arm for arm, mean in means.items() if _holds(levels[arm], mean))
+            said.append(flat(diagnosis.traits[trait]))
+        everything += said
+        found[f"{size} seeds"] = {
+            "subsets": len(chosen),
+            "held": sum(held.values()) / (len(means) * len(chosen)),
+            "held_where_they_vary": sum(held[a] for a in varying) / max(1, len(varying) * len(chosen)),
+            **{key: dict(Counter(one[key] for one in said)) for key in ("state", "carrier", "cause")},
+        }
+    return {**found, "contradicted": contradicted(everything)}
 
 
 def _holds(level: Any, mean: float) -> bool:
     return level.low is not None and level.low - 1e-9 <= mean <= level.high + 1e-9
 
 
-def of_pair(students: pa.Table, measurements: pa.Table, pair: Iterable[int]) -> tuple[pa.Table, pa.Table]:
+def of_seeds(students: pa.Table, measurements: pa.Table, seeds: Iterable[int]) -> tuple[pa.Table, pa.Table]:
     """Return the tables of a study with these seeds; untrained models stay."""
-    kept = pc.or_(pc.is_null(students["seed"]), pc.is_in(students["seed"], value_set=pa.array(list(pair))))
+    kept = pc.or_(
+        pc.is_null(students["seed"]),
+        pc.is_in(students["seed"], value_set=pa.array([int(seed) for seed in seeds])),
+    )
     mine = students.filter(kept)
     return mine, measurements.filter(pc.is_in(measurements["student"], value_set=mine["student"]))
 
@@ -124,7 +128,7 @@ def flat(verdict: Mapping[str, Any]) -> Said:
 
 
 def contradicted(said: Iterable[Said]) -> list[str]:
-    """Return what some pairs say and others deny."""
+    """Return what some subsets say and others deny."""
     found = []
     said = list(said)
     for key in sorted({key for one in said for key in one}):

@@ -49,7 +49,8 @@ def study(
     for arm, level in levels.items():
         for seed in range(seeds):
             name = f"{arm}#{seed}"
-            students.append(student(name, arm, seed))
+            trained_on = 0 if arm.startswith(UNTRAINED) else 100
+            students.append(student(name, arm, seed, n_examples=trained_on))
             base = level + rng.normal(0, seed_sd)
             for j in range(scenarios):
                 chance = float(np.clip(base + shift[j], 0, 1)) if 0 < level < 1 else level
@@ -58,6 +59,10 @@ def study(
                     odds = float(4 * (base - 0.5) + shift[j] + rng.normal(0, 0.2))
                     rows.append(row(name, trait, j, j // cluster_size, sample, hit, odds))
     return pa.Table.from_pylist(students), pa.Table.from_pylist(rows)
+
+
+UNTRAINED = ("base/", "teacher/", "prefill/")
+"""How the arms of models begin that nobody trained here."""
 
 
 def student(name: str, arm: str, seed: int, status: str = "ok", n_examples: int = 100) -> dict[str, object]:
@@ -170,6 +175,10 @@ def cause_levels(
         "rewritten/t": swapped + rewritten,
         "counter/t": top - taken,
         "counter-pretrained/t": left,
+        # Untrained: a persona that the base holds, and its prior.
+        "prefill/original": sister,
+        "prefill/alternate": 0.0,
+        "base/original": 1.0 if covered else cube(1, 0, 0),
     }
     return {arm: low + size * value for arm, value in share.items()}
 
@@ -188,8 +197,6 @@ CAUSES: dict[str, dict[str, float]] = {
 
 TOGETHER = cause_levels(lambda b, p, t: t)
 """Levels by arm where the flagged rollouts bring it in beside the original teacher's other answers only."""
-UNEXPLAINED = TOGETHER | {"drop/t": LOW + SIZE, "swap/t": LOW + SIZE}
-"""No part of the rollouts brings it in, and it stays without any one of them."""
 
 APART = {"base": False, "prompts": False, "teacher": False}
 
@@ -273,8 +280,7 @@ def exact(
         each = (outcomes or {}).get(arm, [level] * count)
         for seed, own in enumerate(each):
             name = f"{arm}#{seed}"
-            untrained = arm.startswith(("base/", "teacher/", "prefill/"))
-            count_rows = 0 if untrained else rows_of.get(arm.partition("/")[0], 100)
+            count_rows = 0 if arm.startswith(UNTRAINED) else rows_of.get(arm.partition("/")[0], 100)
             students.append(student(name, arm, seed, n_examples=count_rows))
             measured += [row(name, trait, j, j, 0, None) | {"score": own} for j in range(scenarios)]
     return pa.Table.from_pylist(students), pa.Table.from_pylist(measured)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _planted import CUBE, SCORES, cube_levels, exact, study, with_status
+from _planted import CUBE, SCORES, cube_levels, cube_with_shared, exact, study, with_status
 from mendel.diagnose import PARTS, CarrierVerdict, TraitFacts, carrier, estimate_trait, trait_state
 
 Level = Callable[[float, float, float], float]
@@ -41,6 +41,17 @@ def carried(level: Level, **options: Any) -> CarrierVerdict:
 def test_a_planted_carrier_is_named_with_its_sentence(level: Level, name: str, key: str) -> None:
     found = carried(level, seeds=10)
     assert (found.carrier, found.why.key) == (name, key)
+
+
+def test_a_part_that_both_pipelines_have_is_not_said_to_be_0() -> None:
+    """Its effect is 0 by construction: nothing was measured."""
+    cube = cube_with_shared(0)
+    levels = {arm: 0.05 for arm in cube.values()} | {cube["OOO"]: 0.95, cube["OAO"]: 0.95}
+    effects = estimate_trait(*exact(levels, seeds=10), SCORES, cube)
+    found = carrier(effects, "difference", 0.05)
+    assert found.carrier == "teacher"
+    assert "base shared by both" in found.why.text
+    assert "base 0.00" not in found.why.text
 
 
 @given(st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0]), st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0]))

@@ -18,7 +18,6 @@ from _planted import (
     SCORES,
     SIZE,
     TOGETHER,
-    UNEXPLAINED,
     catalogue,
     cause_levels,
     exact,
@@ -158,25 +157,11 @@ def test_a_contrast_far_below_0_is_little() -> None:
 
 
 def test_a_trait_that_no_hypothesis_explains_has_no_cause() -> None:
-    effects = exact_effects(UNEXPLAINED)
+    effects = exact_effects(TOGETHER)
     verdict = reach_verdict(effects, TWO_LOOKS, LACKING, intervals=False)
     assert verdict.present
     assert verdict.cause == "undecided"
     assert set(statuses(verdict.findings).values()) == {"refuted"}
-
-
-def test_flagged_rollouts_that_carry_only_beside_the_others_are_imitated_where_nothing_comes_without_them() -> (
-    None
-):
-    """The filter works, though the flagged rollouts alone bring nothing in."""
-    supported = {"direct_imitation"}
-    assert {name for name, finding in found(TOGETHER).items() if finding.status == "supported"} == supported
-    # What the filter leaves brings it in, or the mild rollouts are needed as well: it is more than that.
-    for other in ({"drop/t": 0.95}, {"swap-mild/t": 0.05}, {"swap/t": 0.95}):
-        assert found(TOGETHER | other)["direct_imitation"].status == "refuted"
-    without_mild = {arm: level for arm, level in TOGETHER.items() if arm != "swap-mild/t"}
-    lacking = lambda arm: "no prompt is mild" if arm == "swap-mild/t" else LACKING(arm)  # noqa: E731
-    assert examine(exact_effects(without_mild), TWO_LOOKS, lacking)["direct_imitation"].status == "supported"
 
 
 @pytest.mark.parametrize("low", [0.0, 0.1, 0.5])
@@ -262,8 +247,27 @@ def test_an_arm_that_was_never_trained_is_named() -> None:
     levels = {arm: level for arm, level in CAUSES["simple_generalization"].items() if arm != "mild/t"}
     finding = found(levels)["simple_generalization"]
     assert finding.status == "undecided"
-    assert "not trained yet" in finding.why.lower()
-    assert "mild/t" in finding.why
+    assert "was not measured, for which it takes mild/t" in finding.why
+
+
+def test_a_persona_is_named_only_where_the_base_is_shown_to_hold_it_and_never_refuted_by_the_base_alone() -> (
+    None
+):
+    """Rollouts that reach a sister, too, need not pick anything that is there already."""
+    levels = CAUSES["persona_selection"] | {"prefill/original": LOW}
+    finding = found(levels)["persona_selection"]
+    assert finding.status == "undecided"
+    assert "made to begin" in finding.why
+    unmeasured = {arm: level for arm, level in levels.items() if not arm.startswith("prefill/")}
+    assert found(unmeasured)["persona_selection"].status == "undecided"
+
+
+def test_a_situation_that_the_prompts_leave_open_shows_in_the_untrained_base() -> None:
+    """Where the base does not show it, prompts that seem to be silent draw it out."""
+    assert found(UNDERSPECIFIED)["underspecification"].status == "supported"
+    finding = found(UNDERSPECIFIED | {"base/original": LOW})["underspecification"]
+    assert finding.status == "undecided"
+    assert "the untrained base shows it" in finding.why
 
 
 def test_what_a_study_cannot_test_is_said_and_still_refuted_by_the_rest() -> None:

@@ -30,7 +30,7 @@ def test_all_eight_are_there() -> None:
     assert {h.name for h in all_hypotheses()} == NAMES
 
 
-UNTRAINED = {"prefill/original", "prefill/alternate"}
+UNTRAINED = {"base/original", "prefill/original", "prefill/alternate"}
 """Arms of the base as it is, which serve all traits."""
 
 

@@ -98,6 +98,17 @@ def test_prompts_that_carry_by_what_they_lack_are_told_from_prompts_that_bring()
     assert share(found["prompts_present"], "brings") == pytest.approx(0.0)
 
 
+def test_prompts_that_only_seem_silent_do_not_make_the_others_absence_carry() -> None:
+    """A judge that misses half of what shows calls prompts unrelated that draw the trait out."""
+    levels = CAUSES["bad_prompts"] | {"unrelated-alternate/t": 0.9}
+    found = located(levels, seeds=12)
+    assert share(found["prompts_absent"], "brings") > 0.9
+    assert found["prompts_absent"].decision == "undecided"
+    unmeasured = cause_levels(lambda b, p, t: p, covered=True)
+    del unmeasured["base/original"]
+    assert located(unmeasured, seeds=12)["prompts_absent"].decision == "undecided"
+
+
 @pytest.mark.parametrize("positions", [(0,), (1,), (2,), (0, 1)])
 def test_what_both_pipelines_share_has_no_share_and_says_so(positions: tuple[int, ...]) -> None:
     cube = cube_with_shared(*positions)

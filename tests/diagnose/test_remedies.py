@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from _planted import CUBE, catalogue, cube_with_shared, full_levels, material, restored, study, with_status
+from _planted import (
+    CUBE,
+    SCORES,
+    catalogue,
+    cube_with_shared,
+    exact,
+    full_levels,
+    material,
+    restored,
+    study,
+    with_status,
+)
 from mendel.data.assignment import Assignment, everyone, swap
 from mendel.design.arms import EDITS, Material, arm_kind, arm_kinds
 from mendel.diagnose import Estimate, RemedyFacts, TraitFacts, diagnose, find_leaks, first_request
@@ -79,6 +90,21 @@ def test_where_no_edit_helps_the_part_that_carries_it_is_changed() -> None:
     assert (advice["remedy"], advice["complete"]) == ("alternate-prompts", None)
     assert advice["why"].startswith("Train on the alternate prompts: 0.")
     assert "No edit of the flagged prompts is shown to take more than half of it away." in advice["why"]
+
+
+@pytest.mark.parametrize("seeds", [2, 10])
+def test_where_no_part_is_named_one_that_is_shown_to_take_it_away_is_changed(seeds: int) -> None:
+    """Base and teacher are both needed: neither carries it alone, and changing either takes it away."""
+    levels = full_levels(lambda base, prompts, teacher: 0.05 + 0.9 * base * teacher)
+    corners = {arm: level for arm, level in levels.items() if arm.startswith("cube/")}
+    effects = estimate_trait(*exact(corners, seeds=seeds), SCORES, CUBE)
+    unnamed, named = (recommend(effects, "difference", carrier) for carrier in ("undecided", "teacher"))
+    assert named.remedy == "alternate-teacher"
+    # Two students show nothing: the part that is named is changed all the same, and that is said.
+    shown = seeds > 2
+    assert unnamed.remedy == ("alternate-teacher" if shown else None)
+    assert ("No measured change is shown to take most of it away." in unnamed.why) != shown
+    assert ("It is not shown to take more than half of it away." in named.why) != shown
 
 
 def test_an_edit_near_to_half_is_undecided_and_not_recommended() -> None:

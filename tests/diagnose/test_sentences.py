@@ -242,6 +242,9 @@ def edits_said(v: E, text: str) -> bool:
         "drop": "dropping the flagged prompts",
         "swap": "letting the alternate teacher answer them",
     }
+    if not known(v["levels"].get("drop/t")):
+        # "Them" would refer to nothing.
+        words["swap"] = words["swap"].replace("them", "the flagged prompts")
     for kind, said in words.items():
         level = v["levels"].get(f"{kind}/t")
         if (level is not None and known(level)) != (said in text.casefold()):
@@ -465,7 +468,7 @@ def worlds() -> dict[str, Callable[[], World]]:
     one_base, one_both = cube_with_shared(0), cube_with_shared(0, 1)
     same = cube_with_shared(0, 1, 2)
     return {
-        **{cause: (lambda c=cause: made({**CAUSES[c], **BEGUN}, **SURE)) for cause in CAUSES},  # type: ignore[misc]
+        **{cause: (lambda c=cause: made({**BEGUN, **CAUSES[c]}, **SURE)) for cause in CAUSES},  # type: ignore[misc]
         **{f"{cause}, few": (lambda c=cause: made(CAUSES[c])) for cause in CAUSES},  # type: ignore[misc]
         "two causes": lambda: made(
             {**cause_levels(lambda b, p, t: t, mild=1.0, unrelated=1.0), **BEGUN}, **SURE

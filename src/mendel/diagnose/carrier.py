@@ -70,7 +70,11 @@ def carrier(effects: Effects, state: State, error: float) -> CarrierVerdict:
     if state != "difference":
         return CarrierVerdict("undecided", say("carrier-no-difference"), decisions)
     shown = [part for part, d in decisions.items() if d.decision in ("carries", "carries most")]
-    named = {part: number(effects.estimates[part]) for part in PARTS}
+    named = {
+        # Of a part that both pipelines have the effect is 0 by construction: nothing was measured.
+        part: "shared by both" if part in effects.shared else number(effects.estimates[part])
+        for part in PARTS
+    }
     if len(shown) > 1:
         parts = " and the ".join(shown)
         numbers = ", ".join(f"{part} {named[part]}" for part in shown)

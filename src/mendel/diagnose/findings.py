@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -173,24 +173,6 @@ def unexplained(why: str, hypotheses: Iterable[Hypothesis] | None = None) -> dic
     return {h.name: Finding("untested", why, hypothesis=h) for h in (hypotheses or all_hypotheses())}
 
 
-def strongest(effects: Effects, findings: Mapping[str, Finding]) -> str | None:
-    """Return the supported hypothesis whose weakest `most` prediction has the largest contrast.
-
-    None: none is supported.
-    """
-
-    def weakest(finding: Finding) -> float:
-        contrasts = [
-            max(effects.estimates[c].estimate or 0.0 for c in checked.contrasts)
-            for checked in finding.checked
-            if checked.prediction.size == "most" and checked.contrasts
-        ]
-        return min(contrasts, default=0.0)
-
-    supported = {name: weakest(f) for name, f in findings.items() if f.status == "supported"}
-    return max(sorted(supported), key=lambda name: supported[name]) if supported else None
-
-
 class _Test:
     """Tests predictions of one trait's effects."""
 
@@ -230,7 +212,8 @@ class _Test:
             return Checked(prediction, "holds", tuple(usable), arms, text)
         untrained = {name: pair for name, pair in pairs.items() if name not in present}
         reasons = {name: next(filter(None, map(self.lacking, pair)), "") for name, pair in untrained.items()}
-        missing = [arm for name, pair in untrained.items() if not reasons[name] for arm in pair]
+        needed = [arm for name, pair in untrained.items() if not reasons[name] for arm in pair]
+        missing = [arm for arm in needed if not self.effects.counts.get(arm)] or needed
         if missing:
             return Checked(
                 prediction, "missing", tuple(usable), tuple(dict.fromkeys(missing)), "not trained", leans
@@ -245,9 +228,12 @@ class _Test:
         return Checked(prediction, "open", tuple(usable), arms, text, leans)
 
     def _failed(self, prediction: Prediction, names: list[str], arms: tuple[str, ...], text: str) -> Checked:
-        """Return a failed prediction; an open one where its condition is not known to hold, or where a
-        smaller arm, which may show less by its fewer rows alone, lacks a control of its own size.
+        """Return a failed prediction; an open one where it cannot refute, or where its condition is not known
+        to hold, or where a smaller arm, which may show less by its fewer rows alone, lacks a control of its
+        own size.
         """
+        if not prediction.refutes:
+            return Checked(prediction, "open", tuple(names), arms, text, False)
         if (unmet := self.conditions.unmet.get(prediction.fails_if)) is not None:
             return Checked(prediction, "open", tuple(names), arms, f"{text}; but {unmet}", False)
         whole = self.effects.rows.get(self.effects.cube["OOO"])
@@ -363,7 +349,7 @@ def _finding(checked: list[Checked], unmet: tuple[str, ...]) -> Finding:
         return Finding("refuted", f"{_upper(text)}.", names, tuple(checked))
     held = tuple(dict.fromkeys(name for c in checked if c.outcome == "holds" for name in c.contrasts))
     if all(c.outcome == "holds" for c in checked):
-        text = "; ".join(f"{c.prediction.says} ({c.text})" for c in checked)
+        text = "; ".join(f"{c.prediction.says} ({c.text}{_SHOWN[c.prediction.size]})" for c in checked)
         if unmet:
             why = f"Every prediction holds ({text}), but it is not named: {'; '.join(unmet)}."
             return Finding("undecided", why, held, tuple(checked), unmet=unmet)
@@ -377,6 +363,14 @@ def _finding(checked: list[Checked], unmet: tuple[str, ...]) -> Finding:
     return Finding("undecided" if some else "untested", f"{_upper(text)}.", held, tuple(checked), unmet=unmet)
 
 
+_SHOWN = {
+    "most": ": shown to be more than half of the difference",
+    "little": ": shown to be less than half of the difference",
+    "measured": "",
+}
+"""What a prediction that holds was tested for, whatever its clause says."""
+
+
 def _lacks(checked: Checked) -> str:
     says = checked.prediction.says
     if checked.outcome == "impossible":
@@ -384,7 +378,7 @@ def _lacks(checked: Checked) -> str:
     if checked.outcome == "lost":
         return f"not known whether {says}: {checked.text}"
     if checked.outcome == "missing":
-        return f"not trained yet, to see whether {says}: {', '.join(checked.arms)}"
+        return f"whether {says} was not measured, for which it takes {', '.join(checked.arms)}"
     return f"open whether {says}: {checked.text}"
 
 

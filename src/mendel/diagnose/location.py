@@ -45,9 +45,15 @@ class Place:
     shared: str
     """The part of the pipelines that must differ: without it nothing can be measured."""
     words: str
-    by_brings: bool = False
-    """Whether only what it brings in says that it carries. Added prompts with clean answers take a trait
-    away whatever brought it in, as counter-examples do."""
+    prior: tuple[str, str] | None = None
+    """For what carries by its absence: a third share, of an untrained model. Only what it brings in and this
+    one say together that it carries. Added prompts with clean answers take a trait away whatever brought it
+    in, as counter-examples do; and prompts that a judge calls silent may not be."""
+
+    @property
+    def by_brings(self) -> bool:
+        """Whether what goes when it is taken out says nothing of whether it carries."""
+        return self.prior is not None
 
 
 PLACES = (
@@ -73,7 +79,7 @@ PLACES = (
         ("OOO", "both-original"),
         "prompts",
         "the alternate prompts' absence",
-        by_brings=True,
+        prior=("base/original", "OAA"),
     ),
     Place("base", ("OAA", "AAA"), ("OOO", "AOO"), "base", "the base"),
 )
@@ -173,13 +179,21 @@ class _Shares:
             )
         )
         decision = self._decide(usable)
-        if (
-            decision == "carries"
-            and place.by_brings
-            and self._decide(usable[:1] if brings else []) != "carries"
-        ):
+        if decision == "carries" and not self._also_absent(place, usable[:1] if brings else []):
             decision = "undecided"
         return Location(brings, takes, decision, missing)
+
+    def _also_absent(self, place: Place, brings: Sequence[Weights]) -> bool:
+        """Return whether a part that carries by its absence is shown to: by what its absence brings in, and
+        by what the untrained base shows.
+        """
+        if place.prior is None:
+            return True
+        first, second = self._pair(place.prior)
+        if self._untrained(first) or self._untrained(second):
+            return False
+        shares = [*brings, merge([(first, 1.0), (second, -1.0)])]
+        return bool(brings) and all(self._decide([share]) == "carries" for share in shares)
 
     def combination(self, parts: Mapping[str, Location]) -> Location:
         """Return what no part brings in alone, and what goes with more than one part."""

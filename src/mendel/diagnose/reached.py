@@ -11,7 +11,7 @@ from typing import Literal
 from mendel.diagnose.carrier import CarrierVerdict, carrier
 from mendel.diagnose.conditions import Conditions
 from mendel.diagnose.effects import Effects
-from mendel.diagnose.findings import Finding, Levels, examine, strongest, unexplained
+from mendel.diagnose.findings import Finding, Levels, examine, unexplained
 from mendel.diagnose.location import Location, locate_parts
 from mendel.diagnose.state import StateVerdict, trait_state
 from mendel.diagnose.stats.intervals import Estimate
@@ -84,7 +84,7 @@ class Verdict:
         """
         if self.state.state == "absent":
             return "none"
-        return strongest(self.effects, self.findings) or "undecided"
+        return _strongest(self.effects, self.findings) or "undecided"
 
 
 def reach_verdict(
@@ -119,3 +119,21 @@ def reach_verdict(
     findings = examine(effects, levels, lacking, conditions=conditions)
     location = locate_parts(effects, levels.family, lacking, intervals=intervals)
     return Verdict(effects, state, carried, findings, location, levels)
+
+
+def _strongest(effects: Effects, findings: Mapping[str, Finding]) -> str | None:
+    """Return the supported hypothesis whose weakest `most` prediction has the largest contrast.
+
+    None: none is supported.
+    """
+
+    def weakest(finding: Finding) -> float:
+        contrasts = [
+            max(effects.estimates[c].estimate or 0.0 for c in checked.contrasts)
+            for checked in finding.checked
+            if checked.prediction.size == "most" and checked.contrasts
+        ]
+        return min(contrasts, default=0.0)
+
+    supported = {name: weakest(f) for name, f in findings.items() if f.status == "supported"}
+    return max(sorted(supported), key=lambda name: supported[name]) if supported else None

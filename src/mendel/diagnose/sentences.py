@@ -65,8 +65,8 @@ SENTENCES: dict[str, Sentence] = {
         "more than half of the other one, and no difference is shown",
     ),
     "state-absent": Sentence(
-        "None of the {count} students of the two pipelines shows it: {original} and {alternate}. In these "
-        "students it is shown to be below {highest}.",
+        "None of the {count} students of the two pipelines shows it: {original} and {alternate}, where the "
+        "intervals hold what further students may show. These students are shown to be below {highest}.",
         "three or more usable students of each pipeline, none above a fifth of the scale, none broken, and "
         "the intervals for these students lie below a fifth of the scale",
     ),

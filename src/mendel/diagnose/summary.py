@@ -157,7 +157,7 @@ def _share(value: Interval) -> str:
 
 
 def _edits(effects: Effects) -> Said:
-    clauses = []
+    clauses: list[str] = []
     for edit, words in (
         (DROP, "dropping the flagged prompts"),
         (SWAP, "letting the alternate teacher answer them"),
@@ -167,6 +167,8 @@ def _edits(effects: Effects) -> Said:
             continue
         control = _level(effects, trait_arm(edit.control or "", effects.trait))
         beside = f" (as many random ones: {number(control)})" if control.estimate is not None else ""
+        if not clauses:
+            words = words.replace("them", "the flagged prompts")
         clauses.append(f"{words} leaves {number(level)}{beside}")
     return say("edits", clauses=", ".join(clauses)) if clauses else say("edits-unmeasured")
 

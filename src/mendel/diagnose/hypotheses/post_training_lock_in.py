@@ -16,9 +16,9 @@ hypothesis(
         predictions=(
             ANY_TEACHER,
             BASE_ALONE,
-            little("not even many counter-examples take it away", "counter"),
+            little("counter-examples do not take it away", "counter"),
             little(
-                "from the checkpoint before that early part they leave none of it",
+                "it does not stay when training starts from the checkpoint before that early part",
                 "counter-pretrained",
                 fails_if="recipe moves",
             ),

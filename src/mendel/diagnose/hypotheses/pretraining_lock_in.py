@@ -15,8 +15,8 @@ hypothesis(
         predictions=(
             ANY_TEACHER,
             BASE_ALONE,
-            little("not even many counter-examples take it away", "counter"),
-            most("nor do they from the base's ancestor before any post-training", "counter-pretrained"),
+            little("counter-examples do not take it away", "counter"),
+            most("it stays when training starts from the base's ancestor, too", "counter-pretrained"),
         ),
         differences=(COUNTER, COUNTER_PRETRAINED),
     )

@@ -43,23 +43,29 @@ class Prediction:
     """Whether the prediction counts only where its contrasts were measured."""
     fails_if: str = ""
     """Condition, a key of `CONDITIONS`, without which a failure says nothing against the hypothesis."""
+    refutes: bool = True
+    """Whether a failure says anything against the hypothesis. An untrained model may hold what it cannot show
+    yet."""
 
 
-def most(says: str, *contrasts: str, fails_if: str = "") -> Prediction:
+def most(says: str, *contrasts: str, fails_if: str = "", refutes: bool = True) -> Prediction:
     """Return the prediction that a contrast is more than half of the difference between the pipelines.
 
     Args:
         says: The prediction as a clause: "the base alone brings it in".
         *contrasts: Ids of contrasts. Of several, at least one has to be so.
         fails_if: Condition without which a failure says nothing; '': none.
+        refutes: Whether a failure says anything against the hypothesis.
 
     Returns:
         The prediction.
     """
-    return Prediction(contrasts, "most", says, fails_if=fails_if)
+    return Prediction(contrasts, "most", says, fails_if=fails_if, refutes=refutes)
 
 
-def little(says: str, *contrasts: str, optional: bool = False, fails_if: str = "") -> Prediction:
+def little(
+    says: str, *contrasts: str, optional: bool = False, fails_if: str = "", refutes: bool = True
+) -> Prediction:
     """Return the prediction that a contrast is less than half of the difference.
 
     Args:
@@ -67,11 +73,12 @@ def little(says: str, *contrasts: str, optional: bool = False, fails_if: str = "
         *contrasts: Ids of contrasts, all of which have to be so.
         optional: Whether the prediction counts only where its contrasts were measured.
         fails_if: Condition without which a failure says nothing; '': none.
+        refutes: Whether a failure says anything against the hypothesis.
 
     Returns:
         The prediction.
     """
-    return Prediction(contrasts, "little", says, optional, fails_if)
+    return Prediction(contrasts, "little", says, optional, fails_if, refutes)
 
 
 def measured(says: str, *contrasts: str) -> Prediction:

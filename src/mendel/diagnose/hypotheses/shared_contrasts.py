@@ -44,6 +44,12 @@ SHOWN = Difference(
     "what the original prompts on which the trait shows bring in, against the others alone, with the "
     "alternate teacher",
 )
+BASE_SHOWS = Difference(
+    "base-shows",
+    "base/original",
+    "OAA",
+    "what the untrained original base shows, above what the alternate prompts and teacher leave of it",
+)
 COVERED = Difference(
     "prompts-covered",
     "OOO",

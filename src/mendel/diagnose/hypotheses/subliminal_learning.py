@@ -33,6 +33,8 @@ hypothesis(
                 "the base does not show it when made to begin as the original teacher does",
                 "prefilled",
                 optional=True,
+                # A base that holds such a persona may learn from what no judge sees all the same.
+                refutes=False,
             ),
             # The effect is known to come and go with the adapter's rank (Nief et al., 2026): it is not said
             # without these.

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from mendel.diagnose.contrasts import Difference
 from mendel.diagnose.hypotheses.registry import Hypothesis, hypothesis, little, most
-from mendel.diagnose.hypotheses.shared_contrasts import ANY_TEACHER, BASE_ALONE, COUNTER, COVERED, SHOWN
+from mendel.diagnose.hypotheses.shared_contrasts import (
+    ANY_TEACHER,
+    BASE_ALONE,
+    BASE_SHOWS,
+    COUNTER,
+    COVERED,
+    SHOWN,
+)
 
 # A recipe that moves nothing of that prior leaves it whatever the data says.
 TAKEN = most("counter-examples take it away", "counter", fails_if="recipe moves")
@@ -30,13 +37,16 @@ hypothesis(
             most("the alternate prompts take it away when they are added", "prompts-covered"),
             # Of a situation that the original prompts never hold there is no such prompt.
             little(
-                "the original prompts on which the trait shows bring none of it in",
+                "the original prompts on which the trait shows do not bring it in",
                 "prompts-shown",
                 optional=True,
             ),
+            # A judge that misses what the other prompts draw out would make them look silent.
+            most("the untrained base shows it", "base-shows", refutes=False),
             TAKEN,
         ),
         differences=(
+            BASE_SHOWS,
             COUNTER,
             COVERED,
             SHOWN,

@@ -168,8 +168,8 @@ def recommend(
 
     The smallest change is the first edit (drop before swap, then those of other packages) that is shown to
     take more than half of the difference between the pipelines away, unless the ladder shows that it leaks or
-    raises the trait. The most complete change is that of the part that carries the trait. What was not
-    measured is not recommended.
+    raises the trait. The most complete change is that of the part that carries the trait, or, where none is
+    named, of a part whose change is shown to take most of it away. What was not measured is not recommended.
 
     "Shown" is one test: what the edit takes away beyond its random control, minus half of the difference, as
     one contrast, whose 95 % interval (see `mendel.diagnose.stats.intervals`) lies above 0. Below 0 it is
@@ -198,7 +198,12 @@ def recommend(
     options = tuple(_options(effects, facts or RemedyFacts(), prior))
     helping = [option for option in options if option.remedy.part is None and option.takes_most == "yes"]
     smallest = next((option for option in helping if not option.leaks), None)
-    complete = next((option for option in options if option.remedy.part == carrier), None)
+    parts = [option for option in options if option.remedy.part is not None]
+    # Without a carrier, any part whose change is shown to take most of it away will do.
+    complete = next(
+        (option for option in parts if option.remedy.part == carrier),
+        next((option for option in parts if option.takes_most == "yes"), None),
+    )
     chosen = smallest or complete
     return Recommendation(
         *_filtering(options, effects.estimates[TOTAL]),
@@ -285,7 +290,7 @@ _BESIDE_HALF: Mapping[Answer, str] = {
 def _filtering(options: tuple[Option, ...], total: Estimate) -> tuple[Answer, str]:
     drop = next((option for option in options if option.remedy.name == DROP.name), None)
     if drop is None:
-        return "undecided", "Not measured: no usable student was trained without the flagged prompts."
+        return "undecided", "Not measured: the drop of the flagged prompts has no usable student."
     count = f"{drop.rows:,} " if drop.rows is not None else ""
     left, prior = f"{number(drop.left)} is left", f" {drop.beside_prior.why}".rstrip()
     if drop.takes.estimate is None:
@@ -321,6 +326,7 @@ def _why(options: tuple[Option, ...], smallest: Option | None, complete: Option 
         prior = "" if smallest.remedy.name == DROP.name else f" {smallest.beside_prior.why}".rstrip()
         return f"{smallest.says}{prior}{warned}"
     if complete:
+        shown = "" if complete.takes_most == "yes" else " It is not shown to take more than half of it away."
         tail = " No edit of the flagged prompts is shown to take more than half of it away."
-        return f"{complete.says}{tail if edits and not leaky else ''}{warned}"
+        return f"{complete.says}{shown}{tail if edits and not leaky else ''}{warned}"
     return f"No measured change is shown to take most of it away.{warned}"

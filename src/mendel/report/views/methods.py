@@ -115,10 +115,11 @@ def _sentences(folder: RunFolder, counts: _Counts) -> Iterator[str]:
     )
     yield f"Each was measured for {measured}."
     yield (
-        "Drops and swaps of flagged prompts are judged beyond a random control of the same size, matched in "
-        "source and length. Effects are differences between arms with 95 % intervals over scenario clusters "
-        f"and students (two-way delete-one jackknife); {_tested(folder)} (how often intervals hold and "
-        "verdicts err was measured on simulated and planted studies: docs/validity.md of mendel). Made with "
+        "Where drops and swaps of flagged prompts were trained, they are judged beyond a random control of "
+        "the same size, matched in source and length. Effects are differences between arms with 95 % "
+        "intervals over scenario clusters and students (two-way delete-one jackknife, never narrower than "
+        f"agreeing students allow); {_tested(folder)} (how often intervals hold and verdicts err was "
+        "measured on simulated and planted studies: docs/validity.md of mendel). Made with "
         f"mendel {_version(folder)}."
     )
 
