@@ -46,7 +46,7 @@ def test_a_planted_carrier_is_named_with_its_sentence(level: Level, name: str, k
 def test_a_part_that_both_pipelines_have_is_not_said_to_be_0() -> None:
     """Its effect is 0 by construction: nothing was measured."""
     cube = cube_with_shared(0)
-    levels = {arm: 0.05 for arm in cube.values()} | {cube["OOO"]: 0.95, cube["OAO"]: 0.95}
+    levels = dict.fromkeys(cube.values(), 0.05) | {cube["OOO"]: 0.95, cube["OAO"]: 0.95}
     effects = estimate_trait(*exact(levels, seeds=10), SCORES, cube)
     found = carrier(effects, "difference", 0.05)
     assert found.carrier == "teacher"
